@@ -1,0 +1,13 @@
+//! Downloads files over many parallel range requests; knows nothing of who asks.
+pub mod engine;
+pub mod error;
+pub mod event;
+pub mod plan;
+pub mod spec;
+pub mod store;
+
+pub use engine::{Change, Engine, Files, New, Probed};
+pub use error::{Error, Kind, Result, Retry};
+pub use event::{Live, Stats, View, Watcher};
+pub use plan::state::Status;
+pub use spec::{Config, Id, Settings, Spec};

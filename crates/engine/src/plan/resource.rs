@@ -1,0 +1,106 @@
+//! What the probe learned of the remote file, and whether a later answer still speaks of the same one.
+
+use std::time::SystemTime;
+
+use url::Url;
+
+/// An `ETag` (RFC 9110 §8.8.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ETag {
+    /// Weak tags do not promise equal bytes.
+    pub weak: bool,
+    /// The opaque tag, with its quotes.
+    pub tag: String,
+}
+
+impl ETag {
+    /// Reads a field value; a tag without quotes, as some servers send it, is taken as it is.
+    pub fn parse(value: &str) -> Option<ETag> {
+        let value = value.trim();
+        let (weak, tag) = match value.strip_prefix("W/") {
+            Some(tag) => (true, tag),
+            None => (false, value),
+        };
+        (!tag.is_empty()).then(|| ETag {
+            weak,
+            tag: tag.to_owned(),
+        })
+    }
+
+    /// The field value.
+    pub fn to_value(&self) -> String {
+        if self.weak {
+            format!("W/{}", self.tag)
+        } else {
+            self.tag.clone()
+        }
+    }
+}
+
+/// What tells one version of a file from another.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// The `ETag`.
+    pub etag: Option<ETag>,
+    /// The `Last-Modified` date.
+    pub last_modified: Option<SystemTime>,
+    /// The `Content-Encoding`, when not `identity`: ranges address the encoded bytes.
+    pub encoding: Option<String>,
+}
+
+/// Whether two answers speak of the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// Strong validators agree.
+    Same,
+    /// Nothing contradicts it, nothing proves it.
+    Unproven,
+    /// Validators disagree.
+    Different,
+}
+
+impl Validators {
+    /// Compares what was known with what an answer says.
+    pub fn compare(&self, answer: &Validators) -> Identity {
+        if self.encoding != answer.encoding {
+            return Identity::Different;
+        }
+        if let (Some(known), Some(new)) = (&self.etag, &answer.etag)
+            && !known.weak
+            && !new.weak
+        {
+            return if known.tag == new.tag {
+                Identity::Same
+            } else {
+                Identity::Different
+            };
+        }
+        // A weak tag may differ per node with equal bytes, so only the date can contradict here.
+        match (self.last_modified, answer.last_modified) {
+            (Some(known), Some(new)) if known != new => Identity::Different,
+            _ => Identity::Unproven,
+        }
+    }
+
+    /// Whether a strong `ETag` can prove identity.
+    pub fn is_strong(&self) -> bool {
+        self.etag.as_ref().is_some_and(|etag| !etag.weak)
+    }
+}
+
+/// What the probe learned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Where the bytes are, after redirects.
+    pub final_url: Url,
+    /// Length in bytes, when the server says it.
+    pub size: Option<u64>,
+    /// Whether the server answers range requests.
+    pub ranges: bool,
+    /// What tells this version from another.
+    pub validators: Validators,
+    /// The `Content-Type`.
+    pub content_type: Option<String>,
+    /// The name from `Content-Disposition` or the URL, made safe.
+    pub name: String,
+}

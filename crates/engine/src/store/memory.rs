@@ -1,0 +1,1 @@
+//! A store for tests and for downloads that need not survive.

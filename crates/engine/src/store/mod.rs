@@ -1,0 +1,86 @@
+//! What must survive a restart: one [`Record`] per download behind the [`Store`] trait.
+//!
+//! Bytes first, then the record: the caller syncs what a record claims before it hands it over.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use futures_util::future::BoxFuture;
+
+use crate::error::{Error, Result};
+use crate::plan::ranges::RangeSet;
+use crate::plan::resource::Resource;
+use crate::plan::state::Status;
+use crate::spec::{Id, Spec};
+
+/// Everything about one download that survives a restart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Its id.
+    pub id: Id,
+    /// What was asked for.
+    pub spec: Spec,
+    /// Its place: lower starts first among equal priorities. Unique.
+    pub rank: i64,
+    /// Where it stood. An active one is queued again at a restart.
+    pub status: Status,
+    /// What the probe learned, once it did.
+    pub resource: Option<Resource>,
+    /// The scratch file, once there is one.
+    pub scratch: Option<PathBuf>,
+    /// The bytes that were synced to the scratch file.
+    pub done: RangeSet,
+    /// Where the file was delivered, or is about to be (status `delivering`).
+    pub path: Option<PathBuf>,
+    /// Identifies the scratch file's inode while `delivering`, to recognise it under its final name.
+    pub inode: Option<u64>,
+    /// The digest of the whole file, once computed, as lower-case hex.
+    pub digest: Option<String>,
+    /// Why it failed.
+    pub error: Option<Error>,
+    /// New tries so far.
+    pub attempts: u32,
+    /// Bytes fetched twice.
+    pub wasted: u64,
+    /// When it was added.
+    pub added_at: SystemTime,
+    /// When it first became active.
+    pub started_at: Option<SystemTime>,
+    /// When it ended.
+    pub finished_at: Option<SystemTime>,
+}
+
+/// The part of a [`Record`] that grows while a download runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    /// Which download.
+    pub id: Id,
+    /// The bytes that are synced.
+    pub done: RangeSet,
+    /// New tries so far.
+    pub attempts: u32,
+    /// Bytes fetched twice.
+    pub wasted: u64,
+}
+
+/// What remains. An answer means durable: a crash right after it loses nothing of it.
+///
+/// Calls from one task take effect in the order made. Every implementation passes the same
+/// conformance suite.
+pub trait Store: Send + Sync + 'static {
+    /// Every record, in the order of `rank`.
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>>>;
+
+    /// Adds or replaces records, all or none.
+    fn put(&self, records: Vec<Record>) -> BoxFuture<'_, Result<()>>;
+
+    /// Updates the growing part of one record; nothing happens when it is gone.
+    fn checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'_, Result<()>>;
+
+    /// Forgets records; unknown ids are ignored.
+    fn remove(&self, ids: Vec<Id>) -> BoxFuture<'_, Result<()>>;
+
+    /// Takes a download for this engine before it runs. `false`: another engine has it.
+    /// An embedded store always grants.
+    fn claim(&self, id: Id) -> BoxFuture<'_, Result<bool>>;
+}
