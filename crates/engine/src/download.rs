@@ -138,10 +138,8 @@ impl Download {
 
     /// Whether an earlier run was cut short between the rename and its record.
     fn was_delivered(&self) -> bool {
-        let Record { status: Status::Delivering, path: Some(path), inode: Some(inode), .. } = &self.record else {
-            return false;
-        };
-        deliver::is_delivered(path, *inode)
+        let planned = self.record.path.as_ref().zip(self.record.inode);
+        planned.is_some_and(|(path, inode)| deliver::is_delivered(path, inode))
     }
 
     async fn transfer(&mut self, prepared: Prepared) -> Result<(), Halt> {
@@ -300,6 +298,7 @@ impl Download {
     fn discard(&mut self) {
         self.record.done = crate::plan::ranges::RangeSet::new();
         self.record.resource = None;
+        self.record.inode = None;
         if let Some(scratch) = self.record.scratch.take() {
             // When it cannot be deleted it is cut to nothing before it is used again.
             let _ = std::fs::remove_file(scratch);

@@ -21,6 +21,14 @@ pub(crate) struct Found {
     pub(crate) first_byte: Duration,
 }
 
+impl Found {
+    /// Whether a download can begin with it. Without ranges the body that came with the answer is the
+    /// only one there is; when it was let go of, the server must be asked again.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.opened.is_some() || self.resource.ranges || self.resource.size == Some(0)
+    }
+}
+
 /// A body that starts at byte 0.
 pub(crate) struct Opened {
     pub(crate) body: Body,

@@ -248,11 +248,11 @@ impl Block {
             self.span.at.store(at + len as u64, Ordering::Release);
         }
         pieces.clear();
-        if self.rates.would_wait() {
+        if self.rates.is_limited() {
             self.span.set_state(ThreadState::Waiting);
+            self.rates.take(len as u64).await;
+            self.span.set_state(ThreadState::Streaming);
         }
-        self.rates.take(len as u64).await;
-        self.span.set_state(ThreadState::Streaming);
         Ok(())
     }
 }

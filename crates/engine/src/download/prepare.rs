@@ -8,8 +8,8 @@ use super::{Download, Prepared, Tries};
 use crate::disk::{self, Scratch};
 use crate::error::{Error, Kind, Result};
 use crate::fetch::{self, Source};
-use crate::plan::resource::{Identity, Resource};
-use crate::probe::{self, Found, Html, Manner, Opened};
+use crate::plan::resource::Resource;
+use crate::probe::{self, Found, Html, Manner};
 use crate::transfer::Halt;
 
 /// How many held bytes are fetched again to prove that the remote file is still the same, when it has
@@ -35,7 +35,7 @@ impl Download {
             self.save().await?;
         }
         let source = Arc::new(self.source());
-        let Found { resource, opened, .. } = match self.found.take() {
+        let Found { resource, opened, .. } = match self.found.take().filter(Found::is_usable) {
             Some(found) => found,
             None => self.probe(&source, tries).await?,
         };

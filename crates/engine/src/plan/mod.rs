@@ -3,9 +3,14 @@
 //! [`Plan`] is one download's book of bytes: which are done, which are given to a thread (leased),
 //! which are free. Reports may be late, repeated or overlap: they are merged as sets.
 
+pub mod content_range;
+pub mod disposition;
+pub mod name;
 pub mod ranges;
+pub mod reply;
 pub mod resource;
 pub mod retry;
+pub mod retry_after;
 pub mod split;
 pub mod state;
 

@@ -57,7 +57,7 @@ pub fn first(head: &Head<'_>, block: Option<u64>) -> Result<First> {
         }
         StatusCode::PARTIAL_CONTENT => first_part(head, block),
         StatusCode::RANGE_NOT_SATISFIABLE if block.is_some() => match content_range(head.headers) {
-            Some(ContentRange::Unsatisfied { total: Some(0) }) => Ok(First::Empty(resource(head, Some(0), false)?)),
+            Some(ContentRange::Unsatisfied { total: 0 }) => Ok(First::Empty(resource(head, Some(0), false)?)),
             _ => Ok(First::AskWhole),
         },
         // These may be about the range only; the plain request will tell.
@@ -103,7 +103,7 @@ pub fn block(head: &Head<'_>, asked: (u64, u64), known: &Resource, moved: Moved)
         StatusCode::PARTIAL_CONTENT => part(head, asked, known),
         StatusCode::OK => Err(whole_for_a_part(head, known)),
         StatusCode::RANGE_NOT_SATISFIABLE => match content_range(head.headers) {
-            Some(ContentRange::Unsatisfied { total: Some(total) }) if Some(total) != known.size => {
+            Some(ContentRange::Unsatisfied { total }) if Some(total) != known.size => {
                 Err(changed(head, format!("it now has {total} bytes instead of {}", shown(known.size))))
             }
             _ => Err(protocol(head, "refuses a range that lies inside the file")),
