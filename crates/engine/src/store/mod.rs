@@ -2,6 +2,14 @@
 //!
 //! Bytes first, then the record: the caller syncs what a record claims before it hands it over.
 
+mod column;
+mod database;
+mod memory;
+mod row;
+mod schema;
+mod sqlite;
+mod writer;
+
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -12,6 +20,9 @@ use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
 use crate::plan::state::Status;
 use crate::spec::{Id, Spec};
+
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
 
 /// Everything about one download that survives a restart.
 #[derive(Debug, Clone, PartialEq)]

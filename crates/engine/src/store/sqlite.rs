@@ -1,1 +1,93 @@
-//! The embedded store.
+//! The embedded store: a queue into one thread that owns the database and commits in groups. It
+//! knows nothing of the columns.
+
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use futures_util::future::{self, BoxFuture, FutureExt};
+use tokio::sync::oneshot;
+
+use super::database::Database;
+use super::writer::{self, Command, Write};
+use super::{Checkpoint, Record, Store};
+use crate::error::{Error, Kind, Result};
+use crate::spec::Id;
+
+/// A [`Store`] in one database file, readable with `sqlite3`.
+///
+/// A call takes effect although its future is dropped, and calls take effect in the order made.
+/// Times are kept to the millisecond.
+pub struct SqliteStore {
+    /// `None` only while dropping: closing the queue is what ends the thread.
+    queue: Option<mpsc::Sender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, creates it (mode 600) when missing, and updates its schema.
+    /// Blocks for the time of a few disk accesses.
+    ///
+    /// # Errors
+    /// When the directory is missing or closed to us, and when the file is damaged, of a newer
+    /// haul, or of another program.
+    pub fn open(path: &Path) -> Result<SqliteStore> {
+        let database = Database::open(path)?;
+        let (queue, commands) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("haul-store".to_owned())
+            .spawn(move || writer::serve(database, &commands))
+            .map_err(|cause| Error::disk("start a thread for", path, &cause))?;
+        Ok(SqliteStore {
+            queue: Some(queue),
+            thread: Some(thread),
+        })
+    }
+
+    /// Queues what `command` makes of the way back, now; the future only awaits the answer.
+    fn ask<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T>>) -> Command,
+    ) -> BoxFuture<'_, Result<T>> {
+        let (answer, answered) = oneshot::channel();
+        if let Some(queue) = &self.queue {
+            // A failure drops `answer`, which the future below reports.
+            let _ = queue.send(command(answer));
+        }
+        let gone = |_| Error::new(Kind::Store, "the database's thread is gone: restart haul");
+        async move { answered.await.map_err(gone)? }.boxed()
+    }
+}
+
+impl Drop for SqliteStore {
+    /// Waits until everything queued is on the disk.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there was reported by the thread itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Store for SqliteStore {
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>>> {
+        self.ask(Command::Load)
+    }
+
+    fn put(&self, records: Vec<Record>) -> BoxFuture<'_, Result<()>> {
+        self.ask(|answer| Command::Write(Write::Put(records), answer))
+    }
+
+    fn checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'_, Result<()>> {
+        self.ask(|answer| Command::Write(Write::Checkpoint(checkpoint), answer))
+    }
+
+    fn remove(&self, ids: Vec<Id>) -> BoxFuture<'_, Result<()>> {
+        self.ask(|answer| Command::Write(Write::Remove(ids), answer))
+    }
+
+    fn claim(&self, _: Id) -> BoxFuture<'_, Result<bool>> {
+        future::ready(Ok(true)).boxed()
+    }
+}

@@ -1,0 +1,317 @@
+//! The statements, and how a [`Record`] becomes a row and back. It knows nothing of files, threads
+//! or transactions.
+
+use std::sync::LazyLock;
+
+use rusqlite::types::{FromSql, Type};
+use rusqlite::{CachedStatement, Connection, Row, params};
+
+use super::column::Stored;
+use super::schema::{COLUMNS, options_text, read_options};
+use super::{Checkpoint, Record};
+use crate::plan::resource::{ETag, Resource, Validators};
+use crate::spec::{Id, Spec};
+
+static SELECT: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {} FROM download", COLUMNS.join(", ")));
+
+static UPSERT: LazyLock<String> = LazyLock::new(|| {
+    let values: Vec<String> = (1..=COLUMNS.len()).map(|n| format!("?{n}")).collect();
+    let changes = COLUMNS[1..].iter().map(|c| format!("{c} = excluded.{c}"));
+    format!(
+        "INSERT INTO download ({}) VALUES ({}) ON CONFLICT (id) DO UPDATE SET {}",
+        COLUMNS.join(", "),
+        values.join(", "),
+        changes.collect::<Vec<_>>().join(", "),
+    )
+});
+
+/// The statement that yields every row, in no order.
+pub(super) fn select(connection: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
+    connection.prepare_cached(&SELECT)
+}
+
+/// Adds or replaces a row.
+pub(super) fn put(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
+    let spec = &record.spec;
+    let resource = record.resource.as_ref();
+    let validators = resource.map(|r| &r.validators);
+    let etag = validators.and_then(|v| v.etag.as_ref());
+    // In the order of `COLUMNS`; the round trip in the tests holds the two together.
+    connection.prepare_cached(&UPSERT)?.execute(params![
+        Stored(record.id),
+        record.rank,
+        Stored(record.status),
+        Stored(&spec.url),
+        spec.dir.as_deref().map(Stored),
+        options_text(spec),
+        resource.map(|r| Stored(&r.final_url)),
+        resource.map(|r| &r.name),
+        resource.and_then(|r| r.size).map(Stored),
+        resource.map(|r| r.ranges),
+        etag.map(|e| &e.tag),
+        etag.map(|e| e.weak),
+        validators.and_then(|v| v.last_modified).map(Stored),
+        validators.and_then(|v| v.encoding.as_ref()),
+        resource.and_then(|r| r.content_type.as_ref()),
+        record.scratch.as_deref().map(Stored),
+        Stored(&record.done),
+        record.path.as_deref().map(Stored),
+        record.inode.map(Stored),
+        record.digest,
+        record.error.as_ref().map(Stored),
+        record.attempts,
+        Stored(record.wasted),
+        Stored(record.added_at),
+        record.started_at.map(Stored),
+        record.finished_at.map(Stored),
+    ])?;
+    Ok(())
+}
+
+/// Updates the growing part of a row, if it is there.
+pub(super) fn checkpoint(connection: &Connection, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE download SET done = ?2, attempts = ?3, wasted = ?4 WHERE id = ?1")?
+        .execute(params![
+            Stored(checkpoint.id),
+            Stored(&checkpoint.done),
+            checkpoint.attempts,
+            Stored(checkpoint.wasted),
+        ])?;
+    Ok(())
+}
+
+/// Deletes a row, if it is there.
+pub(super) fn remove(connection: &Connection, id: Id) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM download WHERE id = ?1")?
+        .execute([Stored(id)])?;
+    Ok(())
+}
+
+/// Reads a row of [`select`].
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
+    let mut columns = Columns { row, at: 0 };
+    // Fields are evaluated as written: in the order of `COLUMNS`.
+    Ok(Record {
+        id: columns.stored()?,
+        rank: columns.plain()?,
+        status: columns.stored()?,
+        spec: read_spec(&mut columns)?,
+        resource: read_resource(&mut columns)?,
+        scratch: columns.maybe()?,
+        done: columns.stored()?,
+        path: columns.maybe()?,
+        inode: columns.maybe()?,
+        digest: columns.plain()?,
+        error: columns.maybe()?,
+        attempts: columns.plain()?,
+        wasted: columns.stored()?,
+        added_at: columns.stored()?,
+        started_at: columns.maybe()?,
+        finished_at: columns.maybe()?,
+    })
+}
+
+fn read_spec(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Spec> {
+    let url = columns.stored()?;
+    let dir = columns.maybe()?;
+    let at = columns.at;
+    let options: String = columns.plain()?;
+    let plain = Spec {
+        dir,
+        ..Spec::new(url)
+    };
+    read_options(&options, plain)
+        .map_err(|cause| rusqlite::Error::FromSqlConversionFailure(at, Type::Text, cause))
+}
+
+fn read_resource(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Option<Resource>> {
+    let Some(final_url) = columns.maybe()? else {
+        columns.skip(8);
+        return Ok(None);
+    };
+    Ok(Some(Resource {
+        final_url,
+        name: columns.plain()?,
+        size: columns.maybe()?,
+        ranges: columns.plain()?,
+        validators: Validators {
+            etag: read_etag(columns)?,
+            last_modified: columns.maybe()?,
+            encoding: columns.plain()?,
+        },
+        content_type: columns.plain()?,
+    }))
+}
+
+fn read_etag(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Option<ETag>> {
+    let Some(tag) = columns.plain()? else {
+        columns.skip(1);
+        return Ok(None);
+    };
+    let weak = columns.plain()?;
+    Ok(Some(ETag { weak, tag }))
+}
+
+/// Takes the columns of a row one after the other.
+struct Columns<'a, 's> {
+    row: &'a Row<'s>,
+    at: usize,
+}
+
+impl Columns<'_, '_> {
+    fn plain<T: FromSql>(&mut self) -> rusqlite::Result<T> {
+        let value = self.row.get(self.at);
+        self.at += 1;
+        value
+    }
+
+    fn stored<T>(&mut self) -> rusqlite::Result<T>
+    where
+        Stored<T>: FromSql,
+    {
+        self.plain().map(|Stored(value)| value)
+    }
+
+    fn maybe<T>(&mut self) -> rusqlite::Result<Option<T>>
+    where
+        Stored<T>: FromSql,
+    {
+        let stored: Option<Stored<T>> = self.plain()?;
+        Ok(stored.map(|Stored(value)| value))
+    }
+
+    fn skip(&mut self, columns: usize) {
+        self.at += columns;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+    use std::path::PathBuf;
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    use proptest::option::of;
+    use proptest::prelude::*;
+    use url::Url;
+
+    use super::*;
+    use crate::error::{Error, Kind, Retry};
+    use crate::plan::state::Status;
+    use crate::spec::{Algorithm, Checksum, OnConflict};
+    use crate::store::schema::MIGRATIONS;
+
+    fn any_url() -> impl Strategy<Value = Url> {
+        "https?://([a-z]{1,9}:[^/@]{0,9}@)?[a-z0-9.]{1,20}(:[0-9]{1,4})?/\\PC{0,40}"
+            .prop_filter_map("a URL", |text| Url::parse(&text).ok())
+    }
+
+    fn any_path() -> impl Strategy<Value = PathBuf> {
+        proptest::collection::vec(1u8.., 0..40).prop_map(|bytes| OsString::from_vec(bytes).into())
+    }
+
+    fn any_time() -> impl Strategy<Value = SystemTime> {
+        (-(1i64 << 45)..1 << 45).prop_map(|millis| {
+            let distance = Duration::from_millis(millis.unsigned_abs());
+            match millis {
+                ..0 => UNIX_EPOCH - distance,
+                0.. => UNIX_EPOCH + distance,
+            }
+        })
+    }
+
+    prop_compose! {
+        fn any_spec()(
+            (url, mirrors, name, dir) in
+                (any_url(), proptest::collection::vec(any_url(), 0..3), of(".*"), of(any_path())),
+            headers in proptest::collection::vec((".*", ".*"), 0..3),
+            (threads, block_size) in any::<(Option<u16>, Option<u64>)>(),
+            (speed_limit, priority) in any::<(u64, i32)>(),
+            (paused, accept_html) in any::<(bool, bool)>(),
+            algorithm in of(proptest::sample::select(
+                &[Algorithm::Md5, Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512][..],
+            )),
+            expected in "[0-9a-f=]{0,64}",
+            on_conflict in proptest::sample::select(
+                &[OnConflict::Rename, OnConflict::Overwrite, OnConflict::Fail, OnConflict::Skip][..],
+            ),
+        ) -> Spec {
+            let checksum = algorithm.map(|algorithm| Checksum { algorithm, expected });
+            Spec {
+                url, mirrors, name, dir, threads, block_size, headers, checksum, speed_limit,
+                priority, paused, accept_html, on_conflict,
+            }
+        }
+    }
+
+    prop_compose! {
+        fn any_resource()(
+            (final_url, name) in (any_url(), ".*"),
+            (size, ranges, weak) in any::<(Option<u64>, bool, bool)>(),
+            (tag, encoding, content_type) in (of(".*"), of(".*"), of(".*")),
+            last_modified in of(any_time()),
+        ) -> Resource {
+            let etag = tag.map(|tag| ETag { weak, tag });
+            let validators = Validators { etag, last_modified, encoding };
+            Resource { final_url, name, size, ranges, validators, content_type }
+        }
+    }
+
+    prop_compose! {
+        fn any_error()(
+            kind in proptest::sample::select(&Kind::ALL[..]),
+            (detail, url, status) in (".*", of(".*"), any::<Option<u16>>()),
+            (which, after) in (0..4, any::<Option<Duration>>()),
+        ) -> Error {
+            let retry = match which {
+                0 => Retry::Never,
+                1 => Retry::Wait { after },
+                2 => Retry::Reresolve,
+                _ => Retry::FewerConnections { after },
+            };
+            Error { kind, detail, url, status, retry }
+        }
+    }
+
+    prop_compose! {
+        fn any_record()(
+            (id, spec, resource) in (any::<u64>(), any_spec(), of(any_resource())),
+            status in proptest::sample::select(&Status::ALL[..]),
+            (rank, inode, attempts, wasted) in any::<(i64, Option<u64>, u32, u64)>(),
+            (scratch, path) in (of(any_path()), of(any_path())),
+            done in proptest::collection::vec((any::<u64>(), any::<u64>()), 0..5),
+            (digest, error) in (of(".*"), of(any_error())),
+            (added_at, started_at, finished_at) in (any_time(), of(any_time()), of(any_time())),
+        ) -> Record {
+            let done = done.into_iter().map(|(a, b)| a / 8..b / 8).collect();
+            Record {
+                id: Id(id), spec, rank, status, resource, scratch, done, path, inode, digest,
+                error, attempts, wasted, added_at, started_at, finished_at,
+            }
+        }
+    }
+
+    fn read_all(connection: &Connection) -> Vec<Record> {
+        let mut statement = select(connection).expect("a statement");
+        let rows = statement.query_map([], read).expect("rows");
+        rows.collect::<Result<_, _>>().expect("readable rows")
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_comes_back_as_it_went(first in any_record(), second in any_record()) {
+            let connection = Connection::open_in_memory().expect("a database");
+            connection.execute_batch(&MIGRATIONS.concat()).expect("tables");
+            put(&connection, &first).expect("storable");
+            prop_assert_eq!(read_all(&connection), [first.clone()]);
+
+            let replaced = Record { id: first.id, ..second };
+            put(&connection, &replaced).expect("storable");
+            prop_assert_eq!(read_all(&connection), [replaced]);
+        }
+    }
+}

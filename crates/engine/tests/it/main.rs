@@ -1,0 +1,3 @@
+//! The engine against the world: files, sockets, databases. One binary, so that it links once.
+
+mod store;
