@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use haul_testkit::daemon::Daemon;
-use haul_testkit::servers::Nginx;
+use haul_testkit::servers::{Nginx, NginxOptions};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -25,24 +25,35 @@ async fn a_subscriber_holds_what_the_server_says_at_each_revision() {
     let world = World::new();
     let root = world.subdir("www");
     let daemon = world
-        .daemon(&["--speed-limit", "6M", "--max-downloads", "4", "--block-size", "1M"])
+        .daemon(&[
+            "--speed-limit",
+            "6M",
+            "--max-downloads",
+            "4",
+            "--block-size",
+            "1M",
+        ])
         .await;
-    let nginx = Nginx::start(&root).await;
+    let nginx = Nginx::start(&root, NginxOptions::default()).await;
     let mut ids = vec![];
     // Half of them are in the snapshot, the others come as changes.
     let mut late = vec![];
     for number in 0..12 {
-        let file = world::make(&root, &format!("{number}.bin"), 6 << 20, number);
+        let file = world::make(&root, &format!("/{number}.bin"), 6 << 20, number);
         match number % 2 {
-            0 => ids.push(world::add(&daemon, &nginx.url(&file.name), json!({})).await),
-            _ => late.push(nginx.url(&file.name)),
+            0 => ids.push(world::add(&daemon, nginx.url(&file.path).as_str(), json!({})).await),
+            _ => late.push(String::from(nginx.url(&file.path))),
         }
     }
 
     let history = History::default();
     let (told, revision) = watch::channel(0);
     let mut subscriber = JoinSet::new();
-    subscriber.spawn(subscribe(live_url(&daemon), Arc::clone(&history), told));
+    subscriber.spawn(subscribe(
+        daemon.ws("/api/v1/ws"),
+        Arc::clone(&history),
+        told,
+    ));
 
     let mut rng = fastrand::Rng::with_seed(11);
     let mut met = 0;
@@ -72,16 +83,13 @@ async fn a_subscriber_holds_what_the_server_says_at_each_revision() {
     }
 }
 
-fn live_url(daemon: &Daemon) -> String {
-    format!("{}/api/v1/ws", daemon.url().replacen("http", "ws", 1))
-}
-
 /// Subscribes, applies every change and keeps each state. Panics on a gap in the revisions.
 async fn subscribe(url: String, history: History, told: watch::Sender<u64>) {
     let (mut socket, _) = tokio_tungstenite::connect_async(&url)
         .await
         .expect("the live protocol is open");
-    let ask = json!({"jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": {"interval_ms": 50}});
+    let ask =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": {"interval_ms": 50}});
     let ask = Message::text(ask.to_string());
     socket.send(ask).await.expect("the socket takes a request");
     let mut state = State::new();
@@ -95,7 +103,9 @@ async fn subscribe(url: String, history: History, told: watch::Sender<u64>) {
             Some("changed") => &message["params"],
             _ => &message["result"],
         };
-        let to = news["revision"].as_u64().expect("a revision in each message");
+        let to = news["revision"]
+            .as_u64()
+            .expect("a revision in each message");
         if let Some(from) = revision {
             assert_eq!(news["from"], from, "a gap: {news}");
             assert!(to >= from, "revisions only grow: {news}");
@@ -139,7 +149,12 @@ async fn compare(daemon: &Daemon, history: &History, revision: &watch::Receiver<
     };
     let said: State = world::downloads(&page)
         .iter()
-        .map(|download| (download["id"].as_str().expect("an id").to_owned(), download.clone()))
+        .map(|download| {
+            (
+                download["id"].as_str().expect("an id").to_owned(),
+                download.clone(),
+            )
+        })
         .collect();
     assert_eq!(held, &said, "at revision {at}");
     true

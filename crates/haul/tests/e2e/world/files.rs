@@ -12,20 +12,20 @@ const STEP: u64 = 1 << 20;
 
 /// A file that was made.
 pub(crate) struct File {
-    /// Its path below the directory it was made in.
-    pub(crate) name: String,
+    /// Its path on a server whose root is the directory it was made in.
+    pub(crate) path: String,
     /// Its length in bytes.
     pub(crate) size: u64,
     /// Its digest in lower-case hex.
     pub(crate) sha256: String,
 }
 
-/// Writes `size` made-up bytes that no other `seed` gives.
-pub(crate) fn make(dir: &Path, name: &str, size: u64, seed: u64) -> File {
-    let path = dir.join(name);
-    let parent = path.parent().expect("it lies in a directory");
+/// Writes `size` made-up bytes that no other `seed` gives, to `/path` below `root`.
+pub(crate) fn make(root: &Path, path: &str, size: u64, seed: u64) -> File {
+    let place = root.join(path.trim_start_matches('/'));
+    let parent = place.parent().expect("it lies in a directory");
     fs::create_dir_all(parent).expect("a directory of our own");
-    let mut file = BufWriter::new(fs::File::create(&path).expect("a file of our own"));
+    let mut file = BufWriter::new(fs::File::create(&place).expect("a file of our own"));
     let mut hash = Sha256::new();
     let mut at = 0;
     while at < size {
@@ -37,7 +37,7 @@ pub(crate) fn make(dir: &Path, name: &str, size: u64, seed: u64) -> File {
     }
     file.flush().expect("room on the disk");
     File {
-        name: name.to_owned(),
+        path: path.to_owned(),
         size,
         sha256: hex(hash),
     }
@@ -59,8 +59,10 @@ pub(crate) fn sha256(path: &Path) -> String {
 }
 
 fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-        text
-    })
+    hash.finalize()
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+            text
+        })
 }

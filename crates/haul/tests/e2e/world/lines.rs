@@ -21,7 +21,8 @@ pub(crate) struct Delivered {
 
 /// The URL of a line of `queue`: `url:URL, status: В очереди`.
 pub(crate) fn queued(line: &str) -> Option<&str> {
-    line.strip_prefix("url:")?.strip_suffix(", status: В очереди")
+    line.strip_prefix("url:")?
+        .strip_suffix(", status: В очереди")
 }
 
 /// `url:URL, file_amount_bytes:21657943, threads_size:5, status:17.0`
@@ -69,13 +70,19 @@ fn digits(text: &str) -> bool {
 fn the_documented_lines_are_read_and_others_are_not() {
     let line = "url:http://h/a, file_amount_bytes:21657943, threads_size:5, status:17.0";
     let read = loading(line).expect("the contract's own example");
-    assert_eq!((read.url.as_str(), read.size, read.threads), ("http://h/a", 21_657_943, 5));
+    assert_eq!(
+        (read.url.as_str(), read.size, read.threads),
+        ("http://h/a", 21_657_943, 5)
+    );
     assert!((read.percent - 17.0).abs() < 1e-9);
     for wrong in ["17", "17.00", "17.", "117.0", "-1.0"] {
         let line = format!("url:http://h/a, file_amount_bytes:1, threads_size:5, status:{wrong}");
         assert!(loading(&line).is_none(), "{line}");
     }
-    assert_eq!(queued("url:http://h/a, status: В очереди"), Some("http://h/a"));
+    assert_eq!(
+        queued("url:http://h/a, status: В очереди"),
+        Some("http://h/a")
+    );
     assert_eq!(queued("url:http://h/a, status:В очереди"), None);
     let line = "url:http://h/a, file_amount_bytes:21657943, patch: file:///abs/sample%20s.mp4";
     let read = delivered(line).expect("as in the contract");

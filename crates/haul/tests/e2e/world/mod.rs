@@ -14,8 +14,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use files::{File, make, sha256};
-pub(crate) use lines::{Delivered, Loading, delivered, loading, queued};
-pub(crate) use process::{descriptors, signal, threads};
+pub(crate) use lines::{delivered, loading, queued};
+pub(crate) use process::{Ended, descriptors, end, haul, program, signal, start, threads};
 
 /// The program under test.
 pub(crate) const HAUL: &str = env!("CARGO_BIN_EXE_haul");
@@ -65,17 +65,10 @@ pub(crate) async fn call(
     path: &str,
     body: Option<Value>,
 ) -> (u16, Value) {
-    let url = format!("{}/api/v1{path}", daemon.url());
-    let body = body.map(|value| value.to_string());
-    let headers: &[(&str, &str)] = match body {
-        Some(_) => &[("Content-Type", "application/json")],
-        None => &[],
-    };
-    let sent = http::request(method, &url, headers, body.unwrap_or_default().as_bytes());
-    let answer = tokio::time::timeout(PATIENCE, sent)
-        .await
-        .unwrap_or_else(|_| panic!("no answer to {method} {path} in {PATIENCE:?}"))
-        .unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+    let url = daemon.url(&format!("/api/v1{path}"));
+    let body = body.map(|value| value.to_string()).unwrap_or_default();
+    let answer = http::request(method, &url, body.as_bytes()).await;
+    let answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
     let json = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
     (answer.status, json)
 }
@@ -146,7 +139,10 @@ pub(crate) fn setting(name: &str, default: u64) -> u64 {
 
 /// Reads `256M`, `1G` or a plain number.
 fn parse_size(text: &str) -> Option<u64> {
-    let (digits, shift) = match text.trim().split_at_checked(text.trim().len().checked_sub(1)?)? {
+    let (digits, shift) = match text
+        .trim()
+        .split_at_checked(text.trim().len().checked_sub(1)?)?
+    {
         (digits, "K") => (digits, 10),
         (digits, "M") => (digits, 20),
         (digits, "G") => (digits, 30),

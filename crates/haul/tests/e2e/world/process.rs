@@ -20,7 +20,12 @@ pub(crate) struct Ended {
 
 /// `haul` with these arguments, in `dir`, untouched by the settings of whoever runs the tests.
 pub(crate) fn haul(dir: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(HAUL);
+    program(HAUL, dir, args)
+}
+
+/// The same for any program that runs `haul` in its turn.
+pub(crate) fn program(name: &str, dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(name);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("HAUL_") {
             command.env_remove(name);
