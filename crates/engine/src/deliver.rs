@@ -44,7 +44,13 @@ pub(crate) fn choose(dir: &Path, wanted: &str, on_conflict: OnConflict) -> Resul
 }
 
 fn exists(path: &Path) -> Error {
-    Error::new(Kind::FileExists, format!("{} exists; choose another name or set on_conflict", path.display()))
+    Error::new(
+        Kind::FileExists,
+        format!(
+            "{} exists; choose another name or set on_conflict",
+            path.display()
+        ),
+    )
 }
 
 /// A dangling link is taken, too.
@@ -121,9 +127,15 @@ mod tests {
     fn an_existing_file_is_never_replaced_unless_asked() {
         let dir = dir_with(&["a.bin", "scratch"]);
         let (scratch, target) = (dir.path().join("scratch"), dir.path().join("a.bin"));
-        assert_eq!(place(&scratch, &target, OnConflict::Rename), Ok(Placed::Taken));
+        assert_eq!(
+            place(&scratch, &target, OnConflict::Rename),
+            Ok(Placed::Taken)
+        );
         assert_eq!(fs::read_to_string(&target).expect("kept"), "a.bin");
-        assert_eq!(place(&scratch, &target, OnConflict::Overwrite), Ok(Placed::Done));
+        assert_eq!(
+            place(&scratch, &target, OnConflict::Overwrite),
+            Ok(Placed::Done)
+        );
         assert_eq!(fs::read_to_string(&target).expect("replaced"), "scratch");
         assert!(!scratch.exists());
     }
@@ -135,16 +147,26 @@ mod tests {
         std::os::unix::fs::symlink("/nowhere/outside", &link).expect("a link");
         let chosen = choose(dir.path(), "a.bin", OnConflict::Rename).expect("a target");
         assert_eq!(chosen, Target::Place(dir.path().join("a (1).bin")));
-        assert_eq!(choose(dir.path(), "a.bin", OnConflict::Fail).expect_err("taken").kind, Kind::FileExists);
+        assert_eq!(
+            choose(dir.path(), "a.bin", OnConflict::Fail)
+                .expect_err("taken")
+                .kind,
+            Kind::FileExists
+        );
     }
 
     #[test]
     fn a_delivered_file_is_recognised_by_its_inode() {
         let dir = dir_with(&["scratch", "other"]);
-        let inode = fs::metadata(dir.path().join("scratch")).expect("meta").ino();
+        let inode = fs::metadata(dir.path().join("scratch"))
+            .expect("meta")
+            .ino();
         let target = dir.path().join("final");
         assert!(!is_delivered(&target, inode));
-        assert_eq!(place(&dir.path().join("scratch"), &target, OnConflict::Fail), Ok(Placed::Done));
+        assert_eq!(
+            place(&dir.path().join("scratch"), &target, OnConflict::Fail),
+            Ok(Placed::Done)
+        );
         assert!(is_delivered(&target, inode));
         assert!(!is_delivered(&dir.path().join("other"), inode));
     }

@@ -65,13 +65,24 @@ impl Disk for RealDisk {
         // Never through a link that somebody else put there.
         let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
         let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).custom_flags(no_follow).open(path)?;
-        Ok(Arc::new(ScratchFile { file, path: path.to_owned() }))
+        let file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .custom_flags(no_follow)
+            .open(path)?;
+        Ok(Arc::new(ScratchFile {
+            file,
+            path: path.to_owned(),
+        }))
     }
 
     fn free_space(&self, path: &Path) -> io::Result<u64> {
         let existing = path.ancestors().find(|dir| dir.exists()).unwrap_or(path);
-        let StatVfs { f_bavail, f_frsize, .. } = rustix::fs::statvfs(existing)?;
+        let StatVfs {
+            f_bavail, f_frsize, ..
+        } = rustix::fs::statvfs(existing)?;
         Ok(f_bavail.saturating_mul(f_frsize))
     }
 }
@@ -137,6 +148,10 @@ impl Scratch for ScratchFile {
 /// Whether both paths, or their nearest existing parents, lie on one file system, so that a rename
 /// between them is possible.
 pub(crate) fn same_file_system(a: &Path, b: &Path) -> bool {
-    let device = |path: &Path| path.ancestors().find_map(|dir| fs::metadata(dir).ok()).map(|meta| meta.dev());
+    let device = |path: &Path| {
+        path.ancestors()
+            .find_map(|dir| fs::metadata(dir).ok())
+            .map(|meta| meta.dev())
+    };
     device(a).is_some() && device(a) == device(b)
 }

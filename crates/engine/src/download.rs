@@ -39,8 +39,17 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn patience(&self) -> Patience {
-        let Config { retries, retry_wait, retry_wait_max, .. } = self.config;
-        Patience { retries, wait: retry_wait, wait_max: retry_wait_max }
+        let Config {
+            retries,
+            retry_wait,
+            retry_wait_max,
+            ..
+        } = self.config;
+        Patience {
+            retries,
+            wait: retry_wait,
+            wait_max: retry_wait_max,
+        }
     }
 }
 
@@ -143,7 +152,11 @@ impl Download {
     }
 
     async fn transfer(&mut self, prepared: Prepared) -> Result<(), Halt> {
-        let unrecorded = self.record.done.is_empty().then(|| Box::new(self.record.clone()));
+        let unrecorded = self
+            .record
+            .done
+            .is_empty()
+            .then(|| Box::new(self.record.clone()));
         let order = Order {
             id: self.record.id,
             source: prepared.source.clone(),
@@ -171,12 +184,21 @@ impl Download {
     }
 
     /// Decides how to go on after a transfer that was halted.
-    async fn after(&mut self, halt: Halt, resource: &Resource, tries: &mut Tries) -> Result<After, Halt> {
+    async fn after(
+        &mut self,
+        halt: Halt,
+        resource: &Resource,
+        tries: &mut Tries,
+    ) -> Result<After, Halt> {
         let error = match halt {
             Halt::Stopped => return Err(Halt::Stopped),
             Halt::NoRoom => {
                 self.wait_for_room(0).await?;
-                return Ok(if resource.ranges { After::GoOn } else { After::StartOver });
+                return Ok(if resource.ranges {
+                    After::GoOn
+                } else {
+                    After::StartOver
+                });
             }
             Halt::Failed(error) => error,
         };
@@ -202,12 +224,21 @@ impl Download {
 
     /// Waits as patience tells after the failure number `failures`, or fails for good.
     async fn wait_after(&mut self, error: &Error, failures: u32) -> Result<(), Halt> {
-        let Next::After(wait) = retry::next(&self.context.patience(), error.retry, failures, fastrand::f64()) else {
+        let Next::After(wait) = retry::next(
+            &self.context.patience(),
+            error.retry,
+            failures,
+            fastrand::f64(),
+        ) else {
             return Err(Halt::Failed(error.clone()));
         };
         self.record.attempts += 1;
         tracing::debug!(id = %self.record.id, %error, wait_ms = wait.as_millis(), "trying again");
-        self.say(Some(format!("{}; next try in {} s", error.detail, wait.as_secs().max(1))));
+        self.say(Some(format!(
+            "{}; next try in {} s",
+            error.detail,
+            wait.as_secs().max(1)
+        )));
         self.sleep(wait).await?;
         self.say(None);
         Ok(())
@@ -230,29 +261,48 @@ impl Download {
     }
 
     fn target(&self, resource: &Resource) -> Result<Target> {
-        deliver::choose(&self.dir(), &self.wanted_name(resource), self.record.spec.on_conflict)
+        deliver::choose(
+            &self.dir(),
+            &self.wanted_name(resource),
+            self.record.spec.on_conflict,
+        )
     }
 
     fn dir(&self) -> PathBuf {
-        self.record.spec.dir.clone().unwrap_or_else(|| self.context.config.dir.clone())
+        self.record
+            .spec
+            .dir
+            .clone()
+            .unwrap_or_else(|| self.context.config.dir.clone())
     }
 
     fn wanted_name(&self, resource: &Resource) -> String {
         let asked = self.tuning.borrow().name.clone();
-        asked.as_deref().and_then(name::safe).unwrap_or_else(|| resource.name.clone())
+        asked
+            .as_deref()
+            .and_then(name::safe)
+            .unwrap_or_else(|| resource.name.clone())
     }
 
     /// Moves the file to its final name. Recorded before and after, so that a crash at any point
     /// neither loses it nor delivers it twice.
-    async fn deliver(&mut self, scratch: &Arc<dyn Scratch>, resource: &Resource) -> Result<(), Halt> {
-        transfer::sync(scratch.clone()).await.map_err(Halt::Failed)?;
+    async fn deliver(
+        &mut self,
+        scratch: &Arc<dyn Scratch>,
+        resource: &Resource,
+    ) -> Result<(), Halt> {
+        transfer::sync(scratch.clone())
+            .await
+            .map_err(Halt::Failed)?;
         self.enter(Input::Verified);
         loop {
             let path = match self.target(resource).map_err(Halt::Failed)? {
                 Target::Exists(path) => return self.skip(path).await,
                 Target::Place(path) => path,
             };
-            let inode = scratch.inode().map_err(|cause| Halt::Failed(Error::disk("look at", scratch.path(), &cause)))?;
+            let inode = scratch
+                .inode()
+                .map_err(|cause| Halt::Failed(Error::disk("look at", scratch.path(), &cause)))?;
             self.record.path = Some(path.clone());
             self.record.inode = Some(inode);
             self.save().await?;
@@ -266,11 +316,17 @@ impl Download {
         let on_conflict = self.record.spec.on_conflict;
         let placed = tokio::task::spawn_blocking(move || {
             if let Some(dir) = path.parent() {
-                std::fs::create_dir_all(dir).map_err(|cause| Error::disk("make the directory", dir, &cause))?;
+                std::fs::create_dir_all(dir)
+                    .map_err(|cause| Error::disk("make the directory", dir, &cause))?;
             }
             deliver::place(&scratch, &path, on_conflict)
         });
-        let broken = |cause| Err(Error::new(Kind::DiskIo, format!("delivering broke off: {cause}")));
+        let broken = |cause| {
+            Err(Error::new(
+                Kind::DiskIo,
+                format!("delivering broke off: {cause}"),
+            ))
+        };
         placed.await.unwrap_or_else(broken).map_err(Halt::Failed)
     }
 
@@ -291,7 +347,11 @@ impl Download {
     }
 
     async fn save(&self) -> Result<(), Halt> {
-        self.context.store.put(vec![self.record.clone()]).await.map_err(Halt::Failed)
+        self.context
+            .store
+            .put(vec![self.record.clone()])
+            .await
+            .map_err(Halt::Failed)
     }
 
     /// Forgets all bytes that are held.
@@ -307,7 +367,9 @@ impl Download {
 
     /// Takes the next step, and shows it.
     fn enter(&mut self, input: Input) {
-        let Some(status) = self.record.status.step(input) else { return };
+        let Some(status) = self.record.status.step(input) else {
+            return;
+        };
         self.record.status = status;
         self.context.live.update(self.record.id, |view| {
             view.status = status;

@@ -109,11 +109,23 @@ impl Engine {
         let settings = config.settings.clone();
         let limits = Limits::new(&settings);
         let client = Client::new(&config, limits.clone())?;
-        let context = Arc::new(Context { config, client, limits, store, disk, live: Live::new() });
+        let context = Arc::new(Context {
+            config,
+            client,
+            limits,
+            store,
+            disk,
+            live: Live::new(),
+        });
         let (inbox, messages) = mpsc::channel(INBOX);
         let table = Table::load(context.clone(), transfers.clone(), settings).await?;
         let task = tokio::spawn(table.run(messages));
-        Ok(Engine { context, transfers, inbox, task: Arc::new(Mutex::new(Some(task))) })
+        Ok(Engine {
+            context,
+            transfers,
+            inbox,
+            task: Arc::new(Mutex::new(Some(task))),
+        })
     }
 
     /// The live state: reading it never waits for the engine.
@@ -131,8 +143,13 @@ impl Engine {
         // On the transfer runtime, so that the connection that it opens lives where it will be used.
         let mut probing = AbortOnDrop(self.transfers.spawn(async move {
             let source = Source::new(spec.url.clone(), spec.headers.clone());
-            let html = if spec.accept_html { Html::Accept } else { Html::Refuse };
-            let mut found = probe::probe(&context.client, &source, Manner::Block(block), html).await?;
+            let html = if spec.accept_html {
+                Html::Accept
+            } else {
+                Html::Refuse
+            };
+            let mut found =
+                probe::probe(&context.client, &source, Manner::Block(block), html).await?;
             // Others need the connection more than a download that may start later.
             if context.limits.is_tight(&found.resource.final_url) {
                 found.opened = None;
@@ -141,7 +158,10 @@ impl Engine {
         }));
         match tokio::time::timeout(PROBE_TIME, &mut probing.0).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(broken)) => Err(Error::new(Kind::Stopping, format!("the probe broke off: {broken}"))),
+            Ok(Err(broken)) => Err(Error::new(
+                Kind::Stopping,
+                format!("the probe broke off: {broken}"),
+            )),
             Err(_) => {
                 let detail = format!("no answer within {} s", PROBE_TIME.as_secs());
                 Err(Error::passing(Kind::Timeout, detail).at(&url))
@@ -181,7 +201,8 @@ impl Engine {
 
     /// Moves a queued download to this place among the queued (0 is next; past the end is last).
     pub async fn reorder(&self, id: Id, position: usize) -> Result<Arc<View>> {
-        self.ask(|reply| Message::Reorder(id, position, reply)).await?
+        self.ask(|reply| Message::Reorder(id, position, reply))
+            .await?
     }
 
     /// Changes a download.
@@ -196,13 +217,18 @@ impl Engine {
 
     /// Replaces the caps; running downloads follow.
     pub async fn set_settings(&self, settings: Settings) -> Result<Settings> {
-        self.ask(|reply| Message::SetSettings(settings, reply)).await
+        self.ask(|reply| Message::SetSettings(settings, reply))
+            .await
     }
 
     /// Stops taking work, checkpoints every running download, and returns when all is on disk.
     /// What was active is active again at the next start.
     pub async fn shutdown(&self) {
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let task = self
+            .task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let _ = self.inbox.send(Message::Shutdown).await;
         match task {
             // A panic of the task was reported by its own message.
@@ -214,7 +240,10 @@ impl Engine {
     async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         let stopping = || Error::new(Kind::Stopping, "haul is stopping; ask again when it runs");
-        self.inbox.send(message(reply)).await.map_err(|_| stopping())?;
+        self.inbox
+            .send(message(reply))
+            .await
+            .map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())
     }
 }

@@ -563,7 +563,12 @@ mod tests {
             etag: None,
             last_modified: None,
             content_type: None,
-            checksum: DigestView { algorithm: Algorithm::Sha256, expected: None, actual: None, verified: None },
+            checksum: DigestView {
+                algorithm: Algorithm::Sha256,
+                expected: None,
+                actual: None,
+                verified: None,
+            },
             error: None,
             reason: None,
             attempts: 0,
@@ -584,10 +589,19 @@ mod tests {
         live.update(Id(1), |view| view.done = 5);
         live.update(Id(1), |view| view.done = 6);
         let changes = live.changes(before);
-        let [(changed, fields)] = &changes.changed[..] else { panic!("one download") };
-        assert_eq!((changed.done, changed.revision, changes.to), (6, before + 2, before + 2));
+        let [(changed, fields)] = &changes.changed[..] else {
+            panic!("one download")
+        };
+        assert_eq!(
+            (changed.done, changed.revision, changes.to),
+            (6, before + 2, before + 2)
+        );
         assert_eq!(*fields, Fields::DONE);
-        assert_eq!(live.changes(0).changed[0].1, Fields::ALL, "for a newcomer all of it is new");
+        assert_eq!(
+            live.changes(0).changed[0].1,
+            Fields::ALL,
+            "for a newcomer all of it is new"
+        );
     }
 
     #[test]

@@ -22,12 +22,19 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn new(home: Url, headers: Vec<(String, String)>) -> Source {
-        Source { at: Mutex::new(home.clone()), home, headers }
+        Source {
+            at: Mutex::new(home.clone()),
+            home,
+            headers,
+        }
     }
 
     /// Where the bytes are, after redirects.
     pub(crate) fn address(&self) -> Url {
-        self.at.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Notes where the bytes are.
@@ -38,9 +45,18 @@ impl Source {
 
 /// Opens a body that brings bytes of `known` from `first` on, up to `last` (inclusive) at most. Every
 /// check of the answer is behind us when this returns; it returns how many bytes the body brings.
-pub(crate) async fn block(client: &Client, source: &Source, known: &Resource, asked: (u64, u64)) -> Result<(Body, u64)> {
+pub(crate) async fn block(
+    client: &Client,
+    source: &Source,
+    known: &Resource,
+    asked: (u64, u64),
+) -> Result<(Body, u64)> {
     let address = source.address();
-    let moved = if address == source.home { Moved::Given } else { Moved::Redirected };
+    let moved = if address == source.home {
+        Moved::Given
+    } else {
+        Moved::Redirected
+    };
     match open(client, source, known, asked, &address, moved).await {
         // The address has expired: a fresh walk from the user's URL finds the present one.
         Err(error) if error.retry == Retry::Reresolve => {
@@ -58,8 +74,20 @@ async fn open(
     url: &Url,
     moved: Moved,
 ) -> Result<(Body, u64)> {
-    let answer = client.get(&Ask { url, home: &source.home, range: Some(asked), headers: &source.headers }).await?;
-    let head = Head { url: &answer.url, status: answer.status, headers: &answer.headers, at: SystemTime::now() };
+    let answer = client
+        .get(&Ask {
+            url,
+            home: &source.home,
+            range: Some(asked),
+            headers: &source.headers,
+        })
+        .await?;
+    let head = Head {
+        url: &answer.url,
+        status: answer.status,
+        headers: &answer.headers,
+        at: SystemTime::now(),
+    };
     let len = reply::block(&head, asked, known, moved)?;
     source.found_at(answer.url);
     Ok((answer.body, len))

@@ -53,49 +53,89 @@ pub(crate) enum Manner {
 }
 
 /// Asks `source` what there is.
-pub(crate) async fn probe(client: &Client, source: &Source, manner: Manner, html: Html) -> Result<Found> {
+pub(crate) async fn probe(
+    client: &Client,
+    source: &Source,
+    manner: Manner,
+    html: Html,
+) -> Result<Found> {
     let block = match manner {
         Manner::Block(len) => Some(len),
         Manner::Whole => None,
     };
-    let answer = ask(client, source, block).await?;
-    let found = match reply::first(&head(&answer), block)? {
-        First::AskWhole => {
-            answer.body.finish();
-            let answer = ask(client, source, None).await?;
-            let first = reply::first(&head(&answer), None)?;
-            found(answer, first)?
-        }
-        first => found(answer, first)?,
-    };
-    let is_page = found.resource.content_type.as_deref().is_some_and(reply::is_html_type);
-    if is_page && !found.resource.attachment && html == Html::Refuse {
-        let detail = "this is an HTML page, not a file; ask to accept HTML if you want the page itself";
+    let mut answer = ask(client, source, block).await?;
+    let mut first = reply::first(&head(&answer), block)?;
+    if first == First::AskWhole {
+        answer.body.finish();
+        answer = ask(client, source, None).await?;
+        first = reply::first(&head(&answer), None)?;
+    }
+    if html == Html::Refuse && reply::is_page(&answer.headers) {
+        let detail =
+            "this is an HTML page, not a file; ask to accept HTML if you want the page itself";
         return Err(Error::new(Kind::HtmlPage, detail).at(&source.home));
     }
-    Ok(found)
+    found(answer, first)
 }
 
 async fn ask(client: &Client, source: &Source, block: Option<u64>) -> Result<Answer> {
     let range = block.map(|len| (0, len - 1));
-    client.get(&Ask { url: &source.home, home: &source.home, range, headers: &source.headers }).await
+    client
+        .get(&Ask {
+            url: &source.home,
+            home: &source.home,
+            range,
+            headers: &source.headers,
+        })
+        .await
 }
 
 fn found(answer: Answer, first: First) -> Result<Found> {
     let first_byte = answer.first_byte;
-    let opened = |len| Some(Opened { body: answer.body, len });
+    let opened = |len| {
+        Some(Opened {
+            body: answer.body,
+            len,
+        })
+    };
     Ok(match first {
-        First::Part { resource, len } => Found { resource, opened: opened(Some(len)), first_byte },
-        First::Whole(resource) if resource.size == Some(0) => Found { resource, opened: None, first_byte },
+        First::Part { resource, len } => Found {
+            resource,
+            opened: opened(Some(len)),
+            first_byte,
+        },
+        First::Whole(resource) if resource.size == Some(0) => Found {
+            resource,
+            opened: None,
+            first_byte,
+        },
         First::Whole(resource) => {
             let len = resource.size;
-            Found { resource, opened: opened(len), first_byte }
+            Found {
+                resource,
+                opened: opened(len),
+                first_byte,
+            }
         }
-        First::Empty(resource) => Found { resource, opened: None, first_byte },
-        First::AskWhole => return Err(Error::new(Kind::Protocol, "the server has no answer to a plain request")),
+        First::Empty(resource) => Found {
+            resource,
+            opened: None,
+            first_byte,
+        },
+        First::AskWhole => {
+            return Err(Error::new(
+                Kind::Protocol,
+                "the server has no answer to a plain request",
+            ));
+        }
     })
 }
 
 fn head(answer: &Answer) -> Head<'_> {
-    Head { url: &answer.url, status: answer.status, headers: &answer.headers, at: SystemTime::now() }
+    Head {
+        url: &answer.url,
+        status: answer.status,
+        headers: &answer.headers,
+        at: SystemTime::now(),
+    }
 }

@@ -128,7 +128,8 @@ impl Block {
                 Ok(()) if self.span.at() >= self.span.end() => return Outcome::Filled,
                 // A server may give less than asked for; we ask for the rest.
                 Ok(()) if self.span.at() > before => continue,
-                Ok(()) => Error::passing(Kind::Disconnected, "the server sent nothing").at(&self.source.home),
+                Ok(()) => Error::passing(Kind::Disconnected, "the server sent nothing")
+                    .at(&self.source.home),
                 Err(error) => error,
             };
             if self.span.at() > before {
@@ -142,7 +143,12 @@ impl Block {
             if matches!(error.retry, Retry::FewerConnections { .. }) {
                 return Outcome::Crowded(error);
             }
-            match retry::next(&self.patience_with(&error), error.retry, in_a_row, fastrand::f64()) {
+            match retry::next(
+                &self.patience_with(&error),
+                error.retry,
+                in_a_row,
+                fastrand::f64(),
+            ) {
                 Next::GiveUp => return Outcome::Failed(error),
                 Next::After(wait) => self.pause_before_next_try(&error, wait).await,
             }
@@ -152,7 +158,10 @@ impl Block {
     /// A server that talks nonsense is given up sooner: asking without ranges may still work.
     fn patience_with(&self, error: &Error) -> Patience {
         match error.kind {
-            Kind::Protocol => Patience { retries: self.patience.retries.min(2), ..self.patience },
+            Kind::Protocol => Patience {
+                retries: self.patience.retries.min(2),
+                ..self.patience
+            },
             _ => self.patience,
         }
     }
@@ -178,7 +187,8 @@ impl Block {
             return Ok(());
         }
         self.span.set_state(ThreadState::Connecting);
-        let (body, len) = fetch::block(&self.client, &self.source, &self.resource, (at, end - 1)).await?;
+        let (body, len) =
+            fetch::block(&self.client, &self.source, &self.resource, (at, end - 1)).await?;
         self.write_body(body, Some(len)).await
     }
 
@@ -240,7 +250,8 @@ impl Block {
         }
         let len: usize = pieces.iter().map(Bytes::len).sum();
         if len > 0 {
-            let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+            let mut slices: Vec<IoSlice<'_>> =
+                pieces.iter().map(|piece| IoSlice::new(piece)).collect();
             let at = self.span.at();
             self.scratch
                 .write_at(&mut slices, at)

@@ -88,7 +88,9 @@ pub(crate) async fn transfer(context: &Context, order: Order) -> (Left, Result<(
     }
     transfer.observe(Instant::now());
     let result = match result {
-        Err(Halt::Stopped | Halt::NoRoom) if !transfer.plan.is_filled() => transfer.last_checkpoint().await.and(result),
+        Err(Halt::Stopped | Halt::NoRoom) if !transfer.plan.is_filled() => {
+            transfer.last_checkpoint().await.and(result)
+        }
         other => other,
     };
     (transfer.left(), result)
@@ -214,9 +216,16 @@ impl<'a> Transfer<'a> {
                 // The first body is as long as it is; of unknown length: everything.
                 Some(opened) => opened.len.unwrap_or(u64::MAX),
                 None if !self.resource.ranges => u64::MAX,
-                None => split::block_len(self.plan.free(), limit, cap, self.pace.speed() / u64::from(limit)),
+                None => split::block_len(
+                    self.plan.free(),
+                    limit,
+                    cap,
+                    self.pace.speed() / u64::from(limit),
+                ),
             };
-            let Some(lease) = self.plan.lease(len) else { return };
+            let Some(lease) = self.plan.lease(len) else {
+                return;
+            };
             self.hire(lease);
         }
     }
@@ -243,9 +252,20 @@ impl<'a> Transfer<'a> {
             stop: stop.clone(),
         };
         let task = self.threads.spawn(block.run());
-        let number = (1..).find(|number| self.workers.values().all(|worker| worker.number != *number)).unwrap_or(1);
+        let number = (1..)
+            .find(|number| self.workers.values().all(|worker| worker.number != *number))
+            .unwrap_or(1);
         let pace = Pace::new(span.at(), Instant::now());
-        self.workers.insert(task.id(), Worker { lease: lease.id, number, span, stop, pace });
+        self.workers.insert(
+            task.id(),
+            Worker {
+                lease: lease.id,
+                number,
+                span,
+                stop,
+                pace,
+            },
+        );
     }
 
     /// A thread has ended: its bytes count, the rest of its block is free again.
@@ -257,7 +277,9 @@ impl<'a> Transfer<'a> {
                 (panicked.id(), Outcome::Failed(error))
             }
         };
-        let Some(worker) = self.workers.remove(&task) else { return Ok(()) };
+        let Some(worker) = self.workers.remove(&task) else {
+            return Ok(());
+        };
         self.attempts += worker.span.failures();
         self.plan.wrote(worker.lease, worker.span.at());
         if matches!(outcome, Outcome::Ended) {
@@ -321,9 +343,18 @@ impl<'a> Transfer<'a> {
     /// No byte is free, but a thread is: it helps where it helps most.
     fn relieve(&mut self) {
         let cap = self.tuning.borrow().block_size;
-        while self.resource.ranges && self.plan.free() == 0 && self.workers.len() < usize::from(self.thread_limit()) {
-            let Some(help) = self.plan.relieve(self.best_speed(), cap) else { return };
-            for worker in self.workers.values().filter(|worker| worker.lease == help.of) {
+        while self.resource.ranges
+            && self.plan.free() == 0
+            && self.workers.len() < usize::from(self.thread_limit())
+        {
+            let Some(help) = self.plan.relieve(self.best_speed(), cap) else {
+                return;
+            };
+            for worker in self
+                .workers
+                .values()
+                .filter(|worker| worker.lease == help.of)
+            {
                 worker.span.shrink_to(help.new_end);
             }
             self.hire(help.lease);
@@ -331,7 +362,11 @@ impl<'a> Transfer<'a> {
     }
 
     fn best_speed(&self) -> u64 {
-        self.workers.values().map(|worker| worker.pace.speed()).max().unwrap_or(0)
+        self.workers
+            .values()
+            .map(|worker| worker.pace.speed())
+            .max()
+            .unwrap_or(0)
     }
 
     /// Below the least free space nothing more is written.
@@ -358,12 +393,19 @@ impl<'a> Transfer<'a> {
         self.checkpointed_at = now;
         self.recorded = self.plan.done().len();
         let (attempts, wasted) = (self.attempts_now(), self.wasted());
-        let checkpoint = Checkpoint { id: self.id, done: self.plan.done().clone(), attempts, wasted };
+        let checkpoint = Checkpoint {
+            id: self.id,
+            done: self.plan.done().clone(),
+            attempts,
+            wasted,
+        };
         let (scratch, store) = (self.scratch.clone(), self.context.store.clone());
         let whole = self.unrecorded.take();
         async move {
             sync(scratch).await?;
-            let Some(mut record) = whole else { return store.checkpoint(checkpoint).await };
+            let Some(mut record) = whole else {
+                return store.checkpoint(checkpoint).await;
+            };
             record.done = checkpoint.done;
             store.put(vec![*record]).await
         }
@@ -378,7 +420,12 @@ impl<'a> Transfer<'a> {
     }
 
     fn attempts_now(&self) -> u32 {
-        self.attempts + self.workers.values().map(|worker| worker.span.failures()).sum::<u32>()
+        self.attempts
+            + self
+                .workers
+                .values()
+                .map(|worker| worker.span.failures())
+                .sum::<u32>()
     }
 
     fn wasted(&self) -> u64 {
@@ -387,15 +434,31 @@ impl<'a> Transfer<'a> {
 
     fn left(self) -> Left {
         let (attempts, wasted) = (self.attempts_now(), self.wasted());
-        let size = if self.plan.is_filled() { Some(self.plan.done().len()) } else { self.resource.size };
-        Left { done: self.plan.done().clone(), attempts, wasted, size }
+        let size = if self.plan.is_filled() {
+            Some(self.plan.done().len())
+        } else {
+            self.resource.size
+        };
+        Left {
+            done: self.plan.done().clone(),
+            attempts,
+            wasted,
+            size,
+        }
     }
 }
 
 /// Syncs a scratch file without holding up the threads of this runtime.
 pub(crate) async fn sync(scratch: Arc<dyn Scratch>) -> Result<()> {
     let synced = tokio::task::spawn_blocking(move || {
-        scratch.sync().map_err(|cause| Error::disk("sync", scratch.path(), &cause))
+        scratch
+            .sync()
+            .map_err(|cause| Error::disk("sync", scratch.path(), &cause))
     });
-    synced.await.unwrap_or_else(|broken| Err(Error::new(Kind::DiskIo, format!("syncing broke off: {broken}"))))
+    synced.await.unwrap_or_else(|broken| {
+        Err(Error::new(
+            Kind::DiskIo,
+            format!("syncing broke off: {broken}"),
+        ))
+    })
 }

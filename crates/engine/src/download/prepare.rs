@@ -35,7 +35,9 @@ impl Download {
             self.save().await?;
         }
         let source = Arc::new(self.source());
-        let Found { resource, opened, .. } = match self.found.take().filter(Found::is_usable) {
+        let Found {
+            resource, opened, ..
+        } = match self.found.take().filter(Found::is_usable) {
             Some(found) => found,
             None => self.probe(&source, tries).await?,
         };
@@ -44,18 +46,32 @@ impl Download {
         let scratch = self.fresh_scratch(resource.size).await?;
         self.record.scratch = Some(scratch.path().to_owned());
         self.record.resource = Some(resource.clone());
-        Ok(Prepared { source, resource: Arc::new(resource), scratch, opened })
+        Ok(Prepared {
+            source,
+            resource: Arc::new(resource),
+            scratch,
+            opened,
+        })
     }
 
     fn source(&self) -> Source {
-        Source::new(self.record.spec.url.clone(), self.record.spec.headers.clone())
+        Source::new(
+            self.record.spec.url.clone(),
+            self.record.spec.headers.clone(),
+        )
     }
 
     async fn probe(&mut self, source: &Source, tries: &Tries) -> Result<Found, Halt> {
-        let html = if self.record.spec.accept_html { Html::Accept } else { Html::Refuse };
+        let html = if self.record.spec.accept_html {
+            Html::Accept
+        } else {
+            Html::Refuse
+        };
         let mut failures = 0;
         loop {
-            let manner = tries.manner.unwrap_or(Manner::Block(self.tuning.borrow().block_size));
+            let manner = tries
+                .manner
+                .unwrap_or(Manner::Block(self.tuning.borrow().block_size));
             let stop = self.stop.clone();
             let answer = tokio::select! {
                 () = stop.cancelled() => return Err(Halt::Stopped),
@@ -74,8 +90,12 @@ impl Download {
     /// What an earlier run has left, if it can be built upon.
     async fn resume(&mut self) -> Result<Option<Prepared>, Halt> {
         let record = &self.record;
-        let (Some(resource), Some(path)) = (record.resource.clone(), record.scratch.clone()) else { return Ok(None) };
-        let size = resource.size.filter(|_| resource.ranges && !record.done.is_empty());
+        let (Some(resource), Some(path)) = (record.resource.clone(), record.scratch.clone()) else {
+            return Ok(None);
+        };
+        let size = resource
+            .size
+            .filter(|_| resource.ranges && !record.done.is_empty());
         let Some(size) = size else { return Ok(None) };
         // A file that is missing or has another length is not the one that we left.
         if !path.exists() {
@@ -87,17 +107,32 @@ impl Download {
         }
         let source = Arc::new(self.source());
         source.found_at(resource.final_url.clone());
-        if record.done.len() < size && !resource.validators.is_strong() && !self.prove(&source, &resource, &scratch).await? {
+        if record.done.len() < size
+            && !resource.validators.is_strong()
+            && !self.prove(&source, &resource, &scratch).await?
+        {
             tracing::info!(id = %self.record.id, "the remote file is not the one that was begun: starting over");
             return Ok(None);
         }
         self.learn(&resource);
-        Ok(Some(Prepared { source, resource: Arc::new(resource), scratch, opened: None }))
+        Ok(Some(Prepared {
+            source,
+            resource: Arc::new(resource),
+            scratch,
+            opened: None,
+        }))
     }
 
     /// Whether the remote file still has the bytes that we hold, by fetching a few of them again.
-    async fn prove(&mut self, source: &Source, resource: &Resource, scratch: &Arc<dyn Scratch>) -> Result<bool, Halt> {
-        let Some(held) = self.record.done.first() else { return Ok(false) };
+    async fn prove(
+        &mut self,
+        source: &Source,
+        resource: &Resource,
+        scratch: &Arc<dyn Scratch>,
+    ) -> Result<bool, Halt> {
+        let Some(held) = self.record.done.first() else {
+            return Ok(false);
+        };
         let asked = (held.end - (held.end - held.start).min(PROOF), held.end - 1);
         let mut failures = 0;
         loop {
@@ -144,7 +179,10 @@ impl Download {
                 ready.truncate(0)?;
                 ready.reserve(size.unwrap_or(0))
             });
-            let Err(cause) = reserved.await.unwrap_or_else(|broken| Err(std::io::Error::other(broken))) else {
+            let Err(cause) = reserved
+                .await
+                .unwrap_or_else(|broken| Err(std::io::Error::other(broken)))
+            else {
                 return Ok(scratch);
             };
             let error = Error::disk("reserve room in", &path, &cause);
@@ -159,7 +197,10 @@ impl Download {
     }
 
     fn open(&self, path: &std::path::Path) -> Result<Arc<dyn Scratch>, Halt> {
-        self.context.disk.open(path).map_err(|cause| Halt::Failed(Error::disk("open", path, &cause)))
+        self.context
+            .disk
+            .open(path)
+            .map_err(|cause| Halt::Failed(Error::disk("open", path, &cause)))
     }
 
     /// In the state directory when a rename from there is possible, else hidden beside the target.
@@ -176,12 +217,18 @@ impl Download {
     pub(super) async fn wait_for_room(&mut self, needed: u64) -> Result<(), Halt> {
         let least = self.context.config.min_free_space;
         loop {
-            let free = self.context.disk.free_space(&self.dir()).unwrap_or(u64::MAX);
+            let free = self
+                .context
+                .disk
+                .free_space(&self.dir())
+                .unwrap_or(u64::MAX);
             if free >= needed.saturating_add(least) {
                 self.say(None);
                 return Ok(());
             }
-            let why = format!("waiting for disk space: {needed} bytes needed and {least} kept free, {free} are free");
+            let why = format!(
+                "waiting for disk space: {needed} bytes needed and {least} kept free, {free} are free"
+            );
             self.say(Some(why));
             self.sleep(LOOK_AGAIN).await?;
         }
@@ -193,7 +240,11 @@ pub(crate) fn show_resource(view: &mut crate::View, resource: &Resource) {
     view.final_url = Some(resource.final_url.as_str().into());
     view.size = resource.size;
     view.ranges = Some(resource.ranges);
-    view.etag = resource.validators.etag.as_ref().map(|etag| etag.to_value().into());
+    view.etag = resource
+        .validators
+        .etag
+        .as_ref()
+        .map(|etag| etag.to_value().into());
     view.last_modified = resource.validators.last_modified;
     view.content_type = resource.content_type.as_deref().map(Into::into);
 }

@@ -41,7 +41,8 @@ impl Queue {
     }
 
     pub(crate) fn remove(&mut self, id: Id, place: Place) {
-        self.order.remove(&(Reverse(place.priority), place.rank, id));
+        self.order
+            .remove(&(Reverse(place.priority), place.rank, id));
     }
 
     /// The next one to start.
@@ -56,23 +57,38 @@ impl Queue {
     /// The place that puts a download, which is not in the queue, at `position`. It takes the priority
     /// of the one that it goes in front of, so that it really stands there.
     pub(crate) fn place_at(&self, position: usize, own: i32) -> Between {
-        let place = |&(Reverse(priority), rank, _): &(Reverse<i32>, i64, Id)| Place { priority, rank };
+        let place =
+            |&(Reverse(priority), rank, _): &(Reverse<i32>, i64, Id)| Place { priority, rank };
         let behind = self.order.iter().nth(position).map(place);
-        let front = position.checked_sub(1).and_then(|at| self.order.iter().nth(at)).map(place);
+        let front = position
+            .checked_sub(1)
+            .and_then(|at| self.order.iter().nth(at))
+            .map(place);
         match (front.or_else(|| self.last_if_past(position)), behind) {
-            (None, None) => Between::Free(Place { priority: own, rank: 0 }),
-            (Some(front), None) => {
-                Between::Free(Place { priority: front.priority, rank: Queue::rank_after(front.rank) })
-            }
-            (None, Some(behind)) => {
-                Between::Free(Place { priority: behind.priority, rank: behind.rank.saturating_sub(STEP) })
-            }
+            (None, None) => Between::Free(Place {
+                priority: own,
+                rank: 0,
+            }),
+            (Some(front), None) => Between::Free(Place {
+                priority: front.priority,
+                rank: Queue::rank_after(front.rank),
+            }),
+            (None, Some(behind)) => Between::Free(Place {
+                priority: behind.priority,
+                rank: behind.rank.saturating_sub(STEP),
+            }),
             (Some(front), Some(behind)) if front.priority != behind.priority => {
-                Between::Free(Place { priority: front.priority, rank: Queue::rank_after(front.rank) })
+                Between::Free(Place {
+                    priority: front.priority,
+                    rank: Queue::rank_after(front.rank),
+                })
             }
             (Some(front), Some(behind)) if behind.rank - front.rank > 1 => {
                 let rank = front.rank + (behind.rank - front.rank) / 2;
-                Between::Free(Place { priority: behind.priority, rank })
+                Between::Free(Place {
+                    priority: behind.priority,
+                    rank,
+                })
             }
             _ => Between::Full,
         }
@@ -85,7 +101,9 @@ impl Queue {
 
     /// New ranks, evenly apart, for all in their present order.
     pub(crate) fn spread(&self) -> Vec<(Id, i64)> {
-        self.iter().zip((1..).map(|n: i64| n.saturating_mul(STEP))).collect()
+        self.iter()
+            .zip((1..).map(|n: i64| n.saturating_mul(STEP)))
+            .collect()
     }
 }
 
@@ -96,7 +114,13 @@ mod tests {
     fn queue(places: &[(i32, i64)]) -> Queue {
         let mut queue = Queue::default();
         for (id, (priority, rank)) in (1..).zip(places) {
-            queue.insert(Id(id), Place { priority: *priority, rank: *rank });
+            queue.insert(
+                Id(id),
+                Place {
+                    priority: *priority,
+                    rank: *rank,
+                },
+            );
         }
         queue
     }
@@ -107,14 +131,19 @@ mod tests {
 
     #[test]
     fn priority_goes_before_rank() {
-        assert_eq!(order(&queue(&[(0, 10), (5, 30), (0, 5), (5, 20)])), [4, 2, 3, 1]);
+        assert_eq!(
+            order(&queue(&[(0, 10), (5, 30), (0, 5), (5, 20)])),
+            [4, 2, 3, 1]
+        );
     }
 
     #[test]
     fn a_moved_download_stands_where_it_was_put() {
         for position in 0..6 {
             let mut queue = queue(&[(5, 10), (5, 30), (0, 5), (0, 20)]);
-            let Between::Free(place) = queue.place_at(position, 0) else { panic!("full") };
+            let Between::Free(place) = queue.place_at(position, 0) else {
+                panic!("full")
+            };
             queue.insert(Id(9), place);
             assert_eq!(order(&queue)[position.min(4)], 9, "{position}");
         }

@@ -12,10 +12,21 @@ pub(super) fn view(record: &Record, settings: &Settings) -> View {
     let spec = &record.spec;
     let size = record.resource.as_ref().and_then(|resource| resource.size);
     let is_completed = record.status == crate::Status::Completed;
-    let done = if is_completed { size.unwrap_or_else(|| record.done.len()) } else { record.done.len() };
-    let guess = record.resource.as_ref().map_or_else(|| name::of(None, &spec.url), |resource| resource.name.clone());
+    let done = if is_completed {
+        size.unwrap_or_else(|| record.done.len())
+    } else {
+        record.done.len()
+    };
+    let guess = record.resource.as_ref().map_or_else(
+        || name::of(None, &spec.url),
+        |resource| resource.name.clone(),
+    );
     let wanted = spec.name.as_deref().and_then(name::safe).unwrap_or(guess);
-    let delivered = record.path.as_deref().filter(|_| is_completed).and_then(|path| path.file_name());
+    let delivered = record
+        .path
+        .as_deref()
+        .filter(|_| is_completed)
+        .and_then(|path| path.file_name());
     let shown = delivered.map_or(wanted, |name| name.to_string_lossy().into_owned());
     let mut view = View {
         id: record.id,

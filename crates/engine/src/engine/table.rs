@@ -61,7 +61,10 @@ enum Wish {
 /// One row of the table.
 enum Entry {
     /// It does not run; the table holds its record.
-    Resting { record: Box<Record>, found: Option<Box<Found>> },
+    Resting {
+        record: Box<Record>,
+        found: Option<Box<Found>>,
+    },
     /// It runs; its task holds the record.
     Running(Running),
 }
@@ -95,7 +98,11 @@ pub(super) struct Table {
 
 impl Table {
     /// What the store remembers; what was active is queued again.
-    pub(super) async fn load(context: Arc<Context>, transfers: Handle, settings: Settings) -> Result<Table> {
+    pub(super) async fn load(
+        context: Arc<Context>,
+        transfers: Handle,
+        settings: Settings,
+    ) -> Result<Table> {
         let records = context.store.load().await?;
         let mut table = Table {
             context,
@@ -112,11 +119,18 @@ impl Table {
             stopping: false,
         };
         for mut record in records {
-            if let Some(queued) = record.status.step(Input::Resume).filter(|_| record.status.is_active()) {
+            if let Some(queued) = record
+                .status
+                .step(Input::Resume)
+                .filter(|_| record.status.is_active())
+            {
                 record.status = queued;
             }
             table.last_rank = table.last_rank.max(record.rank);
-            table.context.live.insert(show::view(&record, &table.settings));
+            table
+                .context
+                .live
+                .insert(show::view(&record, &table.settings));
             table.rest(record, None);
         }
         Ok(table)
@@ -188,13 +202,23 @@ impl Table {
         if record.status == Status::Queued {
             self.queue.insert(id, place(&record));
         }
-        self.entries.insert(id, Entry::Resting { record: Box::new(record), found });
+        self.entries.insert(
+            id,
+            Entry::Resting {
+                record: Box::new(record),
+                found,
+            },
+        );
     }
 
     /// Takes a resting record out of the table and the queue.
     fn take(&mut self, id: Id) -> Option<Record> {
-        let Entry::Resting { .. } = self.entries.get(&id)? else { return None };
-        let Some(Entry::Resting { record, .. }) = self.entries.remove(&id) else { return None };
+        let Entry::Resting { .. } = self.entries.get(&id)? else {
+            return None;
+        };
+        let Some(Entry::Resting { record, .. }) = self.entries.remove(&id) else {
+            return None;
+        };
         self.queue.remove(id, place(&record));
         Some(*record)
     }
@@ -210,7 +234,11 @@ impl Table {
             };
             self.last_rank = Queue::rank_after(self.last_rank);
             let record = new_record(self.new_id(), spec, self.last_rank, now);
-            views.push(self.context.live.insert(show::view(&record, &self.settings)));
+            views.push(
+                self.context
+                    .live
+                    .insert(show::view(&record, &self.settings)),
+            );
             records.push(record.clone());
             self.rest(record, found);
         }
@@ -220,7 +248,11 @@ impl Table {
         let ids: Vec<Id> = views.iter().map(|view| view.id).collect();
         let live = self.context.live.clone();
         self.save(records, move |saved| {
-            let views = ids.iter().zip(views).map(|(id, view)| live.get(*id).unwrap_or(view)).collect();
+            let views = ids
+                .iter()
+                .zip(views)
+                .map(|(id, view)| live.get(*id).unwrap_or(view))
+                .collect();
             answer(reply, saved.map(|()| views));
         });
     }
@@ -237,7 +269,10 @@ impl Table {
     /// A download that waits for its turn keeps no connection from others.
     fn let_go_of_connections(&mut self) {
         for id in self.queue.iter() {
-            if let Some(Entry::Resting { found: Some(found), .. }) = self.entries.get_mut(&id) {
+            if let Some(Entry::Resting {
+                found: Some(found), ..
+            }) = self.entries.get_mut(&id)
+            {
                 found.opened = None;
             }
         }
@@ -252,9 +287,13 @@ impl Table {
     }
 
     fn start(&mut self, id: Id) {
-        let Some(Entry::Resting { mut record, found }) = self.entries.remove(&id) else { return };
+        let Some(Entry::Resting { mut record, found }) = self.entries.remove(&id) else {
+            return;
+        };
         self.queue.remove(id, place(&record));
-        let Some(status) = record.status.step(Input::Start) else { return };
+        let Some(status) = record.status.step(Input::Start) else {
+            return;
+        };
         record.status = status;
         record.error = None;
         self.context.live.update(id, |view| {
@@ -276,7 +315,16 @@ impl Table {
         };
         let task = self.running.spawn_on(download.run(), &self.transfers);
         self.tasks.insert(task.id(), id);
-        self.entries.insert(id, Entry::Running(Running { stop, tuning, rate, record, wishes: Vec::new() }));
+        self.entries.insert(
+            id,
+            Entry::Running(Running {
+                stop,
+                tuning,
+                rate,
+                record,
+                wishes: Vec::new(),
+            }),
+        );
     }
 
     fn tuning(&self, spec: &Spec) -> Tuning {
@@ -290,13 +338,20 @@ impl Table {
     /// A download has ended: its record is the table's again, and those who waited are served.
     fn settle(&mut self, ended: Result<(tokio::task::Id, (Record, How)), JoinError>) {
         let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
-        let Some(id) = self.tasks.remove(&task) else { return };
-        let Some(Entry::Running(running)) = self.entries.remove(&id) else { return };
+        let Some(id) = self.tasks.remove(&task) else {
+            return;
+        };
+        let Some(Entry::Running(running)) = self.entries.remove(&id) else {
+            return;
+        };
         let (mut record, how) = match ended {
             Ok((_, ended)) => ended,
             Err(broken) => {
                 tracing::error!(%id, %broken, "a download broke off");
-                let error = Error::new(Kind::IllegalState, "haul made a mistake; retry goes on from the last checkpoint");
+                let error = Error::new(
+                    Kind::IllegalState,
+                    "haul made a mistake; retry goes on from the last checkpoint",
+                );
                 (Record::clone(&running.record), How::Failed(error))
             }
         };
@@ -309,7 +364,9 @@ impl Table {
                 tracing::info!(%id, path = ?record.path, "completed");
                 is_saved = !is_changed;
             }
-            How::Stopped => record.status = record.status.step(Input::Resume).unwrap_or(Status::Queued),
+            How::Stopped => {
+                record.status = record.status.step(Input::Resume).unwrap_or(Status::Queued)
+            }
             How::Failed(error) => {
                 tracing::warn!(%id, %error, code = error.kind.code(), "failed");
                 record.status = record.status.step(Input::Fail).unwrap_or(Status::Failed);
@@ -347,7 +404,9 @@ impl Table {
     }
 
     fn pause(&mut self, id: Id, reply: Reply) {
-        let Some(mut record) = self.take(id) else { return answer(reply, Err(unknown(id))) };
+        let Some(mut record) = self.take(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
         match record.status.step(Input::Pause) {
             None if record.status == Status::Paused => {
                 answer(reply, self.present(id));
@@ -362,7 +421,9 @@ impl Table {
     }
 
     fn cancel(&mut self, id: Id, reply: Reply) {
-        let Some(mut record) = self.take(id) else { return answer(reply, Err(unknown(id))) };
+        let Some(mut record) = self.take(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
         let Some(status) = record.status.step(Input::Cancel) else {
             return self.refuse(record, "cancelled", reply);
         };
@@ -383,9 +444,15 @@ impl Table {
     }
 
     fn remove(&mut self, id: Id, files: Files, reply: Reply) {
-        let Some(record) = self.take(id) else { return answer(reply, Err(unknown(id))) };
-        let finished = record.path.filter(|_| record.status == Status::Completed && files == Files::Delete);
-        let Some(view) = self.context.live.remove(id) else { return answer(reply, Err(unknown(id))) };
+        let Some(record) = self.take(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
+        let finished = record
+            .path
+            .filter(|_| record.status == Status::Completed && files == Files::Delete);
+        let Some(view) = self.context.live.remove(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
         let forgotten = self.context.store.remove(vec![id]);
         let scratch = record.scratch;
         self.tell_positions();
@@ -412,13 +479,23 @@ impl Table {
                 _ => answer(reply, Err(illegal(id, "it runs", "tried again"))),
             };
         }
-        let Some(mut record) = self.take(id) else { return answer(reply, Err(unknown(id))) };
+        let Some(mut record) = self.take(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
         match record.status.step(input) {
             None if input == Input::Resume && record.status == Status::Queued => {
                 answer(reply, self.present(id));
                 self.rest(record, None);
             }
-            None => self.refuse(record, if input == Input::Resume { "resumed" } else { "tried again" }, reply),
+            None => self.refuse(
+                record,
+                if input == Input::Resume {
+                    "resumed"
+                } else {
+                    "tried again"
+                },
+                reply,
+            ),
             Some(status) => {
                 record.status = status;
                 record.finished_at = None;
@@ -435,9 +512,14 @@ impl Table {
             Some(Entry::Resting { record, .. }) => Some(record.status),
         };
         if status != Some(Status::Queued) {
-            return answer(reply, Err(illegal(id, "only queued downloads have a place", "moved")));
+            return answer(
+                reply,
+                Err(illegal(id, "only queued downloads have a place", "moved")),
+            );
         }
-        let Some(mut record) = self.take(id) else { return };
+        let Some(mut record) = self.take(id) else {
+            return;
+        };
         if self.queue.place_at(position, record.spec.priority) == Between::Full {
             self.spread_ranks();
         }
@@ -453,7 +535,9 @@ impl Table {
     fn spread_ranks(&mut self) {
         let mut moved = Vec::new();
         for (id, rank) in self.queue.spread() {
-            let Some(Entry::Resting { record, .. }) = self.entries.get_mut(&id) else { continue };
+            let Some(Entry::Resting { record, .. }) = self.entries.get_mut(&id) else {
+                continue;
+            };
             self.queue.remove(id, place(record));
             record.rank = rank;
             self.queue.insert(id, place(record));
@@ -464,8 +548,15 @@ impl Table {
     }
 
     fn change(&mut self, id: Id, change: &Change, reply: Reply) {
-        if change.name.as_deref().is_some_and(|wanted| name::safe(wanted).as_deref() != Some(wanted)) {
-            let error = Error::new(Kind::InvalidOption, "the name cannot be a file's name here; leave out separators");
+        if change
+            .name
+            .as_deref()
+            .is_some_and(|wanted| name::safe(wanted).as_deref() != Some(wanted))
+        {
+            let error = Error::new(
+                Kind::InvalidOption,
+                "the name cannot be a file's name here; leave out separators",
+            );
             return answer(reply, Err(error));
         }
         if let Some(Entry::Running(running)) = self.entries.get_mut(&id) {
@@ -484,7 +575,9 @@ impl Table {
             });
             return answer(reply, view.ok_or_else(|| unknown(id)));
         }
-        let Some(mut record) = self.take(id) else { return answer(reply, Err(unknown(id))) };
+        let Some(mut record) = self.take(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
         if change.name.is_some() && record.status == Status::Completed {
             return self.refuse(record, "renamed", reply);
         }
@@ -497,7 +590,9 @@ impl Table {
         self.settings = settings.clone();
         let ids: Vec<Id> = self.entries.keys().copied().collect();
         for id in ids {
-            let Some(entry) = self.entries.get(&id) else { continue };
+            let Some(entry) = self.entries.get(&id) else {
+                continue;
+            };
             let spec = match entry {
                 Entry::Running(running) => &running.record.spec,
                 Entry::Resting { record, .. } => &record.spec,
@@ -523,13 +618,18 @@ impl Table {
         self.admit();
         self.tell_positions();
         let live = self.context.live.clone();
-        self.save(records, move |saved| answer(reply, saved.map(|()| live.get(id).unwrap_or(view))));
+        self.save(records, move |saved| {
+            answer(reply, saved.map(|()| live.get(id).unwrap_or(view)))
+        });
     }
 
     fn refuse(&mut self, record: Record, what: &str, reply: Reply) {
         let (id, status) = (record.id, record.status);
         self.rest(record, None);
-        answer(reply, Err(illegal(id, &format!("it is {}", status.name()), what)));
+        answer(
+            reply,
+            Err(illegal(id, &format!("it is {}", status.name()), what)),
+        );
     }
 
     fn present(&self, id: Id) -> Result<Arc<View>> {
@@ -539,7 +639,12 @@ impl Table {
     /// Shows a record at rest.
     fn show(&self, record: &Record) -> Arc<View> {
         let view = show::view(record, &self.settings);
-        let shown = self.context.live.update(record.id, |shown| *shown = View { revision: shown.revision, ..view.clone() });
+        let shown = self.context.live.update(record.id, |shown| {
+            *shown = View {
+                revision: shown.revision,
+                ..view.clone()
+            }
+        });
         shown.unwrap_or_else(|| Arc::new(view))
     }
 
@@ -568,7 +673,9 @@ impl Table {
             return;
         }
         for (position, id) in (0..).zip(&now) {
-            self.context.live.update(*id, |view| view.position = Some(position));
+            self.context
+                .live
+                .update(*id, |view| view.position = Some(position));
         }
         let stays: std::collections::HashSet<&Id> = now.iter().collect();
         for id in self.told.iter().filter(|id| !stays.contains(id)) {
@@ -579,11 +686,18 @@ impl Table {
 }
 
 fn place(record: &Record) -> Place {
-    Place { priority: record.spec.priority, rank: record.rank }
+    Place {
+        priority: record.spec.priority,
+        rank: record.rank,
+    }
 }
 
 fn new_record(id: Id, spec: Spec, rank: i64, now: SystemTime) -> Record {
-    let status = if spec.paused { Status::Paused } else { Status::Queued };
+    let status = if spec.paused {
+        Status::Paused
+    } else {
+        Status::Queued
+    };
     Record {
         id,
         spec,
@@ -621,5 +735,8 @@ fn unknown(id: Id) -> Error {
 }
 
 fn illegal(id: Id, why: &str, what: &str) -> Error {
-    Error::new(Kind::IllegalState, format!("download {id} cannot be {what}: {why}"))
+    Error::new(
+        Kind::IllegalState,
+        format!("download {id} cannot be {what}: {why}"),
+    )
 }

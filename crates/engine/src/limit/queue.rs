@@ -244,7 +244,10 @@ impl Queue {
             return None;
         }
         // The newest has the best chance to be open still.
-        let newest = self.lanes.get_mut(host).and_then(|lane| lane.idle.pop_back());
+        let newest = self
+            .lanes
+            .get_mut(host)
+            .and_then(|lane| lane.idle.pop_back());
         if let Some((_, parked)) = newest {
             self.idle -= 1;
             return Some(Slot {

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, StatusCode, header};
 
 use super::content_range::{self, ContentRange};
-use super::disposition;
+use super::disposition::{self, Disposition};
 use super::resource::{ETag, Identity, Resource, Validators};
 use super::{name, retry_after};
 use crate::error::{Error, Kind, Result, Retry};
@@ -57,7 +57,9 @@ pub fn first(head: &Head<'_>, block: Option<u64>) -> Result<First> {
         }
         StatusCode::PARTIAL_CONTENT => first_part(head, block),
         StatusCode::RANGE_NOT_SATISFIABLE if block.is_some() => match content_range(head.headers) {
-            Some(ContentRange::Unsatisfied { total: 0 }) => Ok(First::Empty(resource(head, Some(0), false)?)),
+            Some(ContentRange::Unsatisfied { total: 0 }) => {
+                Ok(First::Empty(resource(head, Some(0), false)?))
+            }
             _ => Ok(First::AskWhole),
         },
         // These may be about the range only; the plain request will tell.
@@ -81,16 +83,31 @@ fn first_part(head: &Head<'_>, block: Option<u64>) -> Result<First> {
     if is_multipart(head.headers) {
         return Ok(First::AskWhole);
     }
-    let Some(ContentRange::Bytes { first: 0, last, total }) = content_range(head.headers) else {
+    let Some(ContentRange::Bytes {
+        first: 0,
+        last,
+        total,
+    }) = content_range(head.headers)
+    else {
         return Ok(First::AskWhole);
     };
     let len = last + 1;
     // Without the total nothing says where the file ends.
-    let Some(total) = total else { return Ok(First::AskWhole) };
+    let Some(total) = total else {
+        return Ok(First::AskWhole);
+    };
     if len > block || content_length(head.headers)?.is_some_and(|declared| declared != len) {
         return Ok(First::AskWhole);
     }
-    Ok(First::Part { resource: resource(head, Some(total), true)?, len })
+    Ok(First::Part {
+        resource: resource(head, Some(total), true)?,
+        len,
+    })
+}
+
+/// Whether the body is a page to look at, and not sent as a file to keep.
+pub fn is_page(headers: &HeaderMap) -> bool {
+    is_html(headers) && !disposition(headers).is_some_and(|disposition| disposition.attachment)
 }
 
 /// Judges the answer to a block: bytes `asked.0..=asked.1` of `known`. Returns how many bytes its
@@ -103,18 +120,24 @@ pub fn block(head: &Head<'_>, asked: (u64, u64), known: &Resource, moved: Moved)
         StatusCode::PARTIAL_CONTENT => part(head, asked, known),
         StatusCode::OK => Err(whole_for_a_part(head, known)),
         StatusCode::RANGE_NOT_SATISFIABLE => match content_range(head.headers) {
-            Some(ContentRange::Unsatisfied { total }) if Some(total) != known.size => {
-                Err(changed(head, format!("it now has {total} bytes instead of {}", shown(known.size))))
-            }
+            Some(ContentRange::Unsatisfied { total }) if Some(total) != known.size => Err(changed(
+                head,
+                format!("it now has {total} bytes instead of {}", shown(known.size)),
+            )),
             _ => Err(protocol(head, "refuses a range that lies inside the file")),
         },
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE
+        StatusCode::UNAUTHORIZED
+        | StatusCode::FORBIDDEN
+        | StatusCode::NOT_FOUND
+        | StatusCode::GONE
             if moved == Moved::Redirected =>
         {
             Err(refusal(head).with_retry(Retry::Reresolve))
         }
         // The file was served a moment ago: more likely one connection too many than a change of mind.
-        StatusCode::FORBIDDEN => Err(refusal(head).with_retry(Retry::FewerConnections { after: wait_named(head) })),
+        StatusCode::FORBIDDEN => Err(refusal(head).with_retry(Retry::FewerConnections {
+            after: wait_named(head),
+        })),
         _ => Err(refusal(head)),
     }
 }
@@ -133,18 +156,32 @@ fn part(head: &Head<'_>, (first, last): (u64, u64), known: &Resource) -> Result<
         return Err(protocol(head, "answers one range with several parts"));
     }
     let Some(range) = content_range(head.headers) else {
-        return Err(protocol(head, "sends a part without one valid Content-Range"));
+        return Err(protocol(
+            head,
+            "sends a part without one valid Content-Range",
+        ));
     };
-    let ContentRange::Bytes { first: got_first, last: got_last, total } = range else {
+    let ContentRange::Bytes {
+        first: got_first,
+        last: got_last,
+        total,
+    } = range
+    else {
         return Err(protocol(head, "sends a part and calls it unsatisfiable"));
     };
     if let (Some(total), Some(size)) = (total, known.size)
         && total != size
     {
-        return Err(changed(head, format!("it now has {total} bytes instead of {size}")));
+        return Err(changed(
+            head,
+            format!("it now has {total} bytes instead of {size}"),
+        ));
     }
-    if validators(head.headers).compare(&as_known(known)) == Identity::Different {
-        return Err(changed(head, "its ETag, date or encoding is another one".to_owned()));
+    if known.validators.compare(&validators(head.headers)) == Identity::Different {
+        return Err(changed(
+            head,
+            "its ETag, date or encoding is another one".to_owned(),
+        ));
     }
     if got_first != first || got_last > last {
         let why = format!("was asked for bytes {first}-{last} and sends {got_first}-{got_last}");
@@ -152,7 +189,10 @@ fn part(head: &Head<'_>, (first, last): (u64, u64), known: &Resource) -> Result<
     }
     let len = got_last - got_first + 1;
     if content_length(head.headers)?.is_some_and(|declared| declared != len) {
-        return Err(protocol(head, "declares a length that is not its Content-Range's"));
+        return Err(protocol(
+            head,
+            "declares a length that is not its Content-Range's",
+        ));
     }
     Ok(len)
 }
@@ -163,13 +203,14 @@ fn whole_for_a_part(head: &Head<'_>, known: &Resource) -> Error {
     if is_html {
         return protocol(head, "sends an HTML page in place of a part of the file");
     }
-    if validators(head.headers).compare(&as_known(known)) == Identity::Different {
+    if known.validators.compare(&validators(head.headers)) == Identity::Different {
         return changed(head, "its ETag, date or encoding is another one".to_owned());
     }
     match content_length(head.headers) {
-        Ok(Some(size)) if Some(size) != known.size => {
-            changed(head, format!("it now has {size} bytes instead of {}", shown(known.size)))
-        }
+        Ok(Some(size)) if Some(size) != known.size => changed(
+            head,
+            format!("it now has {size} bytes instead of {}", shown(known.size)),
+        ),
         _ => protocol(head, "sends the whole file in place of a part"),
     }
 }
@@ -187,7 +228,10 @@ fn refusal(head: &Head<'_>) -> Error {
     };
     let reason = status.canonical_reason().unwrap_or("no known reason");
     let detail = format!("the server answers {} ({reason})", status.as_u16());
-    Error::new(kind, detail).with_retry(retry).with_status(status.as_u16()).at(head.url)
+    Error::new(kind, detail)
+        .with_retry(retry)
+        .with_status(status.as_u16())
+        .at(head.url)
 }
 
 fn changed(head: &Head<'_>, how: String) -> Error {
@@ -198,7 +242,9 @@ fn changed(head: &Head<'_>, how: String) -> Error {
 
 /// Nonsense may come from one node of many, so it is worth a few more tries.
 fn protocol(head: &Head<'_>, what: &str) -> Error {
-    Error::passing(Kind::Protocol, format!("the server {what}")).with_status(head.status.as_u16()).at(head.url)
+    Error::passing(Kind::Protocol, format!("the server {what}"))
+        .with_status(head.status.as_u16())
+        .at(head.url)
 }
 
 fn wait_named(head: &Head<'_>) -> Option<Duration> {
@@ -207,17 +253,21 @@ fn wait_named(head: &Head<'_>) -> Option<Duration> {
 }
 
 fn resource(head: &Head<'_>, size: Option<u64>, ranges: bool) -> Result<Resource> {
-    let disposition =
-        head.headers.get(header::CONTENT_DISPOSITION).map(|value| disposition::parse(value.as_bytes()));
+    let disposition = disposition(head.headers);
     Ok(Resource {
         final_url: head.url.clone(),
         size,
         ranges,
         validators: validators(head.headers),
         content_type: text(head.headers, header::CONTENT_TYPE).map(str::to_owned),
-        attachment: disposition.as_ref().is_some_and(|disposition| disposition.attachment),
         name: name::of(disposition.as_ref(), head.url),
     })
+}
+
+fn disposition(headers: &HeaderMap) -> Option<Disposition> {
+    headers
+        .get(header::CONTENT_DISPOSITION)
+        .map(|value| disposition::parse(value.as_bytes()))
 }
 
 /// What tells this version from another.
@@ -225,13 +275,10 @@ pub fn validators(headers: &HeaderMap) -> Validators {
     let encoding = text(headers, header::CONTENT_ENCODING).map(str::to_ascii_lowercase);
     Validators {
         etag: text(headers, header::ETAG).and_then(ETag::parse),
-        last_modified: text(headers, header::LAST_MODIFIED).and_then(|date| httpdate::parse_http_date(date).ok()),
+        last_modified: text(headers, header::LAST_MODIFIED)
+            .and_then(|date| httpdate::parse_http_date(date).ok()),
         encoding: encoding.filter(|encoding| encoding != "identity" && !encoding.is_empty()),
     }
-}
-
-fn as_known(known: &Resource) -> Validators {
-    known.validators.clone()
 }
 
 /// The one valid `Content-Range`; several, or one that cannot be read, are none.
@@ -246,13 +293,21 @@ fn content_range(headers: &HeaderMap) -> Option<ContentRange> {
 
 /// The `Content-Length`; hyper has already refused contradicting ones.
 fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
-    let Some(value) = text(headers, header::CONTENT_LENGTH) else { return Ok(None) };
-    let refuse = || Error::passing(Kind::Protocol, format!("the server sends the length \"{value}\""));
+    let Some(value) = text(headers, header::CONTENT_LENGTH) else {
+        return Ok(None);
+    };
+    let refuse = || {
+        Error::passing(
+            Kind::Protocol,
+            format!("the server sends the length \"{value}\""),
+        )
+    };
     value.trim().parse().map(Some).map_err(|_| refuse())
 }
 
 fn is_multipart(headers: &HeaderMap) -> bool {
-    text(headers, header::CONTENT_TYPE).is_some_and(|value| value.to_ascii_lowercase().starts_with("multipart/"))
+    text(headers, header::CONTENT_TYPE)
+        .is_some_and(|value| value.to_ascii_lowercase().starts_with("multipart/"))
 }
 
 fn is_html(headers: &HeaderMap) -> bool {
@@ -260,8 +315,13 @@ fn is_html(headers: &HeaderMap) -> bool {
 }
 
 /// Whether a `Content-Type` is that of a page to look at.
-pub fn is_html_type(value: &str) -> bool {
-    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+fn is_html_type(value: &str) -> bool {
+    let essence = value
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     matches!(essence.as_str(), "text/html" | "application/xhtml+xml")
 }
 

@@ -101,8 +101,6 @@ pub struct Resource {
     pub validators: Validators,
     /// The `Content-Type`.
     pub content_type: Option<String>,
-    /// Whether the server calls it an attachment: a file, whatever its type.
-    pub attachment: bool,
     /// The name from `Content-Disposition` or the URL, made safe.
     pub name: String,
 }

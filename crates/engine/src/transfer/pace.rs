@@ -18,11 +18,19 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub(crate) fn new(count: u64, now: Instant) -> Pace {
-        Pace { started: now, seen_at: now, seen: count, speed: 0.0 }
+        Pace {
+            started: now,
+            seen_at: now,
+            seen: count,
+            speed: 0.0,
+        }
     }
 
     /// Takes note of the count now.
-    #[expect(clippy::cast_precision_loss, reason = "a speed for people and for shares")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a speed for people and for shares"
+    )]
     pub(crate) fn observe(&mut self, count: u64, now: Instant) {
         let passed = now.duration_since(self.seen_at);
         if passed < Duration::from_millis(20) {
@@ -38,7 +46,11 @@ impl Pace {
     }
 
     /// Bytes/s.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative; `as` saturates")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "never negative; `as` saturates"
+    )]
     pub(crate) fn speed(&self) -> u64 {
         self.speed.round() as u64
     }

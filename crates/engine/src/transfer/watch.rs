@@ -17,7 +17,12 @@ impl Transfer<'_> {
         let limit = self.tuning.borrow().threads;
         let (attempts, wasted) = (self.attempts_now(), self.wasted());
         let map = self.plan.map();
-        let reason = self.crowded_until.map(|_| format!("the server accepts no more than {} connections now", self.ceiling));
+        let reason = self.crowded_until.map(|_| {
+            format!(
+                "the server accepts no more than {} connections now",
+                self.ceiling
+            )
+        });
         let address = self.source.address();
         self.context.live.update(self.id, |view| {
             view.done = done;
