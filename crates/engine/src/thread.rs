@@ -248,22 +248,39 @@ impl Block {
             piece.truncate(room);
             room -= piece.len();
         }
-        let len: usize = pieces.iter().map(Bytes::len).sum();
-        if len > 0 {
-            let mut slices: Vec<IoSlice<'_>> =
-                pieces.iter().map(|piece| IoSlice::new(piece)).collect();
-            let at = self.span.at();
-            self.scratch
-                .write_at(&mut slices, at)
-                .map_err(|cause| Error::disk("write to", self.scratch.path(), &cause))?;
-            self.span.at.store(at + len as u64, Ordering::Release);
+        if self.rates.is_limited() {
+            self.pay_and_write(pieces).await?;
+        } else {
+            self.write_now(pieces)?;
         }
         pieces.clear();
-        if self.rates.is_limited() {
-            self.span.set_state(ThreadState::Waiting);
-            self.rates.take(len as u64).await;
-            self.span.set_state(ThreadState::Streaming);
+        Ok(())
+    }
+
+    /// Under a speed limit bytes count only when their time has come, a little at a time.
+    async fn pay_and_write(&self, pieces: &mut [Bytes]) -> Result<()> {
+        for piece in pieces {
+            while !piece.is_empty() {
+                let part = piece.split_to(self.rates.piece().min(piece.len()));
+                self.span.set_state(ThreadState::Waiting);
+                self.rates.take(part.len() as u64).await;
+                self.span.set_state(ThreadState::Streaming);
+                self.write_now(&[part])?;
+            }
         }
+        Ok(())
+    }
+
+    fn write_now(&self, pieces: &[Bytes]) -> Result<()> {
+        let len: usize = pieces.iter().map(Bytes::len).sum();
+        if len == 0 {
+            return Ok(());
+        }
+        let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+        let at = self.span.at();
+        let written = self.scratch.write_at(&mut slices, at);
+        written.map_err(|cause| Error::disk("write to", self.scratch.path(), &cause))?;
+        self.span.at.store(at + len as u64, Ordering::Release);
         Ok(())
     }
 }

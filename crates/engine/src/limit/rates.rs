@@ -21,6 +21,12 @@ impl Rates {
         self.own.rate() > 0 || self.limits.rate().rate() > 0
     }
 
+    /// How many bytes to take at a time, so that they trickle instead of coming in gulps.
+    pub(crate) fn piece(&self) -> usize {
+        let limits = [self.own.piece(), self.limits.rate().piece()];
+        limits.into_iter().flatten().min().unwrap_or(usize::MAX)
+    }
+
     /// Returns when `bytes` more may have been received.
     pub(crate) async fn take(&self, bytes: u64) {
         self.limits.take(&self.own, bytes).await;
