@@ -69,6 +69,10 @@ pub(crate) enum Placed {
 
 /// Moves the synced scratch file to `target`. Without `Overwrite` an existing file is never replaced.
 pub(crate) fn place(scratch: &Path, target: &Path, on_conflict: OnConflict) -> Result<Placed> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the user asked to replace the file"
+    )]
     let moved = match on_conflict {
         OnConflict::Overwrite => fs::rename(scratch, target),
         _ => rename_to_free_name(scratch, target),

@@ -94,6 +94,8 @@ struct Prepared {
     resource: Arc<Resource>,
     scratch: Arc<dyn Scratch>,
     opened: Option<Opened>,
+    /// What a new connection costs before its first byte.
+    setup: Duration,
 }
 
 /// What to do after a transfer that did not fill the file.
@@ -165,6 +167,7 @@ impl Download {
             rates: self.rates.clone(),
             done: std::mem::take(&mut self.record.done),
             opened: prepared.opened,
+            setup: prepared.setup,
             tuning: self.tuning.clone(),
             stop: self.stop.clone(),
             attempts: self.record.attempts,

@@ -26,7 +26,6 @@ const WRITE_SIZE: usize = 512 << 10;
 
 /// How far a block has come, shared by the thread that writes it and the download that plans it.
 pub(crate) struct Span {
-    pub(crate) start: u64,
     /// The first byte that is not written. Only the thread moves it.
     at: AtomicU64,
     /// One past the last byte. Only the download moves it, and only down.
@@ -38,7 +37,6 @@ pub(crate) struct Span {
 impl Span {
     pub(crate) fn new(start: u64, end: u64) -> Span {
         Span {
-            start,
             at: AtomicU64::new(start),
             end: AtomicU64::new(end),
             state: AtomicU8::new(ThreadState::Connecting as u8),

@@ -59,6 +59,8 @@ pub(crate) struct Order {
     pub(crate) done: RangeSet,
     /// The body that the probe opened.
     pub(crate) opened: Option<Opened>,
+    /// What a new connection costs before its first byte.
+    pub(crate) setup: Duration,
     pub(crate) tuning: tokio::sync::watch::Receiver<Tuning>,
     pub(crate) stop: CancellationToken,
     /// New tries and bytes fetched twice, before this transfer.
@@ -122,6 +124,7 @@ struct Transfer<'a> {
     /// Stops every thread.
     halt: CancellationToken,
     opened: Option<Opened>,
+    setup: Duration,
     pace: Pace,
     /// Fewer threads than the limit, because the server asked for it.
     ceiling: u16,
@@ -157,6 +160,7 @@ impl<'a> Transfer<'a> {
             threads: JoinSet::new(),
             workers: BTreeMap::new(),
             opened: order.opened,
+            setup: order.setup,
             ceiling: u16::MAX,
             crowded_until: None,
             crowded_in_a_row: 0,
@@ -226,7 +230,7 @@ impl<'a> Transfer<'a> {
             let Some(lease) = self.plan.lease(len) else {
                 return;
             };
-            self.hire(lease);
+            self.hire(&lease);
         }
     }
 
@@ -237,7 +241,7 @@ impl<'a> Transfer<'a> {
         self.tuning.borrow().threads.min(self.ceiling).max(1)
     }
 
-    fn hire(&mut self, lease: Lease) {
+    fn hire(&mut self, lease: &Lease) {
         let span = Arc::new(Span::new(lease.bytes.start, lease.bytes.end));
         let stop = self.halt.child_token();
         let block = Block {
@@ -347,7 +351,7 @@ impl<'a> Transfer<'a> {
             && self.plan.free() == 0
             && self.workers.len() < usize::from(self.thread_limit())
         {
-            let Some(help) = self.plan.relieve(self.best_speed(), cap) else {
+            let Some(help) = self.plan.relieve(self.best_speed(), cap, self.setup) else {
                 return;
             };
             for worker in self
@@ -357,7 +361,7 @@ impl<'a> Transfer<'a> {
             {
                 worker.span.shrink_to(help.new_end);
             }
-            self.hire(help.lease);
+            self.hire(&help.lease);
         }
     }
 

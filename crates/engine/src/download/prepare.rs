@@ -36,7 +36,9 @@ impl Download {
         }
         let source = Arc::new(self.source());
         let Found {
-            resource, opened, ..
+            resource,
+            opened,
+            first_byte,
         } = match self.found.take().filter(Found::is_usable) {
             Some(found) => found,
             None => self.probe(&source, tries).await?,
@@ -51,6 +53,7 @@ impl Download {
             resource: Arc::new(resource),
             scratch,
             opened,
+            setup: first_byte,
         })
     }
 
@@ -120,6 +123,7 @@ impl Download {
             resource: Arc::new(resource),
             scratch,
             opened: None,
+            setup: Duration::ZERO,
         }))
     }
 

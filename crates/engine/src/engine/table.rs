@@ -365,7 +365,7 @@ impl Table {
                 is_saved = !is_changed;
             }
             How::Stopped => {
-                record.status = record.status.step(Input::Resume).unwrap_or(Status::Queued)
+                record.status = record.status.step(Input::Resume).unwrap_or(Status::Queued);
             }
             How::Failed(error) => {
                 tracing::warn!(%id, %error, code = error.kind.code(), "failed");
@@ -619,7 +619,7 @@ impl Table {
         self.tell_positions();
         let live = self.context.live.clone();
         self.save(records, move |saved| {
-            answer(reply, saved.map(|()| live.get(id).unwrap_or(view)))
+            answer(reply, saved.map(|()| live.get(id).unwrap_or(view)));
         });
     }
 

@@ -16,6 +16,7 @@ pub mod state;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::Duration;
 
 use ranges::RangeSet;
 use split::{AtWork, Relief};
@@ -181,8 +182,9 @@ impl Plan {
     /// A block for an idle thread when no byte is free: the back of the block that would end last,
     /// or, when too little is left of it to cut, the same bytes once more.
     ///
-    /// `helper` is the speed in bytes/s that the idle thread is expected to reach.
-    pub fn relieve(&mut self, helper: u64, cap: u64) -> Option<Help> {
+    /// `helper` is the speed in bytes/s that the idle thread is expected to reach, after `setup`; no
+    /// block is longer than `cap`.
+    pub fn relieve(&mut self, helper: u64, cap: u64, setup: Duration) -> Option<Help> {
         if self.size == u64::MAX {
             return None;
         }
@@ -197,7 +199,7 @@ impl Plan {
                 hedged: l.hedged,
             })
             .collect();
-        let (of, start) = match split::relief(&blocks, helper)? {
+        let (of, start) = match split::relief(&blocks, helper, setup)? {
             Relief::Cut { index, cut } => {
                 let leased = self.leases.get_mut(&ids[index])?;
                 let end = std::mem::replace(&mut leased.end, cut);
@@ -318,7 +320,9 @@ mod tests {
         let mut plan = plan(10 << 20);
         let lease = plan.lease(u64::MAX).expect("free");
         plan.runs_at(lease.id, 1 << 20);
-        let help = plan.relieve(1 << 20, u64::MAX).expect("slow enough");
+        let help = plan
+            .relieve(1 << 20, u64::MAX, Duration::ZERO)
+            .expect("slow enough");
         assert_eq!(help.new_end, 5 << 20);
         plan.wrote(lease.id, (5 << 20) + 1000);
         plan.wrote(help.lease.id, help.lease.bytes.end);
@@ -331,9 +335,13 @@ mod tests {
         let mut plan = plan(1000);
         let lease = plan.lease(1000).expect("free");
         plan.wrote(lease.id, 100);
-        let help = plan.relieve(1000, u64::MAX).expect("stuck");
+        let help = plan.relieve(1000, u64::MAX, Duration::ZERO).expect("stuck");
         assert_eq!(help.lease.bytes, 100..1000);
-        assert_eq!(plan.relieve(1000, u64::MAX), None, "two are enough");
+        assert_eq!(
+            plan.relieve(1000, u64::MAX, Duration::ZERO),
+            None,
+            "two are enough"
+        );
         plan.wrote(help.lease.id, 1000);
         assert_eq!(plan.moot(), [lease.id]);
         plan.release(lease.id);
@@ -346,7 +354,7 @@ mod tests {
     fn an_unknown_length_is_one_open_block_until_it_ends() {
         let mut plan = Plan::new(None, RangeSet::new());
         let lease = plan.lease(u64::MAX).expect("open");
-        assert_eq!(plan.relieve(1, u64::MAX), None);
+        assert_eq!(plan.relieve(1, u64::MAX, Duration::ZERO), None);
         plan.wrote(lease.id, 77);
         assert!(!plan.is_filled());
         plan.ends_at(77);
@@ -404,7 +412,7 @@ mod tests {
                         let (id, _) = held[pick(held.len())];
                         plan.runs_at(id, number % (1 << 20));
                     },
-                    _ => if let Some(help) = plan.relieve(number % (1 << 20), u64::MAX) {
+                    _ => if let Some(help) = plan.relieve(number % (1 << 20), u64::MAX, Duration::ZERO) {
                         held.push((help.lease.id, help.lease.bytes));
                     },
                 }

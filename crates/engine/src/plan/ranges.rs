@@ -83,7 +83,7 @@ impl RangeSet {
             .map(|held| held.end - held.start)
             .sum();
         self.len = self.len - merged + (end - start);
-        self.ranges.splice(first..past, [start..end]);
+        self.ranges.splice(first..past, std::iter::once(start..end));
     }
 
     /// Takes out every byte of `range` that it holds.

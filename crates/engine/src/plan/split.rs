@@ -77,15 +77,15 @@ pub enum Relief {
 
 /// Chooses the block that would finish last, and how to relieve it.
 ///
-/// `helper` is the speed in bytes/s that the idle thread is expected to reach.
-pub fn relief(blocks: &[AtWork], helper: u64) -> Option<Relief> {
+/// `helper` is the speed in bytes/s that the idle thread is expected to reach, after `setup`.
+pub fn relief(blocks: &[AtWork], helper: u64, setup: Duration) -> Option<Relief> {
     let by_time_left = |(_, block): &(usize, &AtWork)| block.time_left();
     let (index, last) = blocks
         .iter()
         .enumerate()
         .filter(|(_, block)| !block.hedged)
         .max_by_key(by_time_left)?;
-    if last.time_left() < WORTH_RELIEF {
+    if last.time_left() < WORTH_RELIEF.max(2 * setup) {
         return None;
     }
     // Too little to cut, yet it takes long: its connection is stuck or crawls.
@@ -158,7 +158,7 @@ mod tests {
             at_work(0, 10 * MIB, 10 * MIB),
             at_work(20 * MIB, 30 * MIB, MIB),
         ];
-        let Some(Relief::Cut { index: 1, cut }) = relief(&blocks, 9 * MIB) else {
+        let Some(Relief::Cut { index: 1, cut }) = relief(&blocks, 9 * MIB, Duration::ZERO) else {
             panic!("no cut")
         };
         assert_eq!(cut, 21 * MIB);
@@ -166,21 +166,28 @@ mod tests {
 
     #[test]
     fn a_block_that_is_nearly_done_is_left_alone() {
-        assert_eq!(relief(&[at_work(0, 10 * MIB, 100 * MIB)], MIB), None);
-        assert_eq!(relief(&[], MIB), None);
+        assert_eq!(
+            relief(&[at_work(0, 10 * MIB, 100 * MIB)], MIB, Duration::ZERO),
+            None
+        );
+        assert_eq!(relief(&[], MIB, Duration::ZERO), None);
     }
 
     #[test]
     fn a_stuck_remainder_is_fetched_twice_but_not_three_times() {
         let stuck = at_work(0, 1000, 0);
-        assert_eq!(relief(&[stuck], MIB), Some(Relief::Hedge { index: 0 }));
+        assert_eq!(
+            relief(&[stuck], MIB, Duration::ZERO),
+            Some(Relief::Hedge { index: 0 })
+        );
         assert_eq!(
             relief(
                 &[AtWork {
                     hedged: true,
                     ..stuck
                 }],
-                MIB
+                MIB,
+                Duration::ZERO
             ),
             None
         );
@@ -199,7 +206,7 @@ mod tests {
         fn a_cut_lies_inside_the_block(
             at in 0u64..1 << 40, left in 1u64..1 << 40, speed in 0u64..1 << 34, helper in 0u64..1 << 34
         ) {
-            if let Some(Relief::Cut { cut, .. }) = relief(&[at_work(at, at + left, speed)], helper) {
+            if let Some(Relief::Cut { cut, .. }) = relief(&[at_work(at, at + left, speed)], helper, Duration::ZERO) {
                 prop_assert!(cut >= at + MIN_CUT && cut <= at + left - MIN_CUT);
             }
         }
