@@ -2,6 +2,8 @@
 pub mod engine;
 pub mod error;
 pub mod event;
+mod http;
+mod limit;
 pub mod plan;
 pub mod spec;
 pub mod store;
