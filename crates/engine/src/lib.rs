@@ -3,6 +3,8 @@ pub mod disk;
 pub mod engine;
 pub mod error;
 pub mod event;
+mod http;
+mod limit;
 pub mod plan;
 pub mod spec;
 pub mod store;

@@ -197,13 +197,10 @@ impl Block {
         let mut pieces: Vec<Bytes> = Vec::new();
         let mut held = 0;
         loop {
+            body.read_at_most(self.rates.piece());
             let wanted = self.span.end().min(promised).saturating_sub(self.span.at());
             if held as u64 >= wanted && wanted != u64::MAX {
                 self.write(&mut pieces, wanted).await?;
-                if self.span.at() >= promised {
-                    // Read to the end, so that the connection can serve again.
-                    let _ = body.frame().now_or_never();
-                }
                 body.finish();
                 return Ok(());
             }
@@ -246,7 +243,7 @@ impl Block {
             piece.truncate(room);
             room -= piece.len();
         }
-        if self.rates.is_limited() {
+        if self.rates.piece().is_some() {
             self.pay_and_write(pieces).await?;
         } else {
             self.write_now(pieces)?;
@@ -259,7 +256,7 @@ impl Block {
     async fn pay_and_write(&self, pieces: &mut [Bytes]) -> Result<()> {
         for piece in pieces {
             while !piece.is_empty() {
-                let part = piece.split_to(self.rates.piece().min(piece.len()));
+                let part = piece.split_to(self.rates.piece().unwrap_or(usize::MAX).min(piece.len()));
                 self.span.set_state(ThreadState::Waiting);
                 self.rates.take(part.len() as u64).await;
                 self.span.set_state(ThreadState::Streaming);

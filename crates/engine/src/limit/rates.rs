@@ -16,15 +16,11 @@ impl Rates {
         Rates { limits, own }
     }
 
-    /// Whether any limit is set, so that taking may wait.
-    pub(crate) fn is_limited(&self) -> bool {
-        self.own.rate() > 0 || self.limits.rate().rate() > 0
-    }
-
-    /// How many bytes to take at a time, so that they trickle instead of coming in gulps.
-    pub(crate) fn piece(&self) -> usize {
+    /// How many bytes to take at a time under a limit, so that they trickle instead of coming in
+    /// gulps; `None` without one.
+    pub(crate) fn piece(&self) -> Option<usize> {
         let limits = [self.own.piece(), self.limits.rate().piece()];
-        limits.into_iter().flatten().min().unwrap_or(usize::MAX)
+        limits.into_iter().flatten().min()
     }
 
     /// Returns when `bytes` more may have been received.
