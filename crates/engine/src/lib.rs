@@ -3,8 +3,6 @@ pub mod disk;
 pub mod engine;
 pub mod error;
 pub mod event;
-mod http;
-mod limit;
 pub mod plan;
 pub mod spec;
 pub mod store;

@@ -256,7 +256,8 @@ impl Block {
     async fn pay_and_write(&self, pieces: &mut [Bytes]) -> Result<()> {
         for piece in pieces {
             while !piece.is_empty() {
-                let part = piece.split_to(self.rates.piece().unwrap_or(usize::MAX).min(piece.len()));
+                let part =
+                    piece.split_to(self.rates.piece().unwrap_or(usize::MAX).min(piece.len()));
                 self.span.set_state(ThreadState::Waiting);
                 self.rates.take(part.len() as u64).await;
                 self.span.set_state(ThreadState::Streaming);
