@@ -95,7 +95,7 @@ pub(super) enum Verb {
 }
 
 impl Verb {
-    fn applies(self, status: Status) -> bool {
+    pub(super) fn applies(self, status: Status) -> bool {
         match self {
             Verb::Pause => status.step(Input::Pause).is_some(),
             Verb::Resume => status == Status::Paused,

@@ -3,6 +3,8 @@
 mod backend;
 mod dialogue;
 mod phrase;
+#[cfg(test)]
+mod transcripts;
 
 use std::sync::Arc;
 
