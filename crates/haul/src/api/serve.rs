@@ -57,22 +57,22 @@ pub(crate) async fn serve(
     let app = Arc::new(App::new(engine, options, stop.clone()));
     let router = rest::routes(app.clone()).layer(from_fn_with_state(guard, auth::check));
 
-    let mut doors = JoinSet::new();
-    for (_, listener) in listeners {
-        let door = Door {
-            router: router.clone(),
-            acceptor: acceptor.clone(),
-            stop: stop.clone(),
-        };
-        doors.spawn(door.keep(listener));
-    }
-    while doors.join_next().await.is_some() {}
+    let doors = listeners
+        .into_iter()
+        .map(|(_, listener)| {
+            let door = Door {
+                router: router.clone(),
+                acceptor: acceptor.clone(),
+                stop: stop.clone(),
+            };
+            door.keep(listener)
+        })
+        .collect::<JoinSet<()>>();
+    doors.join_all().await;
     // What upgraded is no longer a request: it says its own goodbye.
     app.conversations.close();
-    if timeout(LONGEST_STOP, app.conversations.wait())
-        .await
-        .is_err()
-    {
+    let closed = timeout(LONGEST_STOP, app.conversations.wait()).await;
+    if closed.is_err() {
         tracing::warn!("some WebSockets did not close in time");
     }
     Ok(())
@@ -157,5 +157,114 @@ where
     };
     if let Err(cause) = ended {
         tracing::debug!(%cause, "a connection broke off");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::routing::get;
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConfig, RootCertStore};
+    use std::sync::Arc;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::Notify;
+    use tokio_rustls::TlsConnector;
+    use tokio_util::task::AbortOnDropHandle;
+
+    struct Served {
+        address: SocketAddr,
+        stop: CancellationToken,
+        /// Lets `/slow` answer.
+        release: Arc<Notify>,
+        /// Told when `/slow` is asked for.
+        asked: Arc<Notify>,
+        kept: AbortOnDropHandle<()>,
+    }
+
+    async fn door(acceptor: Option<TlsAcceptor>) -> Served {
+        let (release, asked) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (wait, tell) = (release.clone(), asked.clone());
+        let slow = move || async move {
+            tell.notify_one();
+            wait.notified().await;
+            Body::from("slow")
+        };
+        let router = Router::new()
+            .route("/", get(async || "quick"))
+            .route("/slow", get(slow));
+        let stop = CancellationToken::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let door = Door {
+            router,
+            acceptor,
+            stop: stop.clone(),
+        };
+        let kept = AbortOnDropHandle::new(tokio::spawn(door.keep(listener)));
+        Served {
+            address,
+            stop,
+            release,
+            asked,
+            kept,
+        }
+    }
+
+    async fn ask(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        let read = timeout(Duration::from_secs(10), stream.read_to_string(&mut answer)).await;
+        read.expect("in time").expect("an answer");
+        answer
+    }
+
+    #[tokio::test]
+    async fn stopping_lets_a_request_finish_and_takes_no_more() {
+        let served = door(None).await;
+        let mut busy = TcpStream::connect(served.address).await.expect("connected");
+        let answer = tokio::spawn(async move { ask(&mut busy, "/slow").await });
+        served.asked.notified().await;
+        // Kept alive and idle: it must not hold up the stop.
+        let idle = TcpStream::connect(served.address).await.expect("connected");
+        served.stop.cancel();
+        served.release.notify_one();
+        assert!(answer.await.expect("asked").ends_with("slow"));
+        let begun = std::time::Instant::now();
+        served.kept.await.expect("kept");
+        assert!(begun.elapsed() < LONGEST_STOP);
+        drop(idle);
+        assert!(TcpStream::connect(served.address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_handshake_that_never_comes_holds_up_nobody() {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).expect("made");
+        let dir = tempfile::tempdir().expect("a directory");
+        let files = TlsFiles {
+            cert: dir.path().join("cert"),
+            key: dir.path().join("key"),
+        };
+        std::fs::write(&files.cert, made.cert.pem()).expect("a file");
+        std::fs::write(&files.key, made.signing_key.serialize_pem()).expect("a file");
+        let served = door(Some(tls::acceptor(&files).expect("an acceptor"))).await;
+
+        let silent = TcpStream::connect(served.address).await.expect("connected");
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).expect("a root");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").expect("a name");
+        let stream = TcpStream::connect(served.address).await.expect("connected");
+        let connector = TlsConnector::from(Arc::new(config));
+        let mut stream = connector.connect(name, stream).await.expect("a handshake");
+        assert!(ask(&mut stream, "/").await.ends_with("quick"));
+        drop(silent);
     }
 }
