@@ -512,6 +512,25 @@ impl Live {
     }
 }
 
+/// Changes made by hand, for the tests of whoever watches.
+#[cfg(feature = "testing")]
+impl Live {
+    /// Puts a download into the table.
+    pub fn put(&self, view: View) -> Arc<View> {
+        self.insert(view)
+    }
+
+    /// Changes a download.
+    pub fn alter(&self, id: Id, change: impl FnOnce(&mut View)) -> Option<Arc<View>> {
+        self.update(id, change)
+    }
+
+    /// Takes a download out of the table.
+    pub fn take(&self, id: Id) -> Option<Arc<View>> {
+        self.remove(id)
+    }
+}
+
 impl Table {
     fn advance(&mut self) -> u64 {
         self.revision += 1;
@@ -588,24 +607,5 @@ impl Watcher {
         let changes = self.live.changes(self.sent());
         self.sent.store(changes.to, Ordering::Release);
         changes
-    }
-}
-
-/// Changes made by hand, for the tests of whoever watches.
-#[cfg(feature = "testing")]
-impl Live {
-    /// Puts a download into the table.
-    pub fn put(&self, view: View) -> Arc<View> {
-        self.insert(view)
-    }
-
-    /// Changes a download.
-    pub fn alter(&self, id: Id, change: impl FnOnce(&mut View)) -> Option<Arc<View>> {
-        self.update(id, change)
-    }
-
-    /// Takes a download out of the table.
-    pub fn take(&self, id: Id) -> Option<Arc<View>> {
-        self.remove(id)
     }
 }
