@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! The binary: for now only the API is here.
+
+mod api;
+
+fn main() {
+    let _ = api::serve;
+}

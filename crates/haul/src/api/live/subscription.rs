@@ -1,0 +1,401 @@
+//! One subscription: which downloads it shows, how far its client has been told, when it may
+//! speak next. Knows nothing of sockets.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use haul_engine::event::{Changes, Fields};
+use haul_engine::{Id, Live, Stats, View, Watcher};
+use tokio::time::{Instant, sleep_until};
+
+use super::frames::Frames;
+use crate::api::list::Statuses;
+use crate::api::types::download::Detail;
+use crate::api::types::requests::Wanted;
+use crate::api::types::rpc;
+
+/// All subscriptions speak on one grid of time, so that those that see the same downloads are
+/// told the same things at the same time and share one frame.
+static GRID: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+pub(super) struct Subscription {
+    name: String,
+    filter: Filter,
+    detail: Detail,
+    interval: Duration,
+    watcher: Watcher,
+    /// The last revision that the client was told: the next frame's `from`.
+    told: u64,
+    stats: Stats,
+    due: Instant,
+}
+
+/// Which downloads a subscription shows.
+#[derive(Default)]
+struct Filter {
+    statuses: Option<Statuses>,
+    ids: Option<HashSet<Id>>,
+}
+
+impl Filter {
+    fn is_open(&self) -> bool {
+        self.statuses.is_none() && self.ids.is_none()
+    }
+
+    fn names(&self, id: Id) -> bool {
+        self.ids.as_ref().is_none_or(|ids| ids.contains(&id))
+    }
+
+    fn shows(&self, view: &View) -> bool {
+        self.names(view.id)
+            && self
+                .statuses
+                .is_none_or(|statuses| statuses.contains(view.status))
+    }
+
+    /// Leaves of `changes` what a client that sees this filter has to be told.
+    fn apply(&self, mut changes: Changes) -> Changes {
+        changes.removed.retain(|id| self.names(*id));
+        let mut left = Vec::new();
+        changes.changed.retain_mut(|(view, fields)| {
+            if !self.names(view.id) {
+                return false;
+            }
+            let Some(statuses) = self.statuses else {
+                return true;
+            };
+            // Whether it was shown before is only known while its status stands.
+            let is_new = fields.intersects(Fields::ADDED_AT);
+            let moved = fields.intersects(Fields::STATUS);
+            if statuses.contains(view.status) {
+                if moved {
+                    *fields = Fields::ALL;
+                }
+                return true;
+            }
+            if moved && !is_new {
+                left.push(view.id);
+            }
+            false
+        });
+        changes.removed.append(&mut left);
+        changes
+    }
+}
+
+impl Subscription {
+    /// Begins with the present state. The second value is the answer to `subscribe`, JSON.
+    pub(super) fn begin(name: String, wanted: Wanted, live: &Live) -> (Subscription, String) {
+        let filter = Filter {
+            statuses: wanted.statuses,
+            ids: wanted.ids.map(HashSet::from_iter),
+        };
+        let mut watcher = live.watch();
+        let (revision, downloads, stats) = watcher.snapshot(|view| filter.shows(view));
+        let answer = rpc::snapshot(&name, revision, &downloads, wanted.detail, &stats);
+        let interval = Duration::from_millis(wanted.interval_ms);
+        let subscription = Subscription {
+            name,
+            filter,
+            detail: wanted.detail,
+            interval,
+            watcher,
+            told: revision,
+            stats,
+            due: on_grid(*GRID, Instant::now() + interval, interval),
+        };
+        (subscription, answer)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Waits until something changed and its turn has come. Dropping the future loses nothing.
+    pub(super) async fn ready(&mut self) {
+        self.watcher.changed().await;
+        sleep_until(self.due).await;
+    }
+
+    /// What the client is to be told now; `None` when nothing that it sees has changed.
+    pub(super) fn frame(&mut self, live: &Live, frames: &Frames) -> Option<String> {
+        self.due = next_due(self.due, Instant::now(), self.interval);
+        let from = self.told;
+        if self.filter.is_open() && self.detail == Detail::Plain {
+            let (to, changes) = frames.changes(live, from);
+            self.watcher.told(to);
+            self.told = to;
+            return Some(rpc::changed(&self.name, from, &changes));
+        }
+        let changes = self.filter.apply(self.watcher.take());
+        let is_same =
+            changes.changed.is_empty() && changes.removed.is_empty() && changes.stats == self.stats;
+        if is_same {
+            return None;
+        }
+        self.told = changes.to;
+        self.stats = changes.stats;
+        let body = rpc::changes(
+            changes.to,
+            &changes.changed,
+            &changes.removed,
+            self.detail,
+            &changes.stats,
+        );
+        Some(rpc::changed(&self.name, from, &body))
+    }
+}
+
+/// When to speak after having spoken at `now` for `due`: one interval later on a steady stream;
+/// after a pause, the first place on the grid that keeps the distance.
+fn next_due(due: Instant, now: Instant, interval: Duration) -> Instant {
+    if now < due + interval / 4 {
+        return due + interval;
+    }
+    on_grid(*GRID, now + interval, interval)
+}
+
+/// The first multiple of `interval` after `start` that is not before `at`.
+fn on_grid(start: Instant, at: Instant, interval: Duration) -> Instant {
+    let since = at.saturating_duration_since(start).as_nanos();
+    let past = since % interval.as_nanos();
+    if past == 0 {
+        return at;
+    }
+    let wait = interval.as_nanos() - past;
+    at + Duration::from_nanos(u64::try_from(wait).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::types::download::Download;
+    use crate::api::types::download::tests::sample;
+    use haul_engine::Status;
+    use proptest::prelude::*;
+    use serde_json::{Map, Value, to_value};
+    use std::collections::BTreeMap;
+
+    /// A client: the state that it makes of what it is sent.
+    #[derive(Default)]
+    struct Client {
+        revision: u64,
+        downloads: BTreeMap<String, Map<String, Value>>,
+    }
+
+    impl Client {
+        fn snapshot(answer: &str) -> Client {
+            let answer: Value = serde_json::from_str(answer).expect("JSON");
+            let mut client = Client {
+                revision: answer["revision"].as_u64().expect("a revision"),
+                ..Client::default()
+            };
+            client.merge(&answer);
+            client
+        }
+
+        fn hear(&mut self, frame: &str) {
+            let frame: Value = serde_json::from_str(frame).expect("JSON");
+            let params = &frame["params"];
+            assert_eq!(params["from"], self.revision, "a gap");
+            let revision = params["revision"].as_u64().expect("a revision");
+            assert!(revision > self.revision || params["stats"].is_object());
+            self.revision = revision;
+            for id in params["removed"].as_array().expect("an array") {
+                self.downloads.remove(id.as_str().expect("an id"));
+            }
+            self.merge(params);
+        }
+
+        fn merge(&mut self, params: &Value) {
+            for download in params["downloads"].as_array().expect("an array") {
+                let changed = download.as_object().expect("an object").clone();
+                let id = changed["id"].as_str().expect("an id").to_owned();
+                self.downloads.entry(id).or_default().extend(changed);
+            }
+        }
+    }
+
+    /// What a list of the daemon says, through the same filter.
+    fn truth(live: &Live, filter: &Filter, detail: Detail) -> BTreeMap<String, Map<String, Value>> {
+        let (_, views, _) = live.snapshot(|view| filter.shows(view));
+        views
+            .iter()
+            .map(|view| {
+                let shown = to_value(Download::whole(view, detail)).expect("JSON");
+                let shown = shown.as_object().expect("an object").clone();
+                (view.id.to_string(), shown)
+            })
+            .collect()
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Put(u64),
+        Done(u64, u64),
+        Move(u64, Status),
+        Map(u64, u8),
+        Take(u64),
+        /// This subscriber is sent a frame.
+        Speak(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let id = 0..6u64;
+        prop_oneof![
+            id.clone().prop_map(Step::Put),
+            (id.clone(), 0..99u64).prop_map(|(id, done)| Step::Done(id, done)),
+            (id.clone(), 0..Status::ALL.len())
+                .prop_map(|(id, status)| Step::Move(id, Status::ALL[status])),
+            (id.clone(), 0..9u8).prop_map(|(id, tenths)| Step::Map(id, tenths)),
+            id.prop_map(Step::Take),
+            (0..5usize).prop_map(Step::Speak),
+        ]
+    }
+
+    fn wanted(number: usize) -> Wanted {
+        let mut statuses = Statuses::default();
+        statuses.insert(Status::Downloading);
+        statuses.insert(Status::Completed);
+        Wanted {
+            // Two see everything, so that they share frames at different distances.
+            statuses: (number == 2 || number == 4).then_some(statuses),
+            ids: (number == 3 || number == 4).then(|| vec![Id(1), Id(2), Id(100)]),
+            detail: if number == 3 {
+                Detail::Full
+            } else {
+                Detail::Plain
+            },
+            interval_ms: 50,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn snapshot_and_changes_give_what_the_list_says(steps in prop::collection::vec(step(), 1..80)) {
+            let live = Live::new();
+            let frames = Frames::default();
+            live.put(View { id: Id(100), ..sample() });
+            // An id is never used again: each `Put` of a number that is gone takes a new one.
+            let mut ids: BTreeMap<u64, Id> = BTreeMap::new();
+            let mut fresh = 0;
+            let mut subscribers: Vec<(Subscription, Client)> = (0..5)
+                .map(|number| {
+                    let (subscription, answer) = Subscription::begin("s1".into(), wanted(number), &live);
+                    (subscription, Client::snapshot(&answer))
+                })
+                .collect();
+            for step in steps {
+                match step {
+                    Step::Put(number) if !ids.contains_key(&number) => {
+                        fresh += 1;
+                        ids.insert(number, Id(fresh));
+                        live.put(View { id: Id(fresh), ..sample() });
+                    }
+                    Step::Put(_) => {}
+                    Step::Done(number, done) => {
+                        if let Some(id) = ids.get(&number) {
+                            live.alter(*id, |view| view.done = done);
+                        }
+                    }
+                    Step::Move(number, status) => {
+                        if let Some(id) = ids.get(&number) {
+                            live.alter(*id, |view| view.status = status);
+                        }
+                    }
+                    Step::Map(number, tenths) => {
+                        if let Some(id) = ids.get(&number) {
+                            live.alter(*id, |view| view.map = tenths.to_string().into());
+                        }
+                    }
+                    Step::Take(number) => {
+                        if let Some(id) = ids.remove(&number) {
+                            live.take(id);
+                        }
+                    }
+                    Step::Speak(number) => {
+                        let (subscription, client) = &mut subscribers[number];
+                        if subscription.watcher.sent() == live.revision() {
+                            continue;
+                        }
+                        if let Some(frame) = subscription.frame(&live, &frames) {
+                            client.hear(&frame);
+                        }
+                        // A frame of another may be older than the table by what happened since.
+                        if subscription.watcher.sent() == live.revision() {
+                            let truth = truth(&live, &subscription.filter, subscription.detail);
+                            prop_assert_eq!(&client.downloads, &truth);
+                        }
+                    }
+                }
+            }
+            for (subscription, client) in &mut subscribers {
+                while subscription.watcher.sent() < live.revision() {
+                    if let Some(frame) = subscription.frame(&live, &frames) {
+                        client.hear(&frame);
+                    }
+                }
+                let truth = truth(&live, &subscription.filter, subscription.detail);
+                prop_assert_eq!(&client.downloads, &truth);
+            }
+        }
+    }
+
+    #[test]
+    fn subscribers_who_see_the_same_share_one_encoding() {
+        let live = Live::new();
+        let frames = Frames::default();
+        live.put(sample());
+        let (first, _) = frames.changes(&live, 0);
+        live.alter(sample().id, |view| view.done += 1);
+        let shared = frames.changes(&live, 0);
+        // Still the older one: the next frame brings the rest.
+        assert_eq!(shared.0, first);
+        // Whoever is already further gets a frame of its own.
+        assert_eq!(frames.changes(&live, first).0, live.revision());
+    }
+
+    #[test]
+    fn frames_keep_their_distance_and_fall_into_step() {
+        let interval = Duration::from_millis(200);
+        let start = *GRID;
+        let at = |millis| start + Duration::from_millis(millis);
+        // On a steady stream: the next place on the grid, though this one was taken a bit late.
+        assert_eq!(next_due(at(400), at(403), interval), at(600));
+        // After a pause: the first place that keeps the distance.
+        assert_eq!(next_due(at(400), at(730), interval), at(1000));
+        assert_eq!(on_grid(start, at(600), interval), at(600));
+        assert_eq!(on_grid(start, at(601), interval), at(800));
+    }
+
+    #[test]
+    fn what_was_never_shown_is_not_said_to_be_gone() {
+        let live = Live::new();
+        let mut statuses = Statuses::default();
+        statuses.insert(Status::Completed);
+        let wanted = Wanted {
+            statuses: Some(statuses),
+            ids: None,
+            detail: Detail::Plain,
+            interval_ms: 50,
+        };
+        let (mut subscription, _) = Subscription::begin("s1".into(), wanted, &live);
+        let id = sample().id;
+        live.put(sample());
+        let frame = subscription
+            .frame(&live, &Frames::default())
+            .expect("the totals changed");
+        let frame: Value = serde_json::from_str(&frame).expect("JSON");
+        assert_eq!(frame["params"]["removed"], Value::Array(Vec::new()));
+        // Nothing that it shows, and no total, changes with a part of the file.
+        live.alter(id, |view| view.done += 1);
+        assert_eq!(subscription.frame(&live, &Frames::default()), None);
+        live.alter(id, |view| view.status = Status::Completed);
+        let frame = subscription
+            .frame(&live, &Frames::default())
+            .expect("it is shown now");
+        assert!(frame.contains(&format!("\"from\":1,")), "{frame}");
+        assert!(frame.contains("\"url\""), "{frame}");
+    }
+}

@@ -1,0 +1,270 @@
+//! The server: takes connections from the listeners, with or without TLS, and ends them in order.
+//! Knows no path and no command.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use haul_engine::Engine;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::auth::{self, Guard, Scheme};
+use super::{ApiOptions, App, TlsFiles, rest, tls};
+
+/// How long requests and goodbyes may take once the server stops.
+const LONGEST_STOP: Duration = Duration::from_secs(5);
+
+/// Longest wait for a TLS handshake.
+const LONGEST_HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Longest wait for a request's head, between two requests too.
+const LONGEST_HEAD: Duration = Duration::from_secs(60);
+
+/// The wait after a failed `accept`: without free descriptors it fails again at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Most connections at once on one listener; more wait in the system's queue.
+const MOST_CONNECTIONS: usize = 4096;
+
+/// Serves until `stop` is cancelled, then closes every WebSocket with 1001, gives open requests
+/// 5 s, and returns. Fails when a listener or the TLS files are unusable.
+pub(crate) async fn serve(
+    engine: Engine,
+    options: ApiOptions,
+    tls: Option<TlsFiles>,
+    listeners: Vec<(SocketAddr, TcpListener)>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let acceptor = tls.as_ref().map(tls::acceptor).transpose()?;
+    let scheme = if acceptor.is_some() {
+        Scheme::Https
+    } else {
+        Scheme::Http
+    };
+    let addresses: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
+    let guard = Arc::new(Guard::new(&options, &addresses, scheme));
+    let app = Arc::new(App::new(engine, options, stop.clone()));
+    let router = rest::routes(app.clone()).layer(from_fn_with_state(guard, auth::check));
+
+    let doors = listeners
+        .into_iter()
+        .map(|(_, listener)| {
+            let door = Door {
+                router: router.clone(),
+                acceptor: acceptor.clone(),
+                stop: stop.clone(),
+            };
+            door.keep(listener)
+        })
+        .collect::<JoinSet<()>>();
+    doors.join_all().await;
+    // What upgraded is no longer a request: it says its own goodbye.
+    app.conversations.close();
+    let closed = timeout(LONGEST_STOP, app.conversations.wait()).await;
+    if closed.is_err() {
+        tracing::warn!("some WebSockets did not close in time");
+    }
+    Ok(())
+}
+
+/// One listening address.
+struct Door {
+    router: Router,
+    acceptor: Option<TlsAcceptor>,
+    stop: CancellationToken,
+}
+
+impl Door {
+    /// Takes connections until the server stops, then waits for those that are busy.
+    async fn keep(self, listener: TcpListener) {
+        let mut connections = JoinSet::new();
+        loop {
+            let taken = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break,
+                Some(_) = connections.join_next() => continue,
+                taken = listener.accept(), if connections.len() < MOST_CONNECTIONS => taken,
+            };
+            match taken {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(
+                        stream,
+                        self.acceptor.clone(),
+                        self.router.clone(),
+                        self.stop.clone(),
+                    ));
+                }
+                Err(cause) => {
+                    tracing::warn!(%cause, "a connection could not be taken");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        drop(listener);
+        let rest = async { while connections.join_next().await.is_some() {} };
+        if timeout(LONGEST_STOP, rest).await.is_err() {
+            tracing::warn!("some requests did not end in time");
+        }
+        // Dropping the set ends what is left.
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    router: Router,
+    stop: CancellationToken,
+) {
+    // Live changes are small and wanted at once. A socket that refuses is only slower.
+    let _ = stream.set_nodelay(true);
+    let Some(acceptor) = acceptor else {
+        return requests(stream, router, &stop).await;
+    };
+    match timeout(LONGEST_HANDSHAKE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => requests(stream, router, &stop).await,
+        Ok(Err(cause)) => tracing::debug!(%cause, "a TLS handshake failed"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    }
+}
+
+async fn requests<S>(stream: S, router: Router, stop: &CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(LONGEST_HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
+    let mut served = pin!(served);
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = stop.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(cause) = ended {
+        tracing::debug!(%cause, "a connection broke off");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::routing::get;
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConfig, RootCertStore};
+    use std::sync::Arc;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::Notify;
+    use tokio_rustls::TlsConnector;
+    use tokio_util::task::AbortOnDropHandle;
+
+    struct Served {
+        address: SocketAddr,
+        stop: CancellationToken,
+        /// Lets `/slow` answer.
+        release: Arc<Notify>,
+        /// Told when `/slow` is asked for.
+        asked: Arc<Notify>,
+        kept: AbortOnDropHandle<()>,
+    }
+
+    async fn door(acceptor: Option<TlsAcceptor>) -> Served {
+        let (release, asked) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (wait, tell) = (release.clone(), asked.clone());
+        let slow = move || async move {
+            tell.notify_one();
+            wait.notified().await;
+            Body::from("slow")
+        };
+        let router = Router::new()
+            .route("/", get(async || "quick"))
+            .route("/slow", get(slow));
+        let stop = CancellationToken::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let door = Door {
+            router,
+            acceptor,
+            stop: stop.clone(),
+        };
+        let kept = AbortOnDropHandle::new(tokio::spawn(door.keep(listener)));
+        Served {
+            address,
+            stop,
+            release,
+            asked,
+            kept,
+        }
+    }
+
+    async fn ask(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        let read = timeout(Duration::from_secs(10), stream.read_to_string(&mut answer)).await;
+        read.expect("in time").expect("an answer");
+        answer
+    }
+
+    #[tokio::test]
+    async fn stopping_lets_a_request_finish_and_takes_no_more() {
+        let served = door(None).await;
+        let mut busy = TcpStream::connect(served.address).await.expect("connected");
+        let answer = tokio::spawn(async move { ask(&mut busy, "/slow").await });
+        served.asked.notified().await;
+        // Kept alive and idle: it must not hold up the stop.
+        let idle = TcpStream::connect(served.address).await.expect("connected");
+        served.stop.cancel();
+        served.release.notify_one();
+        assert!(answer.await.expect("asked").ends_with("slow"));
+        let begun = std::time::Instant::now();
+        served.kept.await.expect("kept");
+        assert!(begun.elapsed() < LONGEST_STOP);
+        drop(idle);
+        assert!(TcpStream::connect(served.address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_handshake_that_never_comes_holds_up_nobody() {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).expect("made");
+        let dir = tempfile::tempdir().expect("a directory");
+        let files = TlsFiles {
+            cert: dir.path().join("cert"),
+            key: dir.path().join("key"),
+        };
+        std::fs::write(&files.cert, made.cert.pem()).expect("a file");
+        std::fs::write(&files.key, made.signing_key.serialize_pem()).expect("a file");
+        let served = door(Some(tls::acceptor(&files).expect("an acceptor"))).await;
+
+        let silent = TcpStream::connect(served.address).await.expect("connected");
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).expect("a root");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").expect("a name");
+        let stream = TcpStream::connect(served.address).await.expect("connected");
+        let connector = TlsConnector::from(Arc::new(config));
+        let mut stream = connector.connect(name, stream).await.expect("a handshake");
+        assert!(ask(&mut stream, "/").await.ends_with("quick"));
+        drop(silent);
+    }
+}
