@@ -1,2 +1,13 @@
-//! Placeholder.
-fn main() {}
+//! haul, the binary: hands the command line to `cli` and its exit code to the system.
+
+mod api;
+mod assemble;
+mod cli;
+mod config;
+mod shutdown;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}
