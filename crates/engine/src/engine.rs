@@ -1,25 +1,51 @@
 //! Owns the table of downloads and the order in which they start. [`Engine`] is the handle: each
 //! call is a message to the one task that owns the table, and returns when it has taken effect.
 
-use std::sync::Arc;
+mod queue;
+mod show;
+mod table;
 
-use crate::error::Result;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::disk::{Disk, RealDisk};
+use crate::download::Context;
+use crate::error::{Error, Kind, Result};
 use crate::event::{Live, View};
+use crate::fetch::Source;
+use crate::http::Client;
+use crate::limit::Limits;
 use crate::plan::resource::Resource;
+use crate::probe::{self, Found, Html, Manner};
 use crate::spec::{Config, Id, Settings, Spec};
 use crate::store::Store;
+use table::{Message, Table};
+
+/// How long a probe on request may take.
+const PROBE_TIME: Duration = Duration::from_secs(10);
+
+/// Commands that may wait for the table's task before senders wait, too.
+const INBOX: usize = 1024;
 
 /// The handle to a running engine. Clones share it.
 #[derive(Clone)]
 pub struct Engine {
-    live: Live,
+    context: Arc<Context>,
+    transfers: Handle,
+    inbox: mpsc::Sender<Message>,
+    /// The table's task, until somebody waits for its end.
+    task: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 /// A download whose URL has been probed before it was added. It may hold the open first response,
 /// so that no second request is needed when the download starts soon.
 pub struct Probed {
     spec: Spec,
-    resource: Resource,
+    found: Found,
 }
 
 impl Probed {
@@ -30,7 +56,7 @@ impl Probed {
 
     /// What the server said.
     pub fn resource(&self) -> &Resource {
-        &self.resource
+        &self.found.resource
     }
 }
 
@@ -69,90 +95,164 @@ impl Engine {
     ///
     /// Downloads run on `transfers`, so that a busy disk or core never delays an answer given on
     /// the caller's runtime.
-    pub async fn start(
+    pub async fn start(config: Config, store: Arc<dyn Store>, transfers: Handle) -> Result<Engine> {
+        Engine::start_on(Arc::new(RealDisk), config, store, transfers).await
+    }
+
+    /// [`Engine::start`] on a disk of the caller's, for tests that break it.
+    pub async fn start_on(
+        disk: Arc<dyn Disk>,
         config: Config,
         store: Arc<dyn Store>,
-        transfers: tokio::runtime::Handle,
+        transfers: Handle,
     ) -> Result<Engine> {
-        let _ = (config, store, transfers);
-        unimplemented!()
+        let settings = config.settings.clone();
+        let limits = Limits::new(&settings);
+        let client = Client::new(&config, limits.clone())?;
+        let context = Arc::new(Context {
+            config,
+            client,
+            limits,
+            store,
+            disk,
+            live: Live::new(),
+        });
+        let (inbox, messages) = mpsc::channel(INBOX);
+        let table = Table::load(context.clone(), transfers.clone(), settings).await?;
+        let task = tokio::spawn(table.run(messages));
+        Ok(Engine {
+            context,
+            transfers,
+            inbox,
+            task: Arc::new(Mutex::new(Some(task))),
+        })
     }
 
     /// The live state: reading it never waits for the engine.
     pub fn live(&self) -> &Live {
-        &self.live
+        &self.context.live
     }
 
     /// Asks the server what there is at `spec.url`, without adding anything.
     ///
-    /// Answers within about 10 seconds, or fails with `Kind::Timeout`.
+    /// Answers within 10 seconds, or fails with [`Kind::Timeout`].
     pub async fn probe(&self, spec: Spec) -> Result<Probed> {
-        let _ = spec;
-        unimplemented!()
+        let url = spec.url.clone();
+        let context = self.context.clone();
+        let block = spec.block_size.unwrap_or(self.settings().await?.block_size);
+        // On the transfer runtime, so that the connection that it opens lives where it will be used.
+        let mut probing = AbortOnDrop(self.transfers.spawn(async move {
+            let source = Source::new(spec.url.clone(), spec.headers.clone());
+            let html = if spec.accept_html {
+                Html::Accept
+            } else {
+                Html::Refuse
+            };
+            let mut found =
+                probe::probe(&context.client, &source, Manner::Block(block), html).await?;
+            // Others need the connection more than a download that may start later.
+            if context.limits.is_tight(&found.resource.final_url) {
+                found.opened = None;
+            }
+            Ok(Probed { spec, found })
+        }));
+        match tokio::time::timeout(PROBE_TIME, &mut probing.0).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(broken)) => Err(Error::new(
+                Kind::Stopping,
+                format!("the probe broke off: {broken}"),
+            )),
+            Err(_) => {
+                let detail = format!("no answer within {} s", PROBE_TIME.as_secs());
+                Err(Error::passing(Kind::Timeout, detail).at(&url))
+            }
+        }
     }
 
     /// Adds downloads behind all others of their priority; durable when it returns.
     pub async fn add(&self, new: Vec<New>) -> Result<Vec<Arc<View>>> {
-        let _ = new;
-        unimplemented!()
+        self.ask(|reply| Message::Add(new, reply)).await?
     }
 
     /// Stops a download and keeps its bytes.
     pub async fn pause(&self, id: Id) -> Result<Arc<View>> {
-        let _ = id;
-        unimplemented!()
+        self.ask(|reply| Message::Pause(id, reply)).await?
     }
 
     /// Puts a paused download back into the queue.
     pub async fn resume(&self, id: Id) -> Result<Arc<View>> {
-        let _ = id;
-        unimplemented!()
+        self.ask(|reply| Message::Resume(id, reply)).await?
     }
 
     /// Puts a failed or cancelled download back into the queue.
     pub async fn retry(&self, id: Id) -> Result<Arc<View>> {
-        let _ = id;
-        unimplemented!()
+        self.ask(|reply| Message::Retry(id, reply)).await?
     }
 
     /// Gives a download up and deletes its scratch file.
     pub async fn cancel(&self, id: Id) -> Result<Arc<View>> {
-        let _ = id;
-        unimplemented!()
+        self.ask(|reply| Message::Cancel(id, reply)).await?
     }
 
     /// Forgets a download; stops it first when it runs. Returns its last state.
     pub async fn remove(&self, id: Id, files: Files) -> Result<Arc<View>> {
-        let _ = (id, files);
-        unimplemented!()
+        self.ask(|reply| Message::Remove(id, files, reply)).await?
     }
 
     /// Moves a queued download to this place among the queued (0 is next; past the end is last).
     pub async fn reorder(&self, id: Id, position: usize) -> Result<Arc<View>> {
-        let _ = (id, position);
-        unimplemented!()
+        self.ask(|reply| Message::Reorder(id, position, reply))
+            .await?
     }
 
     /// Changes a download.
     pub async fn change(&self, id: Id, change: Change) -> Result<Arc<View>> {
-        let _ = (id, change);
-        unimplemented!()
+        self.ask(|reply| Message::Change(id, change, reply)).await?
     }
 
     /// The caps in force.
     pub async fn settings(&self) -> Result<Settings> {
-        unimplemented!()
+        self.ask(Message::Settings).await
     }
 
     /// Replaces the caps; running downloads follow.
     pub async fn set_settings(&self, settings: Settings) -> Result<Settings> {
-        let _ = settings;
-        unimplemented!()
+        self.ask(|reply| Message::SetSettings(settings, reply))
+            .await
     }
 
     /// Stops taking work, checkpoints every running download, and returns when all is on disk.
     /// What was active is active again at the next start.
     pub async fn shutdown(&self) {
-        unimplemented!()
+        let task = self
+            .task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let _ = self.inbox.send(Message::Shutdown).await;
+        match task {
+            // A panic of the task was reported by its own message.
+            Some(task) => drop(task.await),
+            None => self.inbox.closed().await,
+        }
+    }
+
+    async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        let stopping = || Error::new(Kind::Stopping, "haul is stopping; ask again when it runs");
+        self.inbox
+            .send(message(reply))
+            .await
+            .map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())
+    }
+}
+
+/// A task that does not outlive the interest in it.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

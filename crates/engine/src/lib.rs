@@ -1,10 +1,20 @@
 //! Downloads files over many parallel range requests; knows nothing of who asks.
+pub mod disk;
 pub mod engine;
 pub mod error;
 pub mod event;
 pub mod plan;
 pub mod spec;
 pub mod store;
+
+mod deliver;
+mod download;
+mod fetch;
+mod http;
+mod limit;
+mod probe;
+mod thread;
+mod transfer;
 
 pub use engine::{Change, Engine, Files, New, Probed};
 pub use error::{Error, Kind, Result, Retry};

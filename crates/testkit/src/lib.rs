@@ -1,3 +1,13 @@
-//! What the tests break haul with. It knows the engine's public side only.
+//! What the tests break haul with: an origin that misbehaves on command, real servers, the real
+//! daemon, a foreign console client, a ledger that counts bytes, and the suite that every store
+//! passes. It knows haul by its public faces only.
 
 pub mod conformance;
+pub mod console;
+pub mod daemon;
+pub mod http;
+pub mod ledger;
+pub mod origin;
+pub mod servers;
+
+mod child;

@@ -1,2 +1,49 @@
-//! Placeholder.
-fn main() {}
+//! The project's own chores: `cargo xtask …`. Owns the reading of the command line; each chore has
+//! a file of its own.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "chores talk to the person who started them"
+)]
+
+mod report;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+The project's chores.
+
+  cargo xtask test         everything that must hold before a change is merged: formatting, lints,
+                           documentation, licences, and all tests, the real servers included
+  cargo xtask test --fast  the same without documentation and licences
+  cargo xtask help         this text
+
+What a test run needs beyond cargo (nginx, a Python with `websockets`, cargo-deny) is installed when
+it is missing: system packages through apt-get when run as root, everything else below target/.
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["test"] => test::run(test::Scope::Everything),
+        ["test", "--fast"] => test::run(test::Scope::Fast),
+        ["help" | "--help" | "-h"] | [] => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("xtask: unknown chore \"{}\"\n\n{HELP}", words.join(" "));
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

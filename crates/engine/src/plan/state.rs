@@ -31,6 +31,8 @@ pub enum Input {
     Start,
     /// The probe answered.
     Probed,
+    /// What was fetched is of no use: it starts afresh.
+    Restart,
     /// The last byte is here.
     Filled,
     /// The digest is right, or none is wanted.
@@ -102,6 +104,7 @@ impl Status {
             (Status::Queued, Input::Start) => Some(Status::Probing),
             (Status::Probing, Input::Probed) => Some(Status::Downloading),
             (Status::Downloading, Input::Filled) => Some(Status::Verifying),
+            (Status::Downloading, Input::Restart) => Some(Status::Probing),
             (Status::Verifying, Input::Verified) => Some(Status::Delivering),
             (Status::Delivering, Input::Delivered) => Some(Status::Completed),
             // Once renaming has begun there is nothing left to stop.

@@ -146,7 +146,7 @@ fn make_private(path: &Path) -> io::Result<()> {
         created => return created.map(drop),
     }
     // Not opened, only looked at: closing a file drops every lock that this process has on it.
-    for companion in ["", "-wal", "-shm"] {
+    for companion in ["", "-wal", "-shm", "-journal"] {
         let mut name = path.as_os_str().to_owned();
         name.push(companion);
         let found = match fs::metadata(&name) {
@@ -200,6 +200,20 @@ mod tests {
     fn version(database: &Database) -> i64 {
         let state = State::read(database.connection()).expect("readable");
         state.version
+    }
+
+    #[test]
+    fn a_commit_waits_for_the_disk() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("haul.db");
+        let database = Database::open(&path).expect("a new database");
+        let pragma = |name: &str| -> String {
+            let sql = format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}");
+            let value = database.connection().query_row(&sql, [], |row| row.get(0));
+            value.expect(name)
+        };
+        assert_eq!(pragma("journal_mode"), "wal");
+        assert_eq!(pragma("synchronous"), "2", "FULL");
     }
 
     #[test]

@@ -37,13 +37,13 @@ impl Store for MemoryStore {
         future::ready(Ok(records)).boxed()
     }
 
-    fn put(&self, records: Vec<Record>) -> BoxFuture<'_, Result<()>> {
+    fn put(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>> {
         let entries = records.into_iter().map(|record| (record.id, record));
         self.records().extend(entries);
         future::ready(Ok(())).boxed()
     }
 
-    fn checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'_, Result<()>> {
+    fn checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'static, Result<()>> {
         if let Some(record) = self.records().get_mut(&checkpoint.id) {
             record.done = checkpoint.done;
             record.attempts = checkpoint.attempts;
@@ -52,7 +52,7 @@ impl Store for MemoryStore {
         future::ready(Ok(())).boxed()
     }
 
-    fn remove(&self, ids: Vec<Id>) -> BoxFuture<'_, Result<()>> {
+    fn remove(&self, ids: Vec<Id>) -> BoxFuture<'static, Result<()>> {
         let mut records = self.records();
         for id in ids {
             records.remove(&id);

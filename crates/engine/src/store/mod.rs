@@ -76,20 +76,21 @@ pub struct Checkpoint {
 
 /// What remains. An answer means durable: a crash right after it loses nothing of it.
 ///
-/// Calls from one task take effect in the order made. Every implementation passes the same
+/// A call takes effect whether or not its future is awaited, and calls from one task take effect in
+/// the order made. Every implementation passes the same
 /// conformance suite.
 pub trait Store: Send + Sync + 'static {
     /// Every record, in the order of `rank`.
     fn load(&self) -> BoxFuture<'_, Result<Vec<Record>>>;
 
     /// Adds or replaces records, all or none.
-    fn put(&self, records: Vec<Record>) -> BoxFuture<'_, Result<()>>;
+    fn put(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>>;
 
     /// Updates the growing part of one record; nothing happens when it is gone.
-    fn checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'_, Result<()>>;
+    fn checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'static, Result<()>>;
 
     /// Forgets records; unknown ids are ignored.
-    fn remove(&self, ids: Vec<Id>) -> BoxFuture<'_, Result<()>>;
+    fn remove(&self, ids: Vec<Id>) -> BoxFuture<'static, Result<()>>;
 
     /// Takes a download for this engine before it runs. `false`: another engine has it.
     /// An embedded store always grants.

@@ -48,7 +48,7 @@ impl SqliteStore {
     fn ask<T: Send + 'static>(
         &self,
         command: impl FnOnce(oneshot::Sender<Result<T>>) -> Command,
-    ) -> BoxFuture<'_, Result<T>> {
+    ) -> BoxFuture<'static, Result<T>> {
         let (answer, answered) = oneshot::channel();
         if let Some(queue) = &self.queue {
             // A failure drops `answer`, which the future below reports.
@@ -75,15 +75,15 @@ impl Store for SqliteStore {
         self.ask(Command::Load)
     }
 
-    fn put(&self, records: Vec<Record>) -> BoxFuture<'_, Result<()>> {
+    fn put(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>> {
         self.ask(|answer| Command::Write(Write::Put(records), answer))
     }
 
-    fn checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'_, Result<()>> {
+    fn checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'static, Result<()>> {
         self.ask(|answer| Command::Write(Write::Checkpoint(checkpoint), answer))
     }
 
-    fn remove(&self, ids: Vec<Id>) -> BoxFuture<'_, Result<()>> {
+    fn remove(&self, ids: Vec<Id>) -> BoxFuture<'static, Result<()>> {
         self.ask(|answer| Command::Write(Write::Remove(ids), answer))
     }
 

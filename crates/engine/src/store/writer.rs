@@ -117,9 +117,9 @@ fn is_locked(cause: &rusqlite::Error) -> bool {
 
 fn read_all(database: &Database) -> Result<Vec<Record>> {
     let failure = |cause: &rusqlite::Error| database.failure("read", cause);
+    let mut records = Vec::new();
     let mut statement = row::select(database.connection()).map_err(|e| failure(&e))?;
     let mut rows = statement.query([]).map_err(|e| failure(&e))?;
-    let mut records = Vec::new();
     while let Some(row) = rows.next().map_err(|e| failure(&e))? {
         let record = row::read(row).map_err(|cause| {
             let id: String = row.get(0).unwrap_or_default();
@@ -127,6 +127,6 @@ fn read_all(database: &Database) -> Result<Vec<Record>> {
         })?;
         records.push(record);
     }
-    records.sort_unstable_by_key(|record| (record.rank, record.id));
+    records.sort_by_cached_key(|record| (record.rank, record.id));
     Ok(records)
 }

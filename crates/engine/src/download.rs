@@ -1,0 +1,406 @@
+//! One download from its turn to its end: probe → transfer → verify → deliver. Owns its record while
+//! it runs; knows nothing of other downloads and of who asked.
+
+pub(crate) mod prepare;
+mod verify;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::deliver::{self, Placed, Target};
+use crate::disk::{Disk, Scratch};
+use crate::error::{Error, Kind, Result};
+use crate::event::Live;
+use crate::fetch::Source;
+use crate::http::Client;
+use crate::limit::{Limits, Rates};
+use crate::plan::name;
+use crate::plan::resource::Resource;
+use crate::plan::retry::{self, Next, Patience};
+use crate::plan::state::{Input, Status};
+use crate::probe::{Found, Manner, Opened};
+use crate::spec::Config;
+use crate::store::{Record, Store};
+use crate::transfer::{self, Halt, Order};
+
+/// What every download of an engine shares.
+pub(crate) struct Context {
+    pub(crate) config: Config,
+    pub(crate) client: Client,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) live: Live,
+}
+
+impl Context {
+    pub(crate) fn patience(&self) -> Patience {
+        let Config {
+            retries,
+            retry_wait,
+            retry_wait_max,
+            ..
+        } = self.config;
+        Patience {
+            retries,
+            wait: retry_wait,
+            wait_max: retry_wait_max,
+        }
+    }
+}
+
+/// What may change while a download runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tuning {
+    /// Most threads.
+    pub(crate) threads: u16,
+    /// Most bytes in one range request.
+    pub(crate) block_size: u64,
+    /// The wanted name.
+    pub(crate) name: Option<String>,
+}
+
+/// How a download's run ended. The record says the rest.
+#[derive(Debug)]
+pub(crate) enum How {
+    /// The file is at its final name, and that is recorded.
+    Completed,
+    /// Told to stop; it can go on from where it was.
+    Stopped,
+    /// Given up.
+    Failed(Error),
+}
+
+/// A download whose turn has come.
+pub(crate) struct Download {
+    pub(crate) context: Arc<Context>,
+    pub(crate) record: Record,
+    /// What a probe before its turn has found.
+    pub(crate) found: Option<Found>,
+    pub(crate) rates: Rates,
+    pub(crate) tuning: watch::Receiver<Tuning>,
+    pub(crate) stop: CancellationToken,
+    /// Whether the store may hold bytes of this download as done.
+    pub(crate) is_recorded: bool,
+}
+
+/// Everything a transfer stands on.
+struct Prepared {
+    source: Arc<Source>,
+    resource: Arc<Resource>,
+    scratch: Arc<dyn Scratch>,
+    opened: Option<Opened>,
+}
+
+/// What to do after a transfer that did not fill the file.
+enum After {
+    /// Once more, from what is held.
+    GoOn,
+    /// Once more, from nothing.
+    StartOver,
+}
+
+impl Download {
+    /// Runs to an end. The record returned is the download's again.
+    pub(crate) async fn run(mut self) -> (Record, How) {
+        let how = match self.steps().await {
+            Ok(()) => How::Completed,
+            Err(Halt::Failed(error)) => How::Failed(error),
+            Err(Halt::Stopped | Halt::NoRoom) => How::Stopped,
+        };
+        (self.record, how)
+    }
+
+    async fn steps(&mut self) -> Result<(), Halt> {
+        if self.was_delivered() {
+            return self.complete().await;
+        }
+        self.record.started_at.get_or_insert_with(SystemTime::now);
+        let mut tries = Tries::default();
+        let prepared = loop {
+            let prepared = self.prepare(&tries).await?;
+            if let Some(Target::Exists(path)) = self.early_target(&prepared.resource)? {
+                return self.skip(path).await;
+            }
+            self.enter(Input::Probed);
+            let (scratch, resource) = (prepared.scratch.clone(), prepared.resource.clone());
+            match self.transfer(prepared).await {
+                Ok(()) => break (scratch, resource),
+                Err(halt) => match self.after(halt, &resource, &mut tries).await? {
+                    After::GoOn => self.enter(Input::Restart),
+                    After::StartOver => {
+                        self.discard();
+                        self.enter(Input::Restart);
+                    }
+                },
+            }
+        };
+        let (scratch, resource) = prepared;
+        self.enter(Input::Filled);
+        self.verify(&scratch).await?;
+        self.deliver(&scratch, &resource).await
+    }
+
+    /// Whether an earlier run was cut short between the rename and its record.
+    fn was_delivered(&self) -> bool {
+        let planned = self.record.path.as_ref().zip(self.record.inode);
+        planned.is_some_and(|(path, inode)| deliver::is_delivered(path, inode))
+    }
+
+    async fn transfer(&mut self, prepared: Prepared) -> Result<(), Halt> {
+        let unrecorded = self
+            .record
+            .done
+            .is_empty()
+            .then(|| Box::new(self.record.clone()));
+        let order = Order {
+            id: self.record.id,
+            source: prepared.source.clone(),
+            resource: prepared.resource,
+            scratch: prepared.scratch,
+            rates: self.rates.clone(),
+            done: std::mem::take(&mut self.record.done),
+            opened: prepared.opened,
+            tuning: self.tuning.clone(),
+            stop: self.stop.clone(),
+            attempts: self.record.attempts,
+            wasted: self.record.wasted,
+            unrecorded,
+        };
+        let (left, result) = transfer::transfer(&self.context, order).await;
+        self.record.done = left.done;
+        self.record.attempts = left.attempts;
+        self.record.wasted = left.wasted;
+        self.is_recorded = true;
+        if let Some(resource) = &mut self.record.resource {
+            resource.size = left.size;
+            resource.final_url = prepared.source.address();
+        }
+        result
+    }
+
+    /// Decides how to go on after a transfer that was halted.
+    async fn after(
+        &mut self,
+        halt: Halt,
+        resource: &Resource,
+        tries: &mut Tries,
+    ) -> Result<After, Halt> {
+        let error = match halt {
+            Halt::Stopped => return Err(Halt::Stopped),
+            Halt::NoRoom => {
+                self.wait_for_room(0).await?;
+                return Ok(if resource.ranges {
+                    After::GoOn
+                } else {
+                    After::StartOver
+                });
+            }
+            Halt::Failed(error) => error,
+        };
+        // A mixed file must never be: what is held belongs to the old version.
+        if error.kind == Kind::Changed && !tries.restarted {
+            tracing::info!(id = %self.record.id, %error, "starting over");
+            tries.restarted = true;
+            return Ok(After::StartOver);
+        }
+        // It said it had ranges, and gives the whole file for each: then one stream it is.
+        if error.kind == Kind::Protocol && resource.ranges && tries.manner.is_none() {
+            tries.manner = Some(Manner::Whole);
+            return Ok(After::StartOver);
+        }
+        if resource.ranges || error.kind == Kind::Changed {
+            return Err(Halt::Failed(error));
+        }
+        // Without ranges every new try starts at byte 0.
+        tries.streams += 1;
+        self.wait_after(&error, tries.streams).await?;
+        Ok(After::StartOver)
+    }
+
+    /// Waits as patience tells after the failure number `failures`, or fails for good.
+    async fn wait_after(&mut self, error: &Error, failures: u32) -> Result<(), Halt> {
+        let Next::After(wait) = retry::next(
+            &self.context.patience(),
+            error.retry,
+            failures,
+            fastrand::f64(),
+        ) else {
+            return Err(Halt::Failed(error.clone()));
+        };
+        self.record.attempts += 1;
+        tracing::debug!(id = %self.record.id, %error, wait_ms = wait.as_millis(), "trying again");
+        self.say(Some(format!(
+            "{}; next try in {} s",
+            error.detail,
+            wait.as_secs().max(1)
+        )));
+        self.sleep(wait).await?;
+        self.say(None);
+        Ok(())
+    }
+
+    async fn sleep(&self, wait: Duration) -> Result<(), Halt> {
+        tokio::select! {
+            () = self.stop.cancelled() => Err(Halt::Stopped),
+            () = tokio::time::sleep(wait) => Ok(()),
+        }
+    }
+
+    /// Where the file will go, when that is clear before its bytes are fetched.
+    fn early_target(&self, resource: &Resource) -> Result<Option<Target>, Halt> {
+        use crate::spec::OnConflict::{Fail, Skip};
+        match self.record.spec.on_conflict {
+            Skip | Fail => self.target(resource).map(Some).map_err(Halt::Failed),
+            _ => Ok(None),
+        }
+    }
+
+    fn target(&self, resource: &Resource) -> Result<Target> {
+        deliver::choose(
+            &self.dir(),
+            &self.wanted_name(resource),
+            self.record.spec.on_conflict,
+        )
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.record
+            .spec
+            .dir
+            .clone()
+            .unwrap_or_else(|| self.context.config.dir.clone())
+    }
+
+    fn wanted_name(&self, resource: &Resource) -> String {
+        let asked = self.tuning.borrow().name.clone();
+        asked
+            .as_deref()
+            .and_then(name::safe)
+            .unwrap_or_else(|| resource.name.clone())
+    }
+
+    /// Moves the file to its final name. Recorded before and after, so that a crash at any point
+    /// neither loses it nor delivers it twice.
+    async fn deliver(
+        &mut self,
+        scratch: &Arc<dyn Scratch>,
+        resource: &Resource,
+    ) -> Result<(), Halt> {
+        transfer::sync(scratch.clone())
+            .await
+            .map_err(Halt::Failed)?;
+        self.enter(Input::Verified);
+        loop {
+            let path = match self.target(resource).map_err(Halt::Failed)? {
+                Target::Exists(path) => return self.skip(path).await,
+                Target::Place(path) => path,
+            };
+            let inode = scratch
+                .inode()
+                .map_err(|cause| Halt::Failed(Error::disk("look at", scratch.path(), &cause)))?;
+            self.record.path = Some(path.clone());
+            self.record.inode = Some(inode);
+            self.save().await?;
+            if self.place(scratch.path().to_owned(), path).await? == Placed::Done {
+                return self.complete().await;
+            }
+        }
+    }
+
+    async fn place(&self, scratch: PathBuf, path: PathBuf) -> Result<Placed, Halt> {
+        let on_conflict = self.record.spec.on_conflict;
+        let placed = tokio::task::spawn_blocking(move || {
+            if let Some(dir) = path.parent() {
+                std::fs::create_dir_all(dir)
+                    .map_err(|cause| Error::disk("make the directory", dir, &cause))?;
+            }
+            deliver::place(&scratch, &path, on_conflict)
+        });
+        let broken = |cause| {
+            Err(Error::new(
+                Kind::DiskIo,
+                format!("delivering broke off: {cause}"),
+            ))
+        };
+        placed.await.unwrap_or_else(broken).map_err(Halt::Failed)
+    }
+
+    /// A file of that name is there and wanted to stay: nothing is delivered.
+    async fn skip(&mut self, path: PathBuf) -> Result<(), Halt> {
+        self.discard();
+        self.record.path = Some(path);
+        self.complete().await
+    }
+
+    async fn complete(&mut self) -> Result<(), Halt> {
+        self.record.status = Status::Completed;
+        self.record.finished_at = Some(SystemTime::now());
+        self.record.inode = None;
+        self.record.scratch = None;
+        self.record.error = None;
+        self.save().await
+    }
+
+    async fn save(&self) -> Result<(), Halt> {
+        self.context
+            .store
+            .put(vec![self.record.clone()])
+            .await
+            .map_err(Halt::Failed)
+    }
+
+    /// Forgets all bytes that are held.
+    fn discard(&mut self) {
+        self.record.done = crate::plan::ranges::RangeSet::new();
+        self.record.resource = None;
+        self.record.inode = None;
+        if let Some(scratch) = self.record.scratch.take() {
+            // When it cannot be deleted it is cut to nothing before it is used again.
+            let _ = std::fs::remove_file(scratch);
+        }
+    }
+
+    /// Takes the next step, and shows it.
+    fn enter(&mut self, input: Input) {
+        let Some(status) = self.record.status.step(input) else {
+            return;
+        };
+        self.record.status = status;
+        self.context.live.update(self.record.id, |view| {
+            view.status = status;
+            view.reason = None;
+            view.started_at = self.record.started_at;
+            if status != Status::Downloading {
+                view.threads_active = 0;
+                view.speed = 0;
+                view.eta = None;
+                view.blocks = Arc::default();
+            }
+        });
+    }
+
+    /// Says why it waits.
+    fn say(&self, reason: Option<String>) {
+        let attempts = self.record.attempts;
+        self.context.live.update(self.record.id, |view| {
+            view.reason = reason.map(Into::into);
+            view.attempts = attempts;
+        });
+    }
+}
+
+/// What was tried already in this run.
+#[derive(Debug, Default)]
+struct Tries {
+    /// Whether it has started over because the remote file changed.
+    restarted: bool,
+    /// How to probe, when not as usual.
+    manner: Option<Manner>,
+    /// Failed streams without ranges.
+    streams: u32,
+}

@@ -1,0 +1,269 @@
+//! Before the first block: what there is, whether what is held still counts, and room for the rest.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Download, Prepared, Tries};
+use crate::disk::{self, Scratch};
+use crate::error::{Error, Kind, Result};
+use crate::fetch::{self, Source};
+use crate::plan::resource::Resource;
+use crate::probe::{self, Found, Html, Manner};
+use crate::transfer::Halt;
+
+/// How many held bytes are fetched again to prove that the remote file is still the same, when it has
+/// no strong validator.
+const PROOF: u64 = 64 << 10;
+
+/// How often the disk is looked at while waiting for room.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+impl Download {
+    /// Everything that a transfer stands on: what was there before a restart, if it still counts, or a
+    /// fresh probe.
+    pub(super) async fn prepare(&mut self, tries: &Tries) -> Result<Prepared, Halt> {
+        if self.found.is_none()
+            && let Some(prepared) = self.resume().await?
+        {
+            return Ok(prepared);
+        }
+        self.discard();
+        // The record of the old bytes goes before the scratch file is written anew, so that no crash
+        // leaves new bytes under an old record.
+        if std::mem::take(&mut self.is_recorded) {
+            self.save().await?;
+        }
+        let source = Arc::new(self.source());
+        let Found {
+            resource, opened, ..
+        } = match self.found.take().filter(Found::is_usable) {
+            Some(found) => found,
+            None => self.probe(&source, tries).await?,
+        };
+        source.found_at(resource.final_url.clone());
+        self.learn(&resource);
+        let scratch = self.fresh_scratch(resource.size).await?;
+        self.record.scratch = Some(scratch.path().to_owned());
+        self.record.resource = Some(resource.clone());
+        Ok(Prepared {
+            source,
+            resource: Arc::new(resource),
+            scratch,
+            opened,
+        })
+    }
+
+    fn source(&self) -> Source {
+        Source::new(
+            self.record.spec.url.clone(),
+            self.record.spec.headers.clone(),
+        )
+    }
+
+    async fn probe(&mut self, source: &Source, tries: &Tries) -> Result<Found, Halt> {
+        let html = if self.record.spec.accept_html {
+            Html::Accept
+        } else {
+            Html::Refuse
+        };
+        let mut failures = 0;
+        loop {
+            let manner = tries
+                .manner
+                .unwrap_or(Manner::Block(self.tuning.borrow().block_size));
+            let stop = self.stop.clone();
+            let answer = tokio::select! {
+                () = stop.cancelled() => return Err(Halt::Stopped),
+                answer = probe::probe(&self.context.client, source, manner, html) => answer,
+            };
+            match answer {
+                Ok(found) => return Ok(found),
+                Err(error) => {
+                    failures += 1;
+                    self.wait_after(&error, failures).await?;
+                }
+            }
+        }
+    }
+
+    /// What an earlier run has left, if it can be built upon.
+    async fn resume(&mut self) -> Result<Option<Prepared>, Halt> {
+        let record = &self.record;
+        let (Some(resource), Some(path)) = (record.resource.clone(), record.scratch.clone()) else {
+            return Ok(None);
+        };
+        let size = resource
+            .size
+            .filter(|_| resource.ranges && !record.done.is_empty());
+        let Some(size) = size else { return Ok(None) };
+        // A file that is missing or has another length is not the one that we left.
+        if !path.exists() {
+            return Ok(None);
+        }
+        let scratch = self.open(&path)?;
+        if scratch.len().ok() != Some(size) {
+            return Ok(None);
+        }
+        let source = Arc::new(self.source());
+        source.found_at(resource.final_url.clone());
+        if record.done.len() < size
+            && !resource.validators.is_strong()
+            && !self.prove(&source, &resource, &scratch).await?
+        {
+            tracing::info!(id = %self.record.id, "the remote file is not the one that was begun: starting over");
+            return Ok(None);
+        }
+        self.learn(&resource);
+        Ok(Some(Prepared {
+            source,
+            resource: Arc::new(resource),
+            scratch,
+            opened: None,
+        }))
+    }
+
+    /// Whether the remote file still has the bytes that we hold, by fetching a few of them again.
+    async fn prove(
+        &mut self,
+        source: &Source,
+        resource: &Resource,
+        scratch: &Arc<dyn Scratch>,
+    ) -> Result<bool, Halt> {
+        let Some(held) = self.record.done.first() else {
+            return Ok(false);
+        };
+        let asked = (held.end - (held.end - held.start).min(PROOF), held.end - 1);
+        let mut failures = 0;
+        loop {
+            let stop = self.stop.clone();
+            let fetched = tokio::select! {
+                () = stop.cancelled() => return Err(Halt::Stopped),
+                fetched = fetch_all(&self.context.client, source, resource, asked) => fetched,
+            };
+            match fetched {
+                Ok(fetched) => {
+                    let mut held = vec![0; fetched.len()];
+                    return Ok(scratch.read_at(&mut held, asked.0).is_ok() && held == fetched);
+                }
+                Err(error) if error.kind == Kind::Changed => return Ok(false),
+                Err(error) => {
+                    failures += 1;
+                    self.wait_after(&error, failures).await?;
+                }
+            }
+        }
+    }
+
+    /// Shows what the probe learned.
+    fn learn(&self, resource: &Resource) {
+        let path = self.dir().join(self.wanted_name(resource));
+        let name = self.wanted_name(resource);
+        let done = self.record.done.len();
+        self.context.live.update(self.record.id, |view| {
+            view.name = name.into();
+            view.path = Some(path.into());
+            view.done = done;
+            show_resource(view, resource);
+        });
+    }
+
+    /// An empty scratch file with room for `size` bytes.
+    async fn fresh_scratch(&mut self, size: Option<u64>) -> Result<Arc<dyn Scratch>, Halt> {
+        let path = self.scratch_path();
+        loop {
+            self.wait_for_room(size.unwrap_or(0)).await?;
+            let scratch = self.open(&path)?;
+            let ready = scratch.clone();
+            let reserved = tokio::task::spawn_blocking(move || {
+                ready.truncate(0)?;
+                ready.reserve(size.unwrap_or(0))
+            });
+            let Err(cause) = reserved
+                .await
+                .unwrap_or_else(|broken| Err(std::io::Error::other(broken)))
+            else {
+                return Ok(scratch);
+            };
+            let error = Error::disk("reserve room in", &path, &cause);
+            if error.kind != Kind::DiskFull {
+                return Err(Halt::Failed(error));
+            }
+            // Another writer was faster; what we took is given back before we wait.
+            let _ = scratch.truncate(0);
+            self.say(Some("waiting for disk space".to_owned()));
+            self.sleep(LOOK_AGAIN).await?;
+        }
+    }
+
+    fn open(&self, path: &std::path::Path) -> Result<Arc<dyn Scratch>, Halt> {
+        self.context
+            .disk
+            .open(path)
+            .map_err(|cause| Halt::Failed(Error::disk("open", path, &cause)))
+    }
+
+    /// In the state directory when a rename from there is possible, else hidden beside the target.
+    fn scratch_path(&self) -> PathBuf {
+        let (state, dir, id) = (&self.context.config.state_dir, self.dir(), self.record.id);
+        if disk::same_file_system(state, &dir) {
+            state.join("scratch").join(format!("{id}.part"))
+        } else {
+            dir.join(format!(".{id}.part"))
+        }
+    }
+
+    /// Returns when `needed` bytes can be taken and the least free space is still kept.
+    pub(super) async fn wait_for_room(&mut self, needed: u64) -> Result<(), Halt> {
+        let least = self.context.config.min_free_space;
+        loop {
+            let free = self
+                .context
+                .disk
+                .free_space(&self.dir())
+                .unwrap_or(u64::MAX);
+            if free >= needed.saturating_add(least) {
+                self.say(None);
+                return Ok(());
+            }
+            let why = format!(
+                "waiting for disk space: {needed} bytes needed and {least} kept free, {free} are free"
+            );
+            self.say(Some(why));
+            self.sleep(LOOK_AGAIN).await?;
+        }
+    }
+}
+
+/// Shows a resource.
+pub(crate) fn show_resource(view: &mut crate::View, resource: &Resource) {
+    view.final_url = Some(resource.final_url.as_str().into());
+    view.size = resource.size;
+    view.ranges = Some(resource.ranges);
+    view.etag = resource
+        .validators
+        .etag
+        .as_ref()
+        .map(|etag| etag.to_value().into());
+    view.last_modified = resource.validators.last_modified;
+    view.content_type = resource.content_type.as_deref().map(Into::into);
+}
+
+/// A few bytes, all of them.
+async fn fetch_all(
+    client: &crate::http::Client,
+    source: &Source,
+    resource: &Resource,
+    asked: (u64, u64),
+) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let (mut body, len) = fetch::block(client, source, resource, asked).await?;
+    while let Some(frame) = body.frame().await? {
+        bytes.extend_from_slice(&frame);
+    }
+    body.finish();
+    if bytes.len() as u64 != len {
+        return Err(Error::passing(Kind::Disconnected, "the body was cut short").at(&source.home));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,81 @@
+//! A record as watchers see it while it does not run.
+
+use std::sync::Arc;
+
+use crate::event::{DigestView, View};
+use crate::plan::{self, name};
+use crate::spec::{Algorithm, Settings};
+use crate::store::Record;
+
+/// The view of a record at rest. `revision` is set by the table of live downloads.
+pub(super) fn view(record: &Record, settings: &Settings) -> View {
+    let spec = &record.spec;
+    let size = record.resource.as_ref().and_then(|resource| resource.size);
+    let is_completed = record.status == crate::Status::Completed;
+    let done = if is_completed {
+        size.unwrap_or_else(|| record.done.len())
+    } else {
+        record.done.len()
+    };
+    let guess = record.resource.as_ref().map_or_else(
+        || name::of(None, &spec.url),
+        |resource| resource.name.clone(),
+    );
+    let wanted = spec.name.as_deref().and_then(name::safe).unwrap_or(guess);
+    let delivered = record
+        .path
+        .as_deref()
+        .filter(|_| is_completed)
+        .and_then(|path| path.file_name());
+    let shown = delivered.map_or(wanted, |name| name.to_string_lossy().into_owned());
+    let mut view = View {
+        id: record.id,
+        revision: 0,
+        url: spec.url.as_str().into(),
+        final_url: None,
+        mirrors: spec.mirrors.iter().map(ToString::to_string).collect(),
+        name: shown.into(),
+        path: record.path.as_deref().map(Into::into),
+        status: record.status,
+        size: None,
+        done,
+        threads_active: 0,
+        threads_limit: spec.threads.unwrap_or(settings.threads),
+        block_size: spec.block_size.unwrap_or(settings.block_size),
+        ranges: None,
+        speed: 0,
+        eta: None,
+        speed_limit: spec.speed_limit,
+        priority: spec.priority,
+        position: None,
+        etag: None,
+        last_modified: None,
+        content_type: None,
+        checksum: digest(record),
+        error: record.error.clone().map(Arc::new),
+        reason: None,
+        attempts: record.attempts,
+        wasted: record.wasted,
+        added_at: record.added_at,
+        started_at: record.started_at,
+        finished_at: record.finished_at,
+        blocks: Arc::default(),
+        map: plan::map(&record.done, size.unwrap_or(0)).into(),
+    };
+    if let Some(resource) = &record.resource {
+        crate::download::prepare::show_resource(&mut view, resource);
+    }
+    view
+}
+
+fn digest(record: &Record) -> DigestView {
+    let expected = record.spec.checksum.as_ref();
+    DigestView {
+        algorithm: expected.map_or(Algorithm::Sha256, |checksum| checksum.algorithm),
+        expected: expected.map(|checksum| checksum.expected.as_str().into()),
+        actual: record.digest.as_deref().map(Into::into),
+        verified: expected
+            .zip(record.digest.as_deref())
+            .map(|(checksum, actual)| checksum.expected == actual),
+    }
+}

@@ -1,0 +1,742 @@
+//! The one task that owns the table of downloads: takes messages, starts what may start, and takes
+//! the records of ended downloads back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures_util::FutureExt;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::queue::{Between, Place, Queue};
+use super::show;
+use super::{Change, Files, New};
+use crate::download::{Context, Download, How, Tuning};
+use crate::error::{Error, Kind, Result};
+use crate::event::{POSITIONS_SHOWN, View};
+use crate::limit::{Bucket, Rates};
+use crate::plan::name;
+use crate::plan::state::{Input, Status};
+use crate::probe::Found;
+use crate::spec::{Id, Settings, Spec};
+use crate::store::Record;
+
+/// How often gauges and positions are brought up to date.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How often the disk is asked for its free space.
+const LOOK_AT_DISK: u32 = 5;
+
+type Reply<T = Result<Arc<View>>> = oneshot::Sender<T>;
+
+/// What the handle asks for.
+pub(super) enum Message {
+    Add(Vec<New>, Reply<Result<Vec<Arc<View>>>>),
+    Pause(Id, Reply),
+    Resume(Id, Reply),
+    Retry(Id, Reply),
+    Cancel(Id, Reply),
+    Remove(Id, Files, Reply),
+    Reorder(Id, usize, Reply),
+    Change(Id, Change, Reply),
+    Settings(Reply<Settings>),
+    SetSettings(Settings, Reply<Settings>),
+    Shutdown,
+}
+
+/// What somebody wants of a download that may first have to stop.
+enum Wish {
+    Pause,
+    Cancel,
+    Remove(Files),
+}
+
+/// One row of the table.
+enum Entry {
+    /// It does not run; the table holds its record.
+    Resting {
+        record: Box<Record>,
+        found: Option<Box<Found>>,
+    },
+    /// It runs; its task holds the record.
+    Running(Running),
+}
+
+struct Running {
+    stop: CancellationToken,
+    tuning: watch::Sender<Tuning>,
+    rate: Arc<Bucket>,
+    /// As it was at the start; its `spec` follows changes.
+    record: Box<Record>,
+    wishes: Vec<(Wish, Reply)>,
+}
+
+pub(super) struct Table {
+    context: Arc<Context>,
+    transfers: Handle,
+    settings: Settings,
+    entries: HashMap<Id, Entry>,
+    queue: Queue,
+    last_rank: i64,
+    running: JoinSet<(Record, How)>,
+    /// Which task runs which download, for the case that a task breaks off.
+    tasks: HashMap<tokio::task::Id, Id>,
+    /// Answers that wait for the store.
+    saving: FuturesUnordered<BoxFuture<'static, ()>>,
+    /// The head of the queue as positions were last told.
+    told: Vec<Id>,
+    ticks: u32,
+    stopping: bool,
+}
+
+impl Table {
+    /// What the store remembers; what was active is queued again.
+    pub(super) async fn load(
+        context: Arc<Context>,
+        transfers: Handle,
+        settings: Settings,
+    ) -> Result<Table> {
+        let records = context.store.load().await?;
+        let mut table = Table {
+            context,
+            transfers,
+            settings,
+            entries: HashMap::with_capacity(records.len()),
+            queue: Queue::default(),
+            last_rank: 0,
+            running: JoinSet::new(),
+            tasks: HashMap::new(),
+            saving: FuturesUnordered::new(),
+            told: Vec::new(),
+            ticks: 0,
+            stopping: false,
+        };
+        for mut record in records {
+            if let Some(queued) = record
+                .status
+                .step(Input::Resume)
+                .filter(|_| record.status.is_active())
+            {
+                record.status = queued;
+            }
+            table.last_rank = table.last_rank.max(record.rank);
+            table
+                .context
+                .live
+                .insert(show::view(&record, &table.settings));
+            table.rest(record, None);
+        }
+        Ok(table)
+    }
+
+    pub(super) async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            self.admit();
+            if self.stopping && self.running.is_empty() && self.saving.is_empty() {
+                return;
+            }
+            tokio::select! {
+                Some(message) = messages.recv() => self.handle(message, &mut messages),
+                Some(ended) = self.running.join_next_with_id() => self.settle(ended),
+                Some(()) = self.saving.next() => {}
+                _ = ticks.tick() => self.tick(),
+            }
+        }
+    }
+
+    fn handle(&mut self, message: Message, messages: &mut mpsc::Receiver<Message>) {
+        match message {
+            Message::Add(new, reply) => self.add(new, reply),
+            Message::Pause(id, reply) => self.wish(id, Wish::Pause, reply),
+            Message::Cancel(id, reply) => self.wish(id, Wish::Cancel, reply),
+            Message::Remove(id, files, reply) => self.wish(id, Wish::Remove(files), reply),
+            Message::Resume(id, reply) => self.requeue(id, Input::Resume, reply),
+            Message::Retry(id, reply) => self.requeue(id, Input::Retry, reply),
+            Message::Reorder(id, position, reply) => self.reorder(id, position, reply),
+            Message::Change(id, change, reply) => self.change(id, &change, reply),
+            Message::Settings(reply) => answer(reply, self.settings.clone()),
+            Message::SetSettings(settings, reply) => self.set_settings(settings, reply),
+            Message::Shutdown => {
+                messages.close();
+                self.stopping = true;
+                for entry in self.entries.values() {
+                    if let Entry::Running(running) = entry {
+                        running.stop.cancel();
+                    }
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        self.tell_positions();
+        let connections = self.context.limits.open_now() as u64;
+        if self.ticks.is_multiple_of(LOOK_AT_DISK) {
+            let context = self.context.clone();
+            // A dead network disk must not hold up the table.
+            let looking = tokio::task::spawn_blocking(move || {
+                if let Ok(free) = context.disk.free_space(&context.config.dir) {
+                    context.live.set_free_space(free);
+                }
+            });
+            if self.ticks == 0 || self.saving.len() < 1000 {
+                self.saving.push(looking.map(drop).boxed());
+            }
+        }
+        self.context.live.set_connections(connections);
+        self.ticks = self.ticks.wrapping_add(1);
+    }
+
+    /// Puts a record to rest, into the queue when it is to start by itself.
+    fn rest(&mut self, record: Record, found: Option<Box<Found>>) {
+        let id = record.id;
+        if record.status == Status::Queued {
+            self.queue.insert(id, place(&record));
+        }
+        self.entries.insert(
+            id,
+            Entry::Resting {
+                record: Box::new(record),
+                found,
+            },
+        );
+    }
+
+    /// Takes a resting record out of the table and the queue.
+    fn take(&mut self, id: Id) -> Option<Record> {
+        let Entry::Resting { .. } = self.entries.get(&id)? else {
+            return None;
+        };
+        let Some(Entry::Resting { record, .. }) = self.entries.remove(&id) else {
+            return None;
+        };
+        self.queue.remove(id, place(&record));
+        Some(*record)
+    }
+
+    fn add(&mut self, new: Vec<New>, reply: Reply<Result<Vec<Arc<View>>>>) {
+        let now = SystemTime::now();
+        let mut views = Vec::with_capacity(new.len());
+        let mut records = Vec::with_capacity(new.len());
+        for new in new {
+            let (spec, found) = match new {
+                New::Unseen(spec) => (spec, None),
+                New::Probed(probed) => (probed.spec, Some(Box::new(probed.found))),
+            };
+            self.last_rank = Queue::rank_after(self.last_rank);
+            let record = new_record(self.new_id(), spec, self.last_rank, now);
+            views.push(
+                self.context
+                    .live
+                    .insert(show::view(&record, &self.settings)),
+            );
+            records.push(record.clone());
+            self.rest(record, found);
+        }
+        self.admit();
+        self.let_go_of_connections();
+        self.tell_positions();
+        let ids: Vec<Id> = views.iter().map(|view| view.id).collect();
+        let live = self.context.live.clone();
+        self.save(records, move |saved| {
+            let views = ids
+                .iter()
+                .zip(views)
+                .map(|(id, view)| live.get(*id).unwrap_or(view))
+                .collect();
+            answer(reply, saved.map(|()| views));
+        });
+    }
+
+    fn new_id(&self) -> Id {
+        loop {
+            let id = Id(fastrand::u64(1..));
+            if !self.entries.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// A download that waits for its turn keeps no connection from others.
+    fn let_go_of_connections(&mut self) {
+        for id in self.queue.iter() {
+            if let Some(Entry::Resting {
+                found: Some(found), ..
+            }) = self.entries.get_mut(&id)
+            {
+                found.opened = None;
+            }
+        }
+    }
+
+    /// Starts what may start.
+    fn admit(&mut self) {
+        while !self.stopping && self.running.len() < self.settings.max_downloads {
+            let Some(id) = self.queue.first() else { return };
+            self.start(id);
+        }
+    }
+
+    fn start(&mut self, id: Id) {
+        let Some(Entry::Resting { mut record, found }) = self.entries.remove(&id) else {
+            return;
+        };
+        self.queue.remove(id, place(&record));
+        let Some(status) = record.status.step(Input::Start) else {
+            return;
+        };
+        record.status = status;
+        record.error = None;
+        self.context.live.update(id, |view| {
+            view.status = status;
+            view.position = None;
+            view.error = None;
+        });
+        let rate = Arc::new(Bucket::new(record.spec.speed_limit));
+        let (tuning, tunings) = watch::channel(self.tuning(&record.spec));
+        let stop = CancellationToken::new();
+        let download = Download {
+            context: self.context.clone(),
+            is_recorded: !record.done.is_empty(),
+            record: Record::clone(&record),
+            found: found.map(|found| *found),
+            rates: Rates::new(self.context.limits.clone(), rate.clone()),
+            tuning: tunings,
+            stop: stop.clone(),
+        };
+        let task = self.running.spawn_on(download.run(), &self.transfers);
+        self.tasks.insert(task.id(), id);
+        self.entries.insert(
+            id,
+            Entry::Running(Running {
+                stop,
+                tuning,
+                rate,
+                record,
+                wishes: Vec::new(),
+            }),
+        );
+    }
+
+    fn tuning(&self, spec: &Spec) -> Tuning {
+        Tuning {
+            threads: spec.threads.unwrap_or(self.settings.threads),
+            block_size: spec.block_size.unwrap_or(self.settings.block_size),
+            name: spec.name.clone(),
+        }
+    }
+
+    /// A download has ended: its record is the table's again, and those who waited are served.
+    fn settle(&mut self, ended: Result<(tokio::task::Id, (Record, How)), JoinError>) {
+        let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
+        let Some(id) = self.tasks.remove(&task) else {
+            return;
+        };
+        let Some(Entry::Running(running)) = self.entries.remove(&id) else {
+            return;
+        };
+        let (mut record, how) = match ended {
+            Ok((_, ended)) => ended,
+            Err(broken) => {
+                tracing::error!(%id, %broken, "a download broke off");
+                let error = Error::new(
+                    Kind::IllegalState,
+                    "haul made a mistake; retry goes on from the last checkpoint",
+                );
+                (Record::clone(&running.record), How::Failed(error))
+            }
+        };
+        let is_changed = record.spec != running.record.spec;
+        record.spec = running.record.spec;
+        // What completed has been recorded by its own task.
+        let mut is_saved = false;
+        match how {
+            How::Completed => {
+                tracing::info!(%id, path = ?record.path, "completed");
+                is_saved = !is_changed;
+            }
+            How::Stopped => {
+                record.status = record.status.step(Input::Resume).unwrap_or(Status::Queued)
+            }
+            How::Failed(error) => {
+                tracing::warn!(%id, %error, code = error.kind.code(), "failed");
+                record.status = record.status.step(Input::Fail).unwrap_or(Status::Failed);
+                record.finished_at = Some(SystemTime::now());
+                record.error = Some(error);
+            }
+        }
+        let wishes = running.wishes;
+        if !is_saved {
+            self.save(vec![record.clone()], |_| ());
+        }
+        if wishes.is_empty() {
+            self.show(&record);
+        }
+        self.rest(record, None);
+        for (wish, reply) in wishes {
+            self.wish(id, wish, reply);
+        }
+    }
+
+    /// Fulfils a wish, at once or when the download has stopped.
+    fn wish(&mut self, id: Id, wish: Wish, reply: Reply) {
+        match self.entries.get_mut(&id) {
+            None => answer(reply, Err(unknown(id))),
+            Some(Entry::Running(running)) => {
+                running.stop.cancel();
+                running.wishes.push((wish, reply));
+            }
+            Some(Entry::Resting { .. }) => match wish {
+                Wish::Pause => self.pause(id, reply),
+                Wish::Cancel => self.cancel(id, reply),
+                Wish::Remove(files) => self.remove(id, files, reply),
+            },
+        }
+    }
+
+    fn pause(&mut self, id: Id, reply: Reply) {
+        let Some(mut record) = self.take(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
+        match record.status.step(Input::Pause) {
+            None if record.status == Status::Paused => {
+                answer(reply, self.present(id));
+                self.rest(record, None);
+            }
+            None => self.refuse(record, "paused", reply),
+            Some(status) => {
+                record.status = status;
+                self.update(record, reply);
+            }
+        }
+    }
+
+    fn cancel(&mut self, id: Id, reply: Reply) {
+        let Some(mut record) = self.take(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
+        let Some(status) = record.status.step(Input::Cancel) else {
+            return self.refuse(record, "cancelled", reply);
+        };
+        record.status = status;
+        record.finished_at = Some(SystemTime::now());
+        record.done = crate::plan::ranges::RangeSet::new();
+        record.resource = None;
+        record.error = None;
+        let scratch = record.scratch.take();
+        let view = self.show(&record);
+        self.save(vec![record.clone()], move |saved| {
+            if let Some(scratch) = scratch {
+                let _ = std::fs::remove_file(scratch);
+            }
+            answer(reply, saved.map(|()| view));
+        });
+        self.rest(record, None);
+    }
+
+    fn remove(&mut self, id: Id, files: Files, reply: Reply) {
+        let Some(record) = self.take(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
+        let finished = record
+            .path
+            .filter(|_| record.status == Status::Completed && files == Files::Delete);
+        let Some(view) = self.context.live.remove(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
+        let forgotten = self.context.store.remove(vec![id]);
+        let scratch = record.scratch;
+        self.tell_positions();
+        self.saving.push(
+            async move {
+                let forgotten = forgotten.await;
+                let deleting = tokio::task::spawn_blocking(move || {
+                    for path in [scratch, finished].into_iter().flatten() {
+                        let _ = std::fs::remove_file(path);
+                    }
+                });
+                let _ = deleting.await;
+                answer(reply, forgotten.map(|()| view));
+            }
+            .boxed(),
+        );
+    }
+
+    /// Back into the queue.
+    fn requeue(&mut self, id: Id, input: Input, reply: Reply) {
+        if let Some(Entry::Running(_)) = self.entries.get(&id) {
+            return match input {
+                Input::Resume => answer(reply, self.present(id)),
+                _ => answer(reply, Err(illegal(id, "it runs", "tried again"))),
+            };
+        }
+        let Some(mut record) = self.take(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
+        match record.status.step(input) {
+            None if input == Input::Resume && record.status == Status::Queued => {
+                answer(reply, self.present(id));
+                self.rest(record, None);
+            }
+            None => self.refuse(
+                record,
+                if input == Input::Resume {
+                    "resumed"
+                } else {
+                    "tried again"
+                },
+                reply,
+            ),
+            Some(status) => {
+                record.status = status;
+                record.finished_at = None;
+                record.error = None;
+                self.update(record, reply);
+            }
+        }
+    }
+
+    fn reorder(&mut self, id: Id, position: usize, reply: Reply) {
+        let status = match self.entries.get(&id) {
+            None => return answer(reply, Err(unknown(id))),
+            Some(Entry::Running(_)) => None,
+            Some(Entry::Resting { record, .. }) => Some(record.status),
+        };
+        if status != Some(Status::Queued) {
+            return answer(
+                reply,
+                Err(illegal(id, "only queued downloads have a place", "moved")),
+            );
+        }
+        let Some(mut record) = self.take(id) else {
+            return;
+        };
+        if self.queue.place_at(position, record.spec.priority) == Between::Full {
+            self.spread_ranks();
+        }
+        if let Between::Free(place) = self.queue.place_at(position, record.spec.priority) {
+            record.rank = place.rank;
+            record.spec.priority = place.priority;
+            self.last_rank = self.last_rank.max(place.rank);
+        }
+        self.update(record, reply);
+    }
+
+    /// Gives the queued ranks with room between them, in their present order.
+    fn spread_ranks(&mut self) {
+        let mut moved = Vec::new();
+        for (id, rank) in self.queue.spread() {
+            let Some(Entry::Resting { record, .. }) = self.entries.get_mut(&id) else {
+                continue;
+            };
+            self.queue.remove(id, place(record));
+            record.rank = rank;
+            self.queue.insert(id, place(record));
+            self.last_rank = self.last_rank.max(rank);
+            moved.push(Record::clone(record));
+        }
+        self.save(moved, |_| ());
+    }
+
+    fn change(&mut self, id: Id, change: &Change, reply: Reply) {
+        if change
+            .name
+            .as_deref()
+            .is_some_and(|wanted| name::safe(wanted).as_deref() != Some(wanted))
+        {
+            let error = Error::new(
+                Kind::InvalidOption,
+                "the name cannot be a file's name here; leave out separators",
+            );
+            return answer(reply, Err(error));
+        }
+        if let Some(Entry::Running(running)) = self.entries.get_mut(&id) {
+            apply(change, &mut running.record.spec);
+            running.rate.set_rate(running.record.spec.speed_limit);
+            let spec = running.record.spec.clone();
+            let tuning = self.tuning(&spec);
+            if let Some(Entry::Running(running)) = self.entries.get(&id) {
+                running.tuning.send_replace(tuning);
+            }
+            let threads = spec.threads.unwrap_or(self.settings.threads);
+            let view = self.context.live.update(id, |view| {
+                view.speed_limit = spec.speed_limit;
+                view.priority = spec.priority;
+                view.threads_limit = threads;
+            });
+            return answer(reply, view.ok_or_else(|| unknown(id)));
+        }
+        let Some(mut record) = self.take(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
+        if change.name.is_some() && record.status == Status::Completed {
+            return self.refuse(record, "renamed", reply);
+        }
+        apply(change, &mut record.spec);
+        self.update(record, reply);
+    }
+
+    fn set_settings(&mut self, settings: Settings, reply: Reply<Settings>) {
+        self.context.limits.set(&settings);
+        self.settings = settings.clone();
+        let ids: Vec<Id> = self.entries.keys().copied().collect();
+        for id in ids {
+            let Some(entry) = self.entries.get(&id) else {
+                continue;
+            };
+            let spec = match entry {
+                Entry::Running(running) => &running.record.spec,
+                Entry::Resting { record, .. } => &record.spec,
+            };
+            let tuning = self.tuning(spec);
+            self.context.live.update(id, |view| {
+                view.threads_limit = tuning.threads;
+                view.block_size = tuning.block_size;
+            });
+            if let Entry::Running(running) = entry {
+                running.tuning.send_replace(tuning);
+            }
+        }
+        answer(reply, settings);
+    }
+
+    /// Shows and saves a resting record, then answers.
+    fn update(&mut self, record: Record, reply: Reply) {
+        let id = record.id;
+        let records = vec![record.clone()];
+        let view = self.show(&record);
+        self.rest(record, None);
+        self.admit();
+        self.tell_positions();
+        let live = self.context.live.clone();
+        self.save(records, move |saved| {
+            answer(reply, saved.map(|()| live.get(id).unwrap_or(view)))
+        });
+    }
+
+    fn refuse(&mut self, record: Record, what: &str, reply: Reply) {
+        let (id, status) = (record.id, record.status);
+        self.rest(record, None);
+        answer(
+            reply,
+            Err(illegal(id, &format!("it is {}", status.name()), what)),
+        );
+    }
+
+    fn present(&self, id: Id) -> Result<Arc<View>> {
+        self.context.live.get(id).ok_or_else(|| unknown(id))
+    }
+
+    /// Shows a record at rest.
+    fn show(&self, record: &Record) -> Arc<View> {
+        let view = show::view(record, &self.settings);
+        let shown = self.context.live.update(record.id, |shown| {
+            *shown = View {
+                revision: shown.revision,
+                ..view.clone()
+            }
+        });
+        shown.unwrap_or_else(|| Arc::new(view))
+    }
+
+    /// Hands records to the store, in order with all others, and calls `then` when they are durable.
+    fn save(&mut self, records: Vec<Record>, then: impl FnOnce(Result<()>) + Send + 'static) {
+        if records.is_empty() {
+            return then(Ok(()));
+        }
+        let saved = self.context.store.put(records);
+        self.saving.push(
+            async move {
+                let saved = saved.await;
+                if let Err(error) = &saved {
+                    tracing::error!(%error, "the database refuses a record");
+                }
+                then(saved);
+            }
+            .boxed(),
+        );
+    }
+
+    /// Tells the head of the queue where it stands.
+    fn tell_positions(&mut self) {
+        let now: Vec<Id> = self.queue.iter().take(POSITIONS_SHOWN).collect();
+        if now == self.told {
+            return;
+        }
+        for (position, id) in (0..).zip(&now) {
+            self.context
+                .live
+                .update(*id, |view| view.position = Some(position));
+        }
+        let stays: std::collections::HashSet<&Id> = now.iter().collect();
+        for id in self.told.iter().filter(|id| !stays.contains(id)) {
+            self.context.live.update(*id, |view| view.position = None);
+        }
+        self.told = now;
+    }
+}
+
+fn place(record: &Record) -> Place {
+    Place {
+        priority: record.spec.priority,
+        rank: record.rank,
+    }
+}
+
+fn new_record(id: Id, spec: Spec, rank: i64, now: SystemTime) -> Record {
+    let status = if spec.paused {
+        Status::Paused
+    } else {
+        Status::Queued
+    };
+    Record {
+        id,
+        spec,
+        rank,
+        status,
+        resource: None,
+        scratch: None,
+        done: crate::plan::ranges::RangeSet::new(),
+        path: None,
+        inode: None,
+        digest: None,
+        error: None,
+        attempts: 0,
+        wasted: 0,
+        added_at: now,
+        started_at: None,
+        finished_at: None,
+    }
+}
+
+fn apply(change: &Change, spec: &mut Spec) {
+    spec.speed_limit = change.speed_limit.unwrap_or(spec.speed_limit);
+    spec.threads = change.threads.or(spec.threads);
+    spec.priority = change.priority.unwrap_or(spec.priority);
+    spec.name = change.name.clone().or(spec.name.take());
+}
+
+/// Nobody waits for an answer any more when its receiver is gone; that is no error.
+fn answer<T>(reply: oneshot::Sender<T>, value: T) {
+    let _ = reply.send(value);
+}
+
+fn unknown(id: Id) -> Error {
+    Error::new(Kind::NoSuchDownload, format!("there is no download {id}"))
+}
+
+fn illegal(id: Id, why: &str, what: &str) -> Error {
+    Error::new(
+        Kind::IllegalState,
+        format!("download {id} cannot be {what}: {why}"),
+    )
+}

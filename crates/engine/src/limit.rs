@@ -1,0 +1,92 @@
+//! Owns what all downloads share: connection permits and the byte rate. Knows nothing of sockets or
+//! HTTP: an open connection that waits for its next request is only kept here, and dropped when
+//! somebody needs its permit more.
+
+mod permits;
+mod queue;
+mod rate;
+mod rates;
+
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::spec::Settings;
+pub(crate) use permits::{Grant, Host, Permit};
+pub(crate) use rate::Bucket;
+pub(crate) use rates::Rates;
+
+/// The shared limits of one engine.
+pub(crate) struct Limits {
+    permits: Arc<permits::Permits>,
+    rate: Bucket,
+}
+
+impl Limits {
+    pub(crate) fn new(settings: &Settings) -> Arc<Limits> {
+        let limits = Limits {
+            permits: permits::Permits::new(
+                settings.max_connections,
+                settings.max_connections_per_host,
+            ),
+            rate: Bucket::new(settings.speed_limit),
+        };
+        Arc::new(limits)
+    }
+
+    /// Puts new caps and the overall rate in force. A lower cap on connections closes idle ones at
+    /// once and busy ones as they return.
+    pub(crate) fn set(&self, settings: &Settings) {
+        self.permits
+            .set_caps(settings.max_connections, settings.max_connections_per_host);
+        self.rate.set_rate(settings.speed_limit);
+    }
+
+    /// Remembers that `url`'s host accepts no more than `most` connections; `None` forgets it.
+    pub(crate) fn set_ceiling(&self, url: &Url, most: Option<usize>) {
+        self.permits.set_ceiling(&Host::of(url), most);
+    }
+
+    /// Most connections that may be open to `url`'s host now.
+    pub(crate) fn ceiling(&self, url: &Url) -> usize {
+        self.permits.cap(&Host::of(url))
+    }
+
+    /// Waits for a connection to `host`; one is closed elsewhere when idle. Dropping the future
+    /// gives the place in the queue up.
+    pub(crate) async fn acquire(&self, host: &Host) -> Grant {
+        self.permits.acquire(host).await
+    }
+
+    /// A connection to `host` if one is free now and nobody waits for it.
+    pub(crate) fn try_acquire(&self, host: &Host) -> Option<Grant> {
+        self.permits.try_acquire(host)
+    }
+
+    /// Open connections, idle ones included.
+    pub(crate) fn open_now(&self) -> usize {
+        self.permits.open_now()
+    }
+
+    /// Whether an owner that only holds a connection open for later should let go of it: somebody
+    /// waits, or fewer than half of the permits, of this host or of all, are free.
+    pub(crate) fn is_tight(&self, url: &Url) -> bool {
+        self.permits.is_tight(&Host::of(url))
+    }
+
+    /// Accounts for `bytes` read, in the overall rate and in the download's own, and waits as long
+    /// as either is in debt.
+    pub(crate) async fn take(&self, own: &Bucket, bytes: u64) {
+        tokio::join!(self.rate.take(bytes), own.take(bytes));
+    }
+
+    /// The overall rate.
+    pub(crate) fn rate(&self) -> &Bucket {
+        &self.rate
+    }
+
+    /// Closes connections that were idle for too long, for ever. Whoever parks connections runs it.
+    pub(crate) async fn reap(&self) {
+        self.permits.reap().await;
+    }
+}

@@ -1,0 +1,466 @@
+//! Connection permits as their users see them: taken, waited for, parked with an idle connection,
+//! given back on drop. Who is next is decided in `queue`; a connection is a box that is kept,
+//! handed on or dropped.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use url::Url;
+
+use super::queue::{Due, Next, Queue, Slot};
+
+/// What a permit counts for: scheme, name and port.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Host(Arc<str>);
+
+impl Host {
+    pub(crate) fn of(url: &Url) -> Host {
+        Host(url.origin().ascii_serialization().into())
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An open connection that waits for its next request.
+pub(crate) type Parked = Box<dyn Any + Send>;
+
+/// What a waiter gets: the right to one connection, and perhaps an open one.
+pub(crate) struct Grant {
+    /// An open connection to the same host. First, so that it closes before the permit returns.
+    pub(crate) parked: Option<Parked>,
+    pub(crate) permit: Permit,
+}
+
+/// The right to one open connection; given back on drop.
+pub(crate) struct Permit {
+    host: Host,
+    /// `None` once the connection was parked: then the permit stays taken.
+    owner: Option<Arc<Permits>>,
+}
+
+impl Permit {
+    /// Gives the permit back with a connection that may serve another request. It goes to the next
+    /// in line when that one wants the same host; it is closed when another host is next; it
+    /// stays open, and counted, when nobody waits.
+    pub(crate) fn park(self, connection: Parked) {
+        let Some(owner) = self.owner.clone() else {
+            return;
+        };
+        owner.park(self, connection);
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(owner) = self.owner.take() {
+            let due = owner.lock().release(&self.host);
+            owner.settle(due);
+        }
+    }
+}
+
+pub(super) struct Permits {
+    queue: Mutex<Queue>,
+    /// Somebody parked a connection.
+    parked: Notify,
+}
+
+impl Permits {
+    pub(super) fn new(most: usize, most_per_host: usize) -> Arc<Permits> {
+        Arc::new(Permits {
+            queue: Mutex::new(Queue::new(most, most_per_host)),
+            parked: Notify::new(),
+        })
+    }
+
+    /// A leaf lock: nothing is awaited, sent or closed while it is held.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes connections, and only then hands out the permits that they held.
+    fn settle(self: &Arc<Permits>, due: Due) {
+        drop(due.closed);
+        for (waiter, slot) in due.served {
+            // A waiter that gave up in between returns its permit by the drop of the grant.
+            let _ = waiter.send(self.grant(slot));
+        }
+    }
+
+    fn grant(self: &Arc<Permits>, slot: Slot) -> Grant {
+        drop(slot.closed);
+        Grant {
+            parked: slot.parked,
+            permit: Permit {
+                host: slot.host,
+                owner: Some(self.clone()),
+            },
+        }
+    }
+
+    pub(super) fn set_caps(self: &Arc<Permits>, most: usize, most_per_host: usize) {
+        let due = self.lock().set_caps(most, most_per_host);
+        self.settle(due);
+    }
+
+    pub(super) fn set_ceiling(self: &Arc<Permits>, host: &Host, most: Option<usize>) {
+        let due = self.lock().set_ceiling(host, most);
+        self.settle(due);
+    }
+
+    pub(super) fn cap(&self, host: &Host) -> usize {
+        self.lock().cap(host)
+    }
+
+    pub(super) fn open_now(&self) -> usize {
+        self.lock().open()
+    }
+
+    pub(super) fn is_tight(&self, host: &Host) -> bool {
+        self.lock().is_tight(host)
+    }
+
+    pub(super) fn try_acquire(self: &Arc<Permits>, host: &Host) -> Option<Grant> {
+        let slot = self.lock().take(host)?;
+        Some(self.grant(slot))
+    }
+
+    pub(super) async fn acquire(self: &Arc<Permits>, host: &Host) -> Grant {
+        loop {
+            let taken = self.lock().take_or_wait(host);
+            match taken {
+                Ok(slot) => return self.grant(slot),
+                // The sender lives in the queue until it is used, so an error cannot happen; to
+                // queue again is the right answer to it all the same.
+                Err(turn) => {
+                    if let Ok(grant) = turn.await {
+                        return grant;
+                    }
+                }
+            }
+        }
+    }
+
+    fn park(self: &Arc<Permits>, mut permit: Permit, mut connection: Parked) {
+        loop {
+            let mut queue = self.lock();
+            match queue.next_after(&permit.host) {
+                Next::Nobody => {
+                    permit.owner = None;
+                    queue.park(&permit.host, connection, Instant::now());
+                    drop(queue);
+                    self.parked.notify_one();
+                    return;
+                }
+                Next::OtherHost => {
+                    drop(queue);
+                    drop(connection);
+                    return;
+                }
+                Next::SameHost(waiter) => {
+                    drop(queue);
+                    let grant = Grant {
+                        parked: Some(connection),
+                        permit,
+                    };
+                    // Refused: that waiter gave up just now, so ask again who is next.
+                    let Err(Grant {
+                        parked: Some(back),
+                        permit: kept,
+                    }) = waiter.send(grant)
+                    else {
+                        return;
+                    };
+                    (permit, connection) = (kept, back);
+                }
+            }
+        }
+    }
+
+    /// Closes what was idle for too long, for ever.
+    pub(super) async fn reap(self: &Arc<Permits>) {
+        loop {
+            let (due, next) = self.lock().expire(Instant::now());
+            self.settle(due);
+            match next {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => self.parked.notified().await,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    fn host(name: &str) -> Host {
+        Host(name.into())
+    }
+
+    /// Lets every task that can run do so.
+    async fn settled() {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// A connection that counts itself.
+    struct Open(Arc<AtomicUsize>);
+
+    impl Open {
+        fn new(count: &Arc<AtomicUsize>) -> Box<Open> {
+            count.fetch_add(1, Ordering::SeqCst);
+            Box::new(Open(count.clone()))
+        }
+    }
+
+    impl Drop for Open {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test]
+    async fn both_caps_hold() {
+        let permits = Permits::new(3, 2);
+        let (a, b) = (host("a"), host("b"));
+        let first = permits.try_acquire(&a).expect("free");
+        let _second = permits.try_acquire(&a).expect("free");
+        assert!(permits.try_acquire(&a).is_none(), "host is full");
+        let _third = permits.try_acquire(&b).expect("free");
+        assert!(permits.try_acquire(&b).is_none(), "all are out");
+        assert_eq!(permits.open_now(), 3);
+        drop(first);
+        assert_eq!(permits.open_now(), 2);
+        assert!(permits.try_acquire(&b).is_some());
+    }
+
+    #[tokio::test]
+    async fn one_host_is_served_in_order_and_hosts_take_turns() {
+        let permits = Permits::new(1, 1);
+        let held = permits.try_acquire(&host("a")).expect("free");
+        let served = Arc::new(Mutex::new(Vec::new()));
+        let mut tasks = tokio::task::JoinSet::new();
+        for name in ["a1", "a2", "a3", "b1", "b2", "c1"] {
+            let (permits, served) = (permits.clone(), served.clone());
+            tasks.spawn(async move {
+                let _grant = permits.acquire(&host(&name[..1])).await;
+                served.lock().expect("no panic").push(name);
+            });
+            settled().await;
+        }
+        drop(held);
+        while tasks.join_next().await.is_some() {}
+        let served = served.lock().expect("no panic").clone();
+        assert_eq!(served, ["a1", "b1", "c1", "a2", "b2", "a3"]);
+        assert_eq!(permits.open_now(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_waiting_blocks_nobody() {
+        let permits = Permits::new(1, 1);
+        let held = permits.try_acquire(&host("a")).expect("free");
+        let gone = tokio::spawn({
+            let permits = permits.clone();
+            async move { permits.acquire(&host("a")).await.permit }
+        });
+        settled().await;
+        let next = tokio::spawn({
+            let permits = permits.clone();
+            async move { permits.acquire(&host("b")).await.permit }
+        });
+        settled().await;
+        gone.abort();
+        assert!(gone.await.is_err());
+        drop(held);
+        drop(next.await.expect("served"));
+        assert_eq!(permits.open_now(), 0);
+        assert!(permits.try_acquire(&host("a")).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_parked_connection_is_reused_handed_on_or_closed() {
+        let open = Arc::new(AtomicUsize::new(0));
+        let permits = Permits::new(1, 1);
+        let (a, b) = (host("a"), host("b"));
+        permits
+            .try_acquire(&a)
+            .expect("free")
+            .permit
+            .park(Open::new(&open));
+        assert_eq!(permits.open_now(), 1, "idle ones count");
+
+        let Grant { parked, permit } = permits.try_acquire(&a).expect("the idle one");
+        let parked = parked.expect("open still");
+        let same = tokio::spawn({
+            let (permits, a) = (permits.clone(), a.clone());
+            async move { permits.acquire(&a).await }
+        });
+        settled().await;
+        permit.park(parked);
+        let Grant { parked, permit } = same.await.expect("served");
+        assert!(parked.is_some(), "handed on to the same host");
+
+        let other = tokio::spawn({
+            let (permits, b) = (permits.clone(), b.clone());
+            async move { permits.acquire(&b).await }
+        });
+        settled().await;
+        permit.park(parked.expect("checked"));
+        let other = other.await.expect("served");
+        assert!(other.parked.is_none());
+        assert_eq!(open.load(Ordering::SeqCst), 0, "closed for the other host");
+        assert_eq!(permits.open_now(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_gives_way_to_another_host() {
+        let open = Arc::new(AtomicUsize::new(0));
+        let permits = Permits::new(2, 2);
+        for name in ["a", "b"] {
+            let grant = permits.try_acquire(&host(name)).expect("free");
+            grant.permit.park(Open::new(&open));
+        }
+        let grant = permits.try_acquire(&host("c")).expect("in place of a");
+        assert_eq!(open.load(Ordering::SeqCst), 1);
+        assert_eq!(permits.open_now(), 2);
+        let b = permits
+            .try_acquire(&host("b"))
+            .expect("the younger is there");
+        assert!(b.parked.is_some());
+        drop((grant, b));
+        assert_eq!(permits.open_now(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_closed_after_a_while() {
+        let open = Arc::new(AtomicUsize::new(0));
+        let permits = Permits::new(2, 2);
+        let reaper = tokio::spawn({
+            let permits = permits.clone();
+            async move { permits.reap().await }
+        });
+        let grant = permits.try_acquire(&host("a")).expect("free");
+        grant.permit.park(Open::new(&open));
+        tokio::time::sleep(Duration::from_secs(14)).await;
+        assert_eq!(open.load(Ordering::SeqCst), 1);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(open.load(Ordering::SeqCst), 0);
+        assert_eq!(permits.open_now(), 0);
+        reaper.abort();
+    }
+
+    #[tokio::test]
+    async fn lower_caps_hold_as_permits_return() {
+        let open = Arc::new(AtomicUsize::new(0));
+        let permits = Permits::new(4, 4);
+        let a = host("a");
+        let mut held: Vec<_> = (0..3)
+            .map(|_| permits.try_acquire(&a).expect("free"))
+            .collect();
+        let idle = permits.try_acquire(&host("b")).expect("free");
+        idle.permit.park(Open::new(&open));
+        permits.set_caps(2, 4);
+        assert_eq!(open.load(Ordering::SeqCst), 0, "idle ones go first");
+        assert_eq!(permits.open_now(), 3);
+        held.pop();
+        assert!(permits.try_acquire(&a).is_none());
+        let busy = held.pop().expect("held");
+        permits.set_caps(1, 4);
+        busy.permit.park(Open::new(&open));
+        assert_eq!(
+            open.load(Ordering::SeqCst),
+            0,
+            "not parked above the new cap"
+        );
+        held.clear();
+        permits.set_ceiling(&a, Some(1));
+        permits.set_caps(4, 4);
+        let _one = permits.try_acquire(&a).expect("free");
+        assert!(permits.try_acquire(&a).is_none(), "the host's ceiling");
+        permits.set_ceiling(&a, None);
+        assert!(permits.try_acquire(&a).is_some());
+    }
+
+    #[tokio::test]
+    async fn raised_caps_serve_who_waits() {
+        let permits = Permits::new(1, 1);
+        let _held = permits.try_acquire(&host("a")).expect("free");
+        let waiting = tokio::spawn({
+            let permits = permits.clone();
+            async move { permits.acquire(&host("a")).await.permit }
+        });
+        settled().await;
+        permits.set_caps(2, 1);
+        settled().await;
+        assert!(!waiting.is_finished());
+        permits.set_caps(2, 2);
+        drop(waiting.await.expect("served"));
+    }
+
+    #[tokio::test]
+    async fn tight_means_fewer_than_half_are_free_for_use() {
+        let permits = Permits::new(8, 4);
+        let a = host("a");
+        let mut held: Vec<_> = (0..2)
+            .map(|_| permits.try_acquire(&a).expect("free"))
+            .collect();
+        assert!(!permits.is_tight(&a));
+        held.push(permits.try_acquire(&a).expect("free"));
+        assert!(permits.is_tight(&a));
+        assert!(!permits.is_tight(&host("b")));
+        held.pop().expect("held").permit.park(Box::new("idle"));
+        assert!(!permits.is_tight(&a), "idle ones are as good as free");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn caps_hold_under_a_crowd_that_comes_and_goes() {
+        let permits = Permits::new(5, 2);
+        let open = Arc::new(AtomicUsize::new(0));
+        let most = Arc::new(AtomicUsize::new(0));
+        let mut tasks = tokio::task::JoinSet::new();
+        for n in 0..200usize {
+            let (permits, open, most) = (permits.clone(), open.clone(), most.clone());
+            tasks.spawn(async move {
+                for round in 0..20usize {
+                    let host = host(["a", "b", "c", "d"][(n + round) % 4]);
+                    let acquire = permits.acquire(&host);
+                    // Some lose patience, before and after they were served.
+                    let patience = Duration::from_micros(u64::try_from(n % 7).expect("small") * 50);
+                    let grant = if n % 5 == 0 {
+                        tokio::time::timeout(patience, acquire).await.ok()
+                    } else {
+                        Some(acquire.await)
+                    };
+                    let Some(Grant { parked, permit }) = grant else {
+                        continue;
+                    };
+                    let parked = parked.unwrap_or_else(|| Open::new(&open));
+                    most.fetch_max(open.load(Ordering::SeqCst), Ordering::SeqCst);
+                    tokio::task::yield_now().await;
+                    match (n + round) % 3 {
+                        0 => drop((parked, permit)),
+                        _ => permit.park(parked),
+                    }
+                }
+            });
+        }
+        while let Some(task) = tasks.join_next().await {
+            task.expect("no panic");
+        }
+        assert!(most.load(Ordering::SeqCst) <= 5, "{most:?}");
+        assert_eq!(permits.open_now(), open.load(Ordering::SeqCst));
+        permits.set_caps(1, 1);
+        assert!(permits.open_now() <= 1);
+    }
+}

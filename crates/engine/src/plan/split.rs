@@ -1,0 +1,207 @@
+//! How many bytes a block gets, and which block an idle thread relieves. Numbers in, numbers out.
+//!
+//! Blocks are as large as allowed while much is left, so that requests are few, and shrink towards
+//! the end, so that all threads finish together. When nothing is free any more, an idle thread takes
+//! over the back of the block that would finish last.
+
+use std::time::Duration;
+
+/// Below this a block is not worth a request of its own, unless its thread is very slow.
+pub const MIN_BLOCK: u64 = 1 << 20;
+
+/// Below this many bytes per part a block is not cut in two.
+pub const MIN_CUT: u64 = 64 << 10;
+
+/// A block that will end this soon is left to its thread: a new connection costs more.
+pub const WORTH_RELIEF: Duration = Duration::from_millis(400);
+
+/// How many bytes the next block gets.
+///
+/// `free` bytes are not given to any thread yet, `threads` share them, `cap` is `block_size`, and
+/// `speed` (bytes/s, 0 if unknown) is what one thread achieves: a block should last it about a
+/// second, so that the round trip in front of it does not count.
+pub fn block_len(free: u64, threads: u16, cap: u64, speed: u64) -> u64 {
+    let share = free.div_ceil(u64::from(threads.max(1)));
+    let floor = if speed == 0 {
+        MIN_BLOCK
+    } else {
+        speed.clamp(MIN_CUT, 4 * MIN_BLOCK)
+    };
+    share.max(floor).min(cap).min(free)
+}
+
+/// A block at work, as relief sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AtWork {
+    /// The first byte that is not written.
+    pub at: u64,
+    /// One past the last byte of the block.
+    pub end: u64,
+    /// Bytes/s.
+    pub speed: u64,
+    /// Whether a second thread fetches the same bytes already.
+    pub hedged: bool,
+}
+
+impl AtWork {
+    fn left(&self) -> u64 {
+        self.end.saturating_sub(self.at)
+    }
+
+    /// Time that the rest of it will take.
+    fn time_left(&self) -> Duration {
+        match self.left() {
+            0 => Duration::ZERO,
+            left => Duration::try_from_secs_f64(as_f64(left) / as_f64(self.speed))
+                .unwrap_or(Duration::MAX),
+        }
+    }
+}
+
+/// How an idle thread helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relief {
+    /// Take over the block at `index` from byte `cut` on.
+    Cut {
+        /// Which of the blocks.
+        index: usize,
+        /// The first byte of the new block, the new end of the old.
+        cut: u64,
+    },
+    /// Fetch the rest of the block at `index` too: whoever is first wins.
+    Hedge {
+        /// Which of the blocks.
+        index: usize,
+    },
+}
+
+/// Chooses the block that would finish last, and how to relieve it.
+///
+/// `helper` is the speed in bytes/s that the idle thread is expected to reach.
+pub fn relief(blocks: &[AtWork], helper: u64) -> Option<Relief> {
+    let by_time_left = |(_, block): &(usize, &AtWork)| block.time_left();
+    let (index, last) = blocks
+        .iter()
+        .enumerate()
+        .filter(|(_, block)| !block.hedged)
+        .max_by_key(by_time_left)?;
+    if last.time_left() < WORTH_RELIEF {
+        return None;
+    }
+    // Too little to cut, yet it takes long: its connection is stuck or crawls.
+    if last.left() < 2 * MIN_CUT {
+        return Some(Relief::Hedge { index });
+    }
+    // Both parts should end together, so each thread gets what it can fetch in the same time.
+    let helper = helper.max(last.speed).max(1);
+    let keep = as_f64(last.left()) * (as_f64(last.speed) / (as_f64(last.speed) + as_f64(helper)));
+    let keep = as_u64(keep).clamp(MIN_CUT, last.left() - MIN_CUT);
+    Some(Relief::Cut {
+        index,
+        cut: last.at + keep,
+    })
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a share or a duration, not an offset: 53 bits are plenty"
+)]
+fn as_f64(bytes: u64) -> f64 {
+    bytes as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a u64 that the caller clamps; `as` saturates"
+)]
+fn as_u64(bytes: f64) -> u64 {
+    bytes as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn at_work(at: u64, end: u64, speed: u64) -> AtWork {
+        AtWork {
+            at,
+            end,
+            speed,
+            hedged: false,
+        }
+    }
+
+    #[test]
+    fn blocks_are_full_size_while_much_is_left() {
+        assert_eq!(block_len(2048 * MIB, 8, 16 * MIB, 0), 16 * MIB);
+    }
+
+    #[test]
+    fn blocks_shrink_towards_the_end() {
+        assert_eq!(block_len(64 * MIB, 8, 16 * MIB, 0), 8 * MIB);
+        assert_eq!(block_len(3 * MIB, 8, 16 * MIB, 0), MIB);
+        assert_eq!(block_len(1000, 8, 16 * MIB, 0), 1000);
+    }
+
+    #[test]
+    fn a_slow_thread_gets_less() {
+        assert_eq!(block_len(3 * MIB, 64, 16 * MIB, 100 << 10), 100 << 10);
+    }
+
+    #[test]
+    fn the_block_that_would_end_last_is_cut_in_proportion_to_speed() {
+        let blocks = [
+            at_work(0, 10 * MIB, 10 * MIB),
+            at_work(20 * MIB, 30 * MIB, MIB),
+        ];
+        let Some(Relief::Cut { index: 1, cut }) = relief(&blocks, 9 * MIB) else {
+            panic!("no cut")
+        };
+        assert_eq!(cut, 21 * MIB);
+    }
+
+    #[test]
+    fn a_block_that_is_nearly_done_is_left_alone() {
+        assert_eq!(relief(&[at_work(0, 10 * MIB, 100 * MIB)], MIB), None);
+        assert_eq!(relief(&[], MIB), None);
+    }
+
+    #[test]
+    fn a_stuck_remainder_is_fetched_twice_but_not_three_times() {
+        let stuck = at_work(0, 1000, 0);
+        assert_eq!(relief(&[stuck], MIB), Some(Relief::Hedge { index: 0 }));
+        assert_eq!(
+            relief(
+                &[AtWork {
+                    hedged: true,
+                    ..stuck
+                }],
+                MIB
+            ),
+            None
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_block_never_exceeds_its_cap_nor_what_is_free(
+            free in 1u64..1 << 45, threads in 0u16..300, cap in 16u64 << 10..16 << 30, speed in 0u64..1 << 40
+        ) {
+            let len = block_len(free, threads, cap, speed);
+            prop_assert!(len > 0 && len <= cap && len <= free);
+        }
+
+        #[test]
+        fn a_cut_lies_inside_the_block(
+            at in 0u64..1 << 40, left in 1u64..1 << 40, speed in 0u64..1 << 34, helper in 0u64..1 << 34
+        ) {
+            if let Some(Relief::Cut { cut, .. }) = relief(&[at_work(at, at + left, speed)], helper) {
+                prop_assert!(cut >= at + MIN_CUT && cut <= at + left - MIN_CUT);
+            }
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! One thread's work on one block: fetch → disk, with its own tries again. Owns the block's bytes
+//! while it runs; the plan learns of them through the [`Span`].
+
+use std::io::IoSlice;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use tokio_util::sync::CancellationToken;
+
+use crate::disk::Scratch;
+use crate::error::{Error, Kind, Result, Retry};
+use crate::event::ThreadState;
+use crate::fetch::{self, Source};
+use crate::http::{Body, Client};
+use crate::limit::Rates;
+use crate::plan::resource::Resource;
+use crate::plan::retry::{self, Next, Patience};
+use crate::probe::Opened;
+
+/// Bytes are handed to the disk in pieces of this size, when that many are at hand: smaller writes
+/// cost more than copying.
+const WRITE_SIZE: usize = 512 << 10;
+
+/// How far a block has come, shared by the thread that writes it and the download that plans it.
+pub(crate) struct Span {
+    pub(crate) start: u64,
+    /// The first byte that is not written. Only the thread moves it.
+    at: AtomicU64,
+    /// One past the last byte. Only the download moves it, and only down.
+    end: AtomicU64,
+    state: AtomicU8,
+    failures: AtomicU32,
+}
+
+impl Span {
+    pub(crate) fn new(start: u64, end: u64) -> Span {
+        Span {
+            start,
+            at: AtomicU64::new(start),
+            end: AtomicU64::new(end),
+            state: AtomicU8::new(ThreadState::Connecting as u8),
+            failures: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn at(&self) -> u64 {
+        self.at.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn end(&self) -> u64 {
+        self.end.load(Ordering::Acquire)
+    }
+
+    /// Gives the bytes from `end` on to another thread. A write under way may still go past it, which
+    /// writes the same bytes twice and harms nothing.
+    pub(crate) fn shrink_to(&self, end: u64) {
+        self.end.fetch_min(end, Ordering::AcqRel);
+    }
+
+    pub(crate) fn state(&self) -> ThreadState {
+        match self.state.load(Ordering::Relaxed) {
+            1 => ThreadState::Streaming,
+            2 => ThreadState::Waiting,
+            3 => ThreadState::Retrying,
+            _ => ThreadState::Connecting,
+        }
+    }
+
+    /// New tries so far.
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    fn set_state(&self, state: ThreadState) {
+        self.state.store(state as u8, Ordering::Relaxed);
+    }
+}
+
+/// How a thread's work ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Everything up to the block's end is written.
+    Filled,
+    /// The file's length was unknown, and its body has ended as a body should.
+    Ended,
+    /// Told to stop.
+    Stopped,
+    /// The server accepts fewer connections than we hold.
+    Crowded(Error),
+    /// Given up.
+    Failed(Error),
+}
+
+/// Everything that a thread needs for one block.
+pub(crate) struct Block {
+    pub(crate) span: Arc<Span>,
+    pub(crate) source: Arc<Source>,
+    pub(crate) resource: Arc<Resource>,
+    /// The body that the probe opened, for the first block.
+    pub(crate) opened: Option<Opened>,
+    pub(crate) client: Client,
+    pub(crate) scratch: Arc<dyn Scratch>,
+    pub(crate) rates: Rates,
+    pub(crate) patience: Patience,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Block {
+    /// Fetches and writes the block, trying again as patience allows.
+    pub(crate) async fn run(mut self) -> Outcome {
+        let stop = self.stop.clone();
+        tokio::select! {
+            // Bytes that are at hand but not written are fetched again.
+            () = stop.cancelled() => Outcome::Stopped,
+            outcome = self.work() => outcome,
+        }
+    }
+
+    async fn work(&mut self) -> Outcome {
+        let mut in_a_row = 0;
+        loop {
+            let before = self.span.at();
+            let error = match self.fetch().await {
+                Ok(()) if self.is_open_ended() => return Outcome::Ended,
+                Ok(()) if self.span.at() >= self.span.end() => return Outcome::Filled,
+                // A server may give less than asked for; we ask for the rest.
+                Ok(()) if self.span.at() > before => continue,
+                Ok(()) => Error::passing(Kind::Disconnected, "the server sent nothing")
+                    .at(&self.source.home),
+                Err(error) => error,
+            };
+            if self.span.at() > before {
+                in_a_row = 0;
+            }
+            in_a_row += 1;
+            if !self.resource.ranges {
+                // What was written cannot be built upon: the download starts this file afresh.
+                return Outcome::Failed(error);
+            }
+            if matches!(error.retry, Retry::FewerConnections { .. }) {
+                return Outcome::Crowded(error);
+            }
+            match retry::next(
+                &self.patience_with(&error),
+                error.retry,
+                in_a_row,
+                fastrand::f64(),
+            ) {
+                Next::GiveUp => return Outcome::Failed(error),
+                Next::After(wait) => self.pause_before_next_try(&error, wait).await,
+            }
+        }
+    }
+
+    /// A server that talks nonsense is given up sooner: asking without ranges may still work.
+    fn patience_with(&self, error: &Error) -> Patience {
+        match error.kind {
+            Kind::Protocol => Patience {
+                retries: self.patience.retries.min(2),
+                ..self.patience
+            },
+            _ => self.patience,
+        }
+    }
+
+    async fn pause_before_next_try(&self, error: &Error, wait: Duration) {
+        tracing::debug!(%error, wait_ms = wait.as_millis(), "block failed, trying again");
+        self.span.failures.fetch_add(1, Ordering::Relaxed);
+        self.span.set_state(ThreadState::Retrying);
+        tokio::time::sleep(wait).await;
+    }
+
+    fn is_open_ended(&self) -> bool {
+        self.resource.size.is_none()
+    }
+
+    /// One request and its body.
+    async fn fetch(&mut self) -> Result<()> {
+        if let Some(opened) = self.opened.take() {
+            return self.write_body(opened.body, opened.len).await;
+        }
+        let (at, end) = (self.span.at(), self.span.end());
+        if at >= end {
+            return Ok(());
+        }
+        self.span.set_state(ThreadState::Connecting);
+        let (body, len) =
+            fetch::block(&self.client, &self.source, &self.resource, (at, end - 1)).await?;
+        self.write_body(body, Some(len)).await
+    }
+
+    /// Writes a body that brings the bytes from `span.at` on.
+    async fn write_body(&self, mut body: Body, len: Option<u64>) -> Result<()> {
+        self.span.set_state(ThreadState::Streaming);
+        let promised = len.map_or(u64::MAX, |len| self.span.at().saturating_add(len));
+        let mut pieces: Vec<Bytes> = Vec::new();
+        let mut held = 0;
+        loop {
+            let wanted = self.span.end().min(promised).saturating_sub(self.span.at());
+            if held as u64 >= wanted && wanted != u64::MAX {
+                self.write(&mut pieces, wanted).await?;
+                if self.span.at() >= promised {
+                    // Read to the end, so that the connection can serve again.
+                    let _ = body.frame().now_or_never();
+                }
+                body.finish();
+                return Ok(());
+            }
+            let frame = match body.frame().now_or_never() {
+                Some(frame) => frame,
+                // Nothing more is at hand: write what there is before waiting.
+                None if held > 0 => {
+                    self.write(&mut pieces, wanted).await?;
+                    held = 0;
+                    continue;
+                }
+                None => body.frame().await,
+            };
+            match frame {
+                Ok(Some(bytes)) => {
+                    held += bytes.len();
+                    pieces.push(bytes);
+                }
+                Ok(None) => {
+                    self.write(&mut pieces, wanted).await?;
+                    body.finish();
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.write(&mut pieces, wanted).await?;
+                    return Err(error);
+                }
+            }
+            if held >= WRITE_SIZE {
+                self.write(&mut pieces, wanted).await?;
+                held = 0;
+            }
+        }
+    }
+
+    /// Writes the first `wanted` bytes of the pieces at hand, and forgets the pieces.
+    async fn write(&self, pieces: &mut Vec<Bytes>, wanted: u64) -> Result<()> {
+        let mut room = usize::try_from(wanted).unwrap_or(usize::MAX);
+        for piece in pieces.iter_mut() {
+            piece.truncate(room);
+            room -= piece.len();
+        }
+        if self.rates.is_limited() {
+            self.pay_and_write(pieces).await?;
+        } else {
+            self.write_now(pieces)?;
+        }
+        pieces.clear();
+        Ok(())
+    }
+
+    /// Under a speed limit bytes count only when their time has come, a little at a time.
+    async fn pay_and_write(&self, pieces: &mut [Bytes]) -> Result<()> {
+        for piece in pieces {
+            while !piece.is_empty() {
+                let part = piece.split_to(self.rates.piece().min(piece.len()));
+                self.span.set_state(ThreadState::Waiting);
+                self.rates.take(part.len() as u64).await;
+                self.span.set_state(ThreadState::Streaming);
+                self.write_now(&[part])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_now(&self, pieces: &[Bytes]) -> Result<()> {
+        let len: usize = pieces.iter().map(Bytes::len).sum();
+        if len == 0 {
+            return Ok(());
+        }
+        let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+        let at = self.span.at();
+        let written = self.scratch.write_at(&mut slices, at);
+        written.map_err(|cause| Error::disk("write to", self.scratch.path(), &cause))?;
+        self.span.at.store(at + len as u64, Ordering::Release);
+        Ok(())
+    }
+}

@@ -1,0 +1,464 @@
+//! All bytes of one download, from the first free one to the last: hands blocks to threads, watches
+//! them, relieves the slow, and checkpoints. Owns the plan; knows nothing of probes and delivery.
+
+mod pace;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::disk::Scratch;
+use crate::download::{Context, Tuning};
+use crate::error::{Error, Kind, Result};
+use crate::fetch::Source;
+use crate::limit::Rates;
+use crate::plan::ranges::RangeSet;
+use crate::plan::resource::Resource;
+use crate::plan::retry::{self, Next, Patience};
+use crate::plan::{Lease, LeaseId, Plan, split};
+use crate::probe::Opened;
+use crate::spec::Id;
+use crate::store::{Checkpoint, Record};
+use crate::thread::{Block, Outcome, Span};
+use pace::Pace;
+
+/// How often progress is looked at, told and acted upon.
+const TICK: Duration = Duration::from_millis(200);
+
+/// At most this often bytes are synced and recorded.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+
+/// After the server has asked for fewer connections, one more is tried this much later.
+const CALM: Duration = Duration::from_secs(10);
+
+/// Why a transfer ended before its last byte.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// Told to stop; what is held is checkpointed.
+    Stopped,
+    /// The disk has no room; what is held is checkpointed.
+    NoRoom,
+    /// Given up.
+    Failed(Error),
+}
+
+/// What a transfer works with.
+pub(crate) struct Order {
+    pub(crate) id: Id,
+    pub(crate) source: Arc<Source>,
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) scratch: Arc<dyn Scratch>,
+    pub(crate) rates: Rates,
+    /// The bytes that are held already.
+    pub(crate) done: RangeSet,
+    /// The body that the probe opened.
+    pub(crate) opened: Option<Opened>,
+    pub(crate) tuning: tokio::sync::watch::Receiver<Tuning>,
+    pub(crate) stop: CancellationToken,
+    /// New tries and bytes fetched twice, before this transfer.
+    pub(crate) attempts: u32,
+    pub(crate) wasted: u64,
+    /// The whole record, when the store does not know of the resource yet: a download that ends
+    /// within its first second costs no commit of its own.
+    pub(crate) unrecorded: Option<Box<Record>>,
+}
+
+/// What a transfer leaves behind, however it ended.
+pub(crate) struct Left {
+    pub(crate) done: RangeSet,
+    pub(crate) attempts: u32,
+    pub(crate) wasted: u64,
+    /// The length, known now if it was not before.
+    pub(crate) size: Option<u64>,
+}
+
+/// Fetches every byte that is missing.
+pub(crate) async fn transfer(context: &Context, order: Order) -> (Left, Result<(), Halt>) {
+    let mut transfer = Transfer::new(context, order);
+    let result = transfer.run().await;
+    transfer.halt.cancel();
+    while let Some(ended) = transfer.threads.join_next_with_id().await {
+        transfer.settle(ended).ok();
+    }
+    transfer.observe(Instant::now());
+    let result = match result {
+        Err(Halt::Stopped | Halt::NoRoom) if !transfer.plan.is_filled() => {
+            transfer.last_checkpoint().await.and(result)
+        }
+        other => other,
+    };
+    (transfer.left(), result)
+}
+
+/// One thread at work.
+struct Worker {
+    lease: LeaseId,
+    /// Its number for people, from 1.
+    number: u16,
+    span: Arc<Span>,
+    stop: CancellationToken,
+    pace: Pace,
+}
+
+struct Transfer<'a> {
+    context: &'a Context,
+    id: Id,
+    source: Arc<Source>,
+    resource: Arc<Resource>,
+    scratch: Arc<dyn Scratch>,
+    rates: Rates,
+    tuning: tokio::sync::watch::Receiver<Tuning>,
+    stop: CancellationToken,
+    patience: Patience,
+    plan: Plan,
+    threads: JoinSet<Outcome>,
+    workers: BTreeMap<tokio::task::Id, Worker>,
+    /// Stops every thread.
+    halt: CancellationToken,
+    opened: Option<Opened>,
+    pace: Pace,
+    /// Fewer threads than the limit, because the server asked for it.
+    ceiling: u16,
+    crowded_until: Option<Instant>,
+    crowded_in_a_row: u32,
+    /// The server refuses even one connection: nothing is asked before this.
+    rest_until: Option<Instant>,
+    unrecorded: Option<Box<Record>>,
+    attempts: u32,
+    wasted_before: u64,
+    recorded: u64,
+    checkpointed_at: Instant,
+    looked_for_room_at: Instant,
+}
+
+impl<'a> Transfer<'a> {
+    fn new(context: &'a Context, order: Order) -> Transfer<'a> {
+        let now = Instant::now();
+        let plan = Plan::new(order.resource.size, order.done);
+        Transfer {
+            context,
+            id: order.id,
+            source: order.source,
+            scratch: order.scratch,
+            rates: order.rates,
+            tuning: order.tuning,
+            halt: order.stop.child_token(),
+            stop: order.stop,
+            patience: context.patience(),
+            pace: Pace::new(plan.done().len(), now),
+            recorded: plan.done().len(),
+            plan,
+            threads: JoinSet::new(),
+            workers: BTreeMap::new(),
+            opened: order.opened,
+            ceiling: u16::MAX,
+            crowded_until: None,
+            crowded_in_a_row: 0,
+            rest_until: None,
+            unrecorded: order.unrecorded,
+            attempts: order.attempts,
+            wasted_before: order.wasted,
+            checkpointed_at: now,
+            looked_for_room_at: now,
+            resource: order.resource,
+        }
+    }
+
+    async fn run(&mut self) -> Result<(), Halt> {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut checkpoint: OptionFuture<BoxFuture<'static, Result<()>>> = None.into();
+        let mut is_recording = false;
+        loop {
+            if self.plan.is_filled() {
+                return Ok(());
+            }
+            self.staff();
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Err(Halt::Stopped),
+                Some(ended) = self.threads.join_next_with_id() => self.settle(ended)?,
+                Some(recorded) = &mut checkpoint, if is_recording => {
+                    is_recording = false;
+                    recorded.map_err(Halt::Failed)?;
+                }
+                _ = ticks.tick() => {
+                    let now = Instant::now();
+                    self.observe(now);
+                    self.relieve();
+                    self.publish();
+                    self.look_for_room(now)?;
+                    if !is_recording && self.checkpoint_is_due(now) {
+                        checkpoint = Some(self.checkpoint(now)).into();
+                        is_recording = true;
+                    }
+                }
+                Ok(()) = self.tuning.changed() => {}
+            }
+        }
+    }
+
+    /// Gives blocks to threads, as many as are allowed.
+    fn staff(&mut self) {
+        if self.rest_until.is_some_and(|until| until > Instant::now()) {
+            return;
+        }
+        let limit = self.thread_limit();
+        let cap = self.tuning.borrow().block_size;
+        while self.workers.len() < usize::from(limit) && self.plan.free() > 0 {
+            let len = match &self.opened {
+                // The first body is as long as it is; of unknown length: everything.
+                Some(opened) => opened.len.unwrap_or(u64::MAX),
+                None if !self.resource.ranges => u64::MAX,
+                None => split::block_len(
+                    self.plan.free(),
+                    limit,
+                    cap,
+                    self.pace.speed() / u64::from(limit),
+                ),
+            };
+            let Some(lease) = self.plan.lease(len) else {
+                return;
+            };
+            self.hire(lease);
+        }
+    }
+
+    fn thread_limit(&self) -> u16 {
+        if !self.resource.ranges {
+            return 1;
+        }
+        self.tuning.borrow().threads.min(self.ceiling).max(1)
+    }
+
+    fn hire(&mut self, lease: Lease) {
+        let span = Arc::new(Span::new(lease.bytes.start, lease.bytes.end));
+        let stop = self.halt.child_token();
+        let block = Block {
+            span: span.clone(),
+            source: self.source.clone(),
+            resource: self.resource.clone(),
+            opened: self.opened.take(),
+            client: self.context.client.clone(),
+            scratch: self.scratch.clone(),
+            rates: self.rates.clone(),
+            patience: self.patience,
+            stop: stop.clone(),
+        };
+        let task = self.threads.spawn(block.run());
+        let number = (1..)
+            .find(|number| self.workers.values().all(|worker| worker.number != *number))
+            .unwrap_or(1);
+        let pace = Pace::new(span.at(), Instant::now());
+        self.workers.insert(
+            task.id(),
+            Worker {
+                lease: lease.id,
+                number,
+                span,
+                stop,
+                pace,
+            },
+        );
+    }
+
+    /// A thread has ended: its bytes count, the rest of its block is free again.
+    fn settle(&mut self, ended: Result<(tokio::task::Id, Outcome), JoinError>) -> Result<(), Halt> {
+        let (task, outcome) = match ended {
+            Ok(ended) => ended,
+            Err(panicked) => {
+                let error = Error::new(Kind::Protocol, format!("a thread broke off: {panicked}"));
+                (panicked.id(), Outcome::Failed(error))
+            }
+        };
+        let Some(worker) = self.workers.remove(&task) else {
+            return Ok(());
+        };
+        self.attempts += worker.span.failures();
+        self.plan.wrote(worker.lease, worker.span.at());
+        if matches!(outcome, Outcome::Ended) {
+            self.plan.ends_at(worker.span.at());
+        }
+        self.plan.release(worker.lease);
+        match outcome {
+            Outcome::Filled | Outcome::Ended => {
+                self.crowded_in_a_row = 0;
+                Ok(())
+            }
+            Outcome::Stopped => Ok(()),
+            Outcome::Crowded(error) => self.make_room(error),
+            Outcome::Failed(error) if error.kind == Kind::DiskFull => Err(Halt::NoRoom),
+            Outcome::Failed(error) => Err(Halt::Failed(error)),
+        }
+    }
+
+    /// The server accepts fewer connections than we hold: go on with those that work, and try one
+    /// more when the server has had its rest.
+    fn make_room(&mut self, error: Error) -> Result<(), Halt> {
+        let others = u16::try_from(self.workers.len()).unwrap_or(u16::MAX);
+        self.crowded_in_a_row += 1;
+        self.attempts += 1;
+        // While others go on, being refused is no failure of the download.
+        let failures = if others > 0 { 1 } else { self.crowded_in_a_row };
+        match retry::next(&self.patience, error.retry, failures, fastrand::f64()) {
+            Next::GiveUp => Err(Halt::Failed(error)),
+            Next::After(wait) if others == 0 => {
+                self.rest_until = Some(Instant::now() + wait);
+                Ok(())
+            }
+            Next::After(wait) => {
+                self.ceiling = others;
+                self.crowded_until = Some(Instant::now() + wait.max(CALM));
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes note of how far every thread has come.
+    fn observe(&mut self, now: Instant) {
+        for worker in self.workers.values_mut() {
+            let at = worker.span.at();
+            worker.pace.observe(at, now);
+            self.plan.wrote(worker.lease, at);
+            self.plan.runs_at(worker.lease, worker.pace.speed());
+        }
+        self.pace.observe(self.plan.done().len(), now);
+        for lease in self.plan.moot() {
+            for worker in self.workers.values().filter(|worker| worker.lease == lease) {
+                worker.stop.cancel();
+            }
+        }
+        if self.crowded_until.is_some_and(|until| until <= now) {
+            self.crowded_until = (self.ceiling < self.tuning.borrow().threads).then(|| now + CALM);
+            self.ceiling = self.ceiling.saturating_add(1);
+        }
+    }
+
+    /// No byte is free, but a thread is: it helps where it helps most.
+    fn relieve(&mut self) {
+        let cap = self.tuning.borrow().block_size;
+        while self.resource.ranges
+            && self.plan.free() == 0
+            && self.workers.len() < usize::from(self.thread_limit())
+        {
+            let Some(help) = self.plan.relieve(self.best_speed(), cap) else {
+                return;
+            };
+            for worker in self
+                .workers
+                .values()
+                .filter(|worker| worker.lease == help.of)
+            {
+                worker.span.shrink_to(help.new_end);
+            }
+            self.hire(help.lease);
+        }
+    }
+
+    fn best_speed(&self) -> u64 {
+        self.workers
+            .values()
+            .map(|worker| worker.pace.speed())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Below the least free space nothing more is written.
+    fn look_for_room(&mut self, now: Instant) -> Result<(), Halt> {
+        if now.duration_since(self.looked_for_room_at) < CHECKPOINT_EVERY {
+            return Ok(());
+        }
+        self.looked_for_room_at = now;
+        match self.context.disk.free_space(self.scratch.path()) {
+            Ok(free) if free < self.context.config.min_free_space => Err(Halt::NoRoom),
+            _ => Ok(()),
+        }
+    }
+
+    fn checkpoint_is_due(&self, now: Instant) -> bool {
+        // Without ranges nothing can be built upon after a restart.
+        self.resource.ranges
+            && now.duration_since(self.checkpointed_at) >= CHECKPOINT_EVERY
+            && self.plan.done().len() > self.recorded
+    }
+
+    /// Bytes first, then the record: what is done now is synced, then recorded.
+    fn checkpoint(&mut self, now: Instant) -> BoxFuture<'static, Result<()>> {
+        self.checkpointed_at = now;
+        self.recorded = self.plan.done().len();
+        let (attempts, wasted) = (self.attempts_now(), self.wasted());
+        let checkpoint = Checkpoint {
+            id: self.id,
+            done: self.plan.done().clone(),
+            attempts,
+            wasted,
+        };
+        let (scratch, store) = (self.scratch.clone(), self.context.store.clone());
+        let whole = self.unrecorded.take();
+        async move {
+            sync(scratch).await?;
+            let Some(mut record) = whole else {
+                return store.checkpoint(checkpoint).await;
+            };
+            record.done = checkpoint.done;
+            store.put(vec![*record]).await
+        }
+        .boxed()
+    }
+
+    async fn last_checkpoint(&mut self) -> Result<(), Halt> {
+        if !self.resource.ranges {
+            return Ok(());
+        }
+        self.checkpoint(Instant::now()).await.map_err(Halt::Failed)
+    }
+
+    fn attempts_now(&self) -> u32 {
+        self.attempts
+            + self
+                .workers
+                .values()
+                .map(|worker| worker.span.failures())
+                .sum::<u32>()
+    }
+
+    fn wasted(&self) -> u64 {
+        self.wasted_before + self.plan.wasted()
+    }
+
+    fn left(self) -> Left {
+        let (attempts, wasted) = (self.attempts_now(), self.wasted());
+        let size = if self.plan.is_filled() {
+            Some(self.plan.done().len())
+        } else {
+            self.resource.size
+        };
+        Left {
+            done: self.plan.done().clone(),
+            attempts,
+            wasted,
+            size,
+        }
+    }
+}
+
+/// Syncs a scratch file without holding up the threads of this runtime.
+pub(crate) async fn sync(scratch: Arc<dyn Scratch>) -> Result<()> {
+    let synced = tokio::task::spawn_blocking(move || {
+        scratch
+            .sync()
+            .map_err(|cause| Error::disk("sync", scratch.path(), &cause))
+    });
+    synced.await.unwrap_or_else(|broken| {
+        Err(Error::new(
+            Kind::DiskIo,
+            format!("syncing broke off: {broken}"),
+        ))
+    })
+}

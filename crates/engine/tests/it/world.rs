@@ -1,0 +1,126 @@
+//! A running engine in a folder of its own, and the questions that tests ask it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use haul_engine::store::{SqliteStore, Store};
+use haul_engine::{Config, Engine, Id, New, Spec, Status, View};
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+use url::Url;
+
+/// Longer than any right run; a hang becomes a failure.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct World {
+    pub(crate) engine: Engine,
+    folder: Arc<TempDir>,
+}
+
+impl World {
+    /// An engine with quick retries in a fresh folder.
+    pub(crate) async fn new() -> World {
+        World::with(|_| ()).await
+    }
+
+    /// The same, with its configuration changed.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> World {
+        let folder = tempfile::tempdir().expect("a folder");
+        World::start(Arc::new(folder), change).await
+    }
+
+    /// Shuts this engine down and starts another one in the same folder.
+    pub(crate) async fn restart(self, change: impl FnOnce(&mut Config)) -> World {
+        self.engine.shutdown().await;
+        let folder = self.folder.clone();
+        drop(self);
+        World::start(folder, change).await
+    }
+
+    async fn start(folder: Arc<TempDir>, change: impl FnOnce(&mut Config)) -> World {
+        let mut config = Config::new(folder.path().join("files"), folder.path().join("state"));
+        config.retry_wait = Duration::from_millis(10);
+        config.retry_wait_max = Duration::from_millis(50);
+        config.min_free_space = 0;
+        change(&mut config);
+        std::fs::create_dir_all(&config.state_dir).expect("a folder");
+        let store = SqliteStore::open(&config.state_dir.join("haul.db")).expect("a database");
+        let store: Arc<dyn Store> = Arc::new(store);
+        let engine = Engine::start(config, store, Handle::current())
+            .await
+            .expect("an engine");
+        World { engine, folder }
+    }
+
+    pub(crate) fn files(&self) -> PathBuf {
+        self.folder.path().join("files")
+    }
+
+    /// What lies in the state directory's scratch folder.
+    pub(crate) fn scratch(&self) -> Vec<PathBuf> {
+        list(&self.folder.path().join("state/scratch"))
+    }
+
+    pub(crate) async fn add(&self, url: Url) -> Id {
+        self.add_spec(Spec::new(url)).await
+    }
+
+    pub(crate) async fn add_spec(&self, spec: Spec) -> Id {
+        let added = self.engine.add(vec![New::Unseen(spec)]).await;
+        added.expect("added")[0].id
+    }
+
+    /// Adds, waits for the end, and returns the last view.
+    pub(crate) async fn fetch(&self, url: Url) -> Arc<View> {
+        let id = self.add(url).await;
+        self.ended(id).await
+    }
+
+    /// Waits until the download is over.
+    pub(crate) async fn ended(&self, id: Id) -> Arc<View> {
+        self.until(id, |view| view.status.is_over()).await
+    }
+
+    /// Waits until the download looks like that.
+    pub(crate) async fn until(&self, id: Id, looks: impl Fn(&View) -> bool) -> Arc<View> {
+        let mut watcher = self.engine.live().watch();
+        let waiting = async {
+            loop {
+                watcher.take();
+                if let Some(view) = self.engine.live().get(id).filter(|view| looks(view)) {
+                    return view;
+                }
+                watcher.changed().await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(view) => view,
+            Err(_) => panic!("never came: {:#?}", self.engine.live().get(id)),
+        }
+    }
+}
+
+/// The paths in a folder, sorted.
+pub(crate) fn list(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    paths.sort();
+    paths
+}
+
+/// Asserts that a download has completed and that its file is the origin's, byte for byte.
+pub(crate) fn assert_right(view: &View, seed: u64, size: u64) {
+    assert_eq!(view.status, Status::Completed, "{:?}", view.error);
+    let path = view.path.as_deref().expect("a completed file has a path");
+    let bytes = std::fs::read(path).expect("a readable file");
+    assert_eq!(bytes.len() as u64, size, "length");
+    let right = haul_testkit::origin::content(seed, 0..size);
+    let wrong = bytes.iter().zip(&right).position(|(a, b)| a != b);
+    assert_eq!(wrong, None, "first wrong byte");
+    assert_eq!((view.size, view.done), (Some(size), size));
+}

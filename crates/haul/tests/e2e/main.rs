@@ -1,0 +1,11 @@
+//! The real binary from end to end: real servers before it, real clients behind it. Each test has
+//! its own directory, servers and daemon, and waits for what it can observe, with a deadline.
+
+mod console;
+mod crash;
+mod exit_codes;
+mod guards;
+mod live;
+mod shuffle;
+mod shutdown;
+mod world;

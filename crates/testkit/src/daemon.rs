@@ -1,0 +1,123 @@
+//! Runs the real `haul serve` in a directory of its own, kills it, ends it, and shows what it said
+//! when something went wrong. It knows haul by its command line only.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use url::Url;
+
+use crate::child::Child;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running daemon. Dropping it kills it.
+pub struct Daemon {
+    child: Child,
+    address: Url,
+}
+
+impl Daemon {
+    /// Starts `binary serve --host 127.0.0.1 --port 0` and `arguments` with the working directory
+    /// `dir`, without any `HAUL_*` in its environment and without the user's configuration, and
+    /// waits until it listens. Another `--host` among the arguments replaces ours.
+    ///
+    /// # Panics
+    /// With what it said, when it does not come to listen.
+    pub async fn start<A: AsRef<OsStr>>(binary: &Path, dir: &Path, arguments: &[A]) -> Daemon {
+        let mut command = Command::new(binary);
+        for (name, _) in std::env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"HAUL_") {
+                command.env_remove(name);
+            }
+        }
+        command.current_dir(dir).env("HOME", dir);
+        command.env("XDG_CONFIG_HOME", dir.join("no-configuration"));
+        command.args(["serve", "--port", "0"]);
+        let is_host = |argument: &A| {
+            let bytes = argument.as_ref().as_encoded_bytes();
+            bytes == b"--host" || bytes.starts_with(b"--host=")
+        };
+        if !arguments.iter().any(is_host) {
+            command.args(["--host", "127.0.0.1"]);
+        }
+        command.args(arguments);
+
+        let child = Child::start(&mut command, "build it with `cargo build -p haul`");
+        match child.stderr.find(0, PATIENCE, address).await {
+            Some((_, address)) => Daemon { child, address },
+            None => panic!(
+                "haul serve does not listen; it said:\n{}",
+                child.stderr.text()
+            ),
+        }
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        let port = self.address.port_or_known_default();
+        port.expect("an http or https URL has a port")
+    }
+
+    /// The URL of a path, for example `/api/v1/downloads`.
+    ///
+    /// # Panics
+    /// When that makes no URL.
+    pub fn url(&self, path: &str) -> String {
+        let url = self.address.join(path);
+        url.expect("a path joins to a URL").into()
+    }
+
+    /// The WebSocket URL of a path; `/` is the text console.
+    pub fn ws(&self, path: &str) -> String {
+        self.url(path).replacen("http", "ws", 1)
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
+    /// What it has said on standard error so far.
+    pub fn said(&self) -> String {
+        self.child.stderr.text()
+    }
+
+    /// Ends it at once, as a crash would, and waits until it is gone.
+    pub fn kill9(mut self) {
+        self.child.kill();
+    }
+
+    /// Asks it to end (SIGTERM) and waits until it has.
+    ///
+    /// # Panics
+    /// With what it said, when it has not ended after 30 seconds.
+    pub async fn terminate(mut self) -> ExitStatus {
+        self.child.signal(Signal::TERM);
+        self.child.ended(PATIENCE).await
+    }
+}
+
+/// The address in a line such as `listening on http://127.0.0.1:8765`.
+fn address(line: &str) -> Option<Url> {
+    let (_, rest) = line.split_once("listening on ")?;
+    let word = rest.split_whitespace().next()?;
+    Url::parse(word).ok().filter(Url::has_host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_found_in_any_log_format() {
+        let found = address("2026-01-01 INFO listening on http://127.0.0.1:4321");
+        assert_eq!(found.and_then(|url| url.port()), Some(4321));
+        let found = address("listening on http://[::1]:99");
+        assert_eq!(found.and_then(|url| url.port()), Some(99));
+        assert_eq!(address("listening on the radio"), None);
+        assert_eq!(address("not listening"), None);
+    }
+}

