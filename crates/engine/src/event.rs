@@ -7,6 +7,7 @@
 //! downloads, never by the number of changes.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -228,6 +229,34 @@ pub struct Changes {
     pub stats: Stats,
 }
 
+/// Which way [`Live::walk`] goes, and the place that it starts beyond; `None` is the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Walk {
+    /// In the order added.
+    After(Option<u64>),
+    /// The last added first.
+    Before(Option<u64>),
+}
+
+/// The table as a walk found it.
+#[derive(Debug, Clone, Copy)]
+pub struct Walked {
+    revision: u64,
+    counts: [u64; Status::ALL.len()],
+}
+
+impl Walked {
+    /// The revision at which the walk was made.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// How many downloads of the whole table are in this state.
+    pub fn count(&self, status: Status) -> u64 {
+        self.counts[status as usize]
+    }
+}
+
 /// The table of live downloads. Clones share it.
 #[derive(Clone)]
 pub struct Live {
@@ -335,6 +364,31 @@ impl Live {
             .cloned()
             .collect();
         (table.revision, views, table.stats())
+    }
+
+    /// Visits downloads by the place at which they were added, until `visit` breaks off. The table
+    /// is locked meanwhile: `visit` only looks and copies.
+    pub fn walk(
+        &self,
+        walk: Walk,
+        mut visit: impl FnMut(u64, &Arc<View>) -> ControlFlow<()>,
+    ) -> Walked {
+        let table = self.lock();
+        let mut each = |(place, id): (&u64, &Id)| visit(*place, &table.entries[id].view);
+        // Both end at the table's end or where `visit` wants it; which one does not matter.
+        let _ = match walk {
+            Walk::After(None) => table.added.iter().try_for_each(&mut each),
+            Walk::After(Some(place)) => {
+                let beyond = (Bound::Excluded(place), Bound::Unbounded);
+                table.added.range(beyond).try_for_each(&mut each)
+            }
+            Walk::Before(None) => table.added.iter().rev().try_for_each(&mut each),
+            Walk::Before(Some(place)) => table.added.range(..place).rev().try_for_each(&mut each),
+        };
+        Walked {
+            revision: table.revision,
+            counts: table.counts,
+        }
     }
 
     /// What changed after revision `since`.
@@ -526,11 +580,36 @@ impl Watcher {
         let _ = self.revision.wait_for(|revision| *revision > sent).await;
     }
 
+    /// Counts everything up to `revision` as sent: the caller had it from changes that it shares
+    /// with other watchers.
+    pub fn told(&mut self, revision: u64) {
+        self.sent.store(revision, Ordering::Release);
+    }
+
     /// Everything that changed since the last call; the caller now sends it.
     pub fn take(&mut self) -> Changes {
         let changes = self.live.changes(self.sent());
         self.sent.store(changes.to, Ordering::Release);
         changes
+    }
+}
+
+/// Changes made by hand, for the tests of whoever watches.
+#[cfg(feature = "testing")]
+impl Live {
+    /// Puts a download into the table.
+    pub fn put(&self, view: View) -> Arc<View> {
+        self.insert(view)
+    }
+
+    /// Changes a download.
+    pub fn alter(&self, id: Id, change: impl FnOnce(&mut View)) -> Option<Arc<View>> {
+        self.update(id, change)
+    }
+
+    /// Takes a download out of the table.
+    pub fn take(&self, id: Id) -> Option<Arc<View>> {
+        self.remove(id)
     }
 }
 

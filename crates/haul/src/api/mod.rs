@@ -1,11 +1,29 @@
 //! Who asks: every skin (REST, live WebSocket, text console) over the same commands.
 
-use std::net::SocketAddr;
+mod auth;
+mod command;
+mod console;
+mod error;
+mod list;
+mod live;
+mod origin;
+mod rest;
+mod serve;
+mod socket;
+mod tls;
+mod types;
+
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use haul_engine::Engine;
-use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use serve::serve;
+pub(crate) use types::download::{Detail, Download};
 
 /// A language of the text console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,6 +33,17 @@ pub(crate) enum Lang {
     Ru,
     /// English.
     En,
+}
+
+impl Lang {
+    /// The language with this code, `ru` or `en`.
+    pub(crate) fn from_code(code: &str) -> Option<Lang> {
+        match code {
+            "ru" => Some(Lang::Ru),
+            "en" => Some(Lang::En),
+            _ => None,
+        }
+    }
 }
 
 /// Whether the console takes URLs while a batch runs.
@@ -35,9 +64,9 @@ pub(crate) struct TlsFiles {
 }
 
 /// What the server is told at its start.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct ApiOptions {
-    /// The names and addresses under which it is reached, for the `Host` check.
+    /// The configured name or address under which it is reached, for the `Host` check.
     pub(crate) host: String,
     /// Required of every request when set.
     pub(crate) token: Option<String>,
@@ -45,16 +74,48 @@ pub(crate) struct ApiOptions {
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) lang: Lang,
     pub(crate) console_batches: Batches,
+    /// The directory that a request's `dir` must lie in: where finished files go; absolute.
+    pub(crate) root: PathBuf,
 }
 
-/// Serves until `stop` is cancelled, then closes every WebSocket with 1001 and returns.
-pub(crate) async fn serve(
+// By hand, so that the token reaches no log.
+impl fmt::Debug for ApiOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiOptions")
+            .field("host", &self.host)
+            .field("token", &self.token.as_ref().map(|_| "…"))
+            .field("allowed_origins", &self.allowed_origins)
+            .field("lang", &self.lang)
+            .field("console_batches", &self.console_batches)
+            .field("root", &self.root)
+            .finish()
+    }
+}
+
+/// What every request may reach.
+struct App {
     engine: Engine,
     options: ApiOptions,
-    tls: Option<TlsFiles>,
-    listeners: Vec<(SocketAddr, TcpListener)>,
+    /// Cancelled when the server stops.
     stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let _ = (engine, options, tls, listeners, stop);
-    anyhow::bail!("not yet")
+    /// One permit per WebSocket.
+    sockets: Arc<Semaphore>,
+    /// The open WebSockets, so that stopping can wait for their goodbye.
+    conversations: TaskTracker,
+    frames: live::Frames,
+    batch: console::LastBatch,
+}
+
+impl App {
+    fn new(engine: Engine, options: ApiOptions, stop: CancellationToken) -> App {
+        App {
+            engine,
+            options,
+            stop,
+            sockets: Arc::new(Semaphore::new(socket::MOST_SOCKETS)),
+            conversations: TaskTracker::new(),
+            frames: live::Frames::default(),
+            batch: console::LastBatch::default(),
+        }
+    }
 }

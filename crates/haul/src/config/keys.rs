@@ -121,8 +121,9 @@ macro_rules! keys {
         $(#[doc = $help:literal])+
         $name:ident: $type:ty = $form:expr, $default:expr, $about:expr;
     )*) => {
-        /// The effective configuration. `None`: not set, and there is no default.
-        #[derive(Debug, Clone)]
+        /// The effective configuration. `None`: not set, and there is no default. It holds secrets,
+        /// so it cannot be logged.
+        #[derive(Clone)]
         #[allow(clippy::doc_markdown, reason = "the sentences are help texts too")]
         pub(crate) struct Config {
             $($(#[doc = $help])+ pub(crate) $name: $type,)*

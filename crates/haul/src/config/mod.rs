@@ -107,6 +107,7 @@ impl Config {
             allowed_origins: self.allowed_origins.clone(),
             lang: self.lang,
             console_batches: self.console_batches,
+            root: self.dir.clone(),
         }
     }
 

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::io;
 
 use haul_engine::{Id, Live, Status, View};
-use serde_json::json;
 
 use super::Leave;
+use crate::api::{Detail, Download};
 use crate::cli::exit;
 use crate::cli::human;
 use crate::cli::output::{self, JsonOutput, Verbosity};
@@ -73,7 +73,10 @@ impl Outcome {
             self.failed.push(code(view));
         }
         if self.tell == Tell::Json {
-            output::data(as_json(view))?;
+            output::data(serde_json::to_string(&Download::whole(
+                view,
+                Detail::Plain,
+            ))?)?;
         }
         if let Some(error) = &view.error {
             output::note(format_args!(
@@ -141,29 +144,4 @@ fn code(view: &View) -> u8 {
     view.error
         .as_ref()
         .map_or(exit::FAILED, |error| exit::code(error.kind, error.status))
-}
-
-fn as_json(view: &View) -> serde_json::Value {
-    let error = view.error.as_ref().map(|error| {
-        json!({
-            "code": error.kind.code(),
-            "detail": error.detail,
-            "url": error.url,
-            "status": error.status,
-            "retryable": error.retryable(),
-        })
-    });
-    json!({
-        "id": view.id.to_string(),
-        "url": &*view.url,
-        "final_url": view.final_url.as_deref(),
-        "name": &*view.name,
-        "path": view.path.as_deref().map(|path| path.to_string_lossy()),
-        "status": view.status.name(),
-        "size": view.size,
-        "done": view.done,
-        "error": error,
-        "attempts": view.attempts,
-        "wasted": view.wasted,
-    })
 }

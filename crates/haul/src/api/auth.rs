@@ -1,0 +1,286 @@
+//! Who may ask at all: `Host`, then `Origin`, then the token, for every path and every upgrade.
+//! Knows no command. Tokens are compared in constant time and reach no log.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::ApiOptions;
+use super::error::{ApiError, Edge};
+use super::origin::Served;
+
+/// What the checks are made against.
+pub(super) struct Guard {
+    served: Served,
+    key: Option<Key>,
+}
+
+/// The token, as far as checking needs it.
+struct Key {
+    /// The digest of the token: comparing digests hides the token's length too.
+    token: [u8; 32],
+    /// What the browser keeps in its place, so that the cookie does not give the token away.
+    cookie: String,
+    /// Cookies are shared by all ports of a host: the name tells daemons apart.
+    cookie_name: String,
+    /// `; Secure` where the server speaks TLS.
+    cookie_scope: &'static str,
+}
+
+impl Guard {
+    /// For a daemon at these addresses. `is_tls` says whether the server itself speaks TLS.
+    pub(super) fn new(options: &ApiOptions, listening: &[SocketAddr], scheme: Scheme) -> Guard {
+        let port = listening.first().map_or(0, SocketAddr::port);
+        let key = options.token.as_deref().map(|token| Key {
+            token: Sha256::digest(token).into(),
+            cookie: hex(&Sha256::digest(format!("haul cookie\0{token}"))),
+            cookie_name: format!("haul_{port}"),
+            cookie_scope: match scheme {
+                Scheme::Http => "",
+                Scheme::Https => "; Secure",
+            },
+        });
+        Guard {
+            served: Served::new(&options.host, &options.allowed_origins, listening),
+            key,
+        }
+    }
+}
+
+/// What the server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scheme {
+    Http,
+    Https,
+}
+
+/// Checks a request, answers preflights, and names the allowed page in the answer.
+pub(super) async fn check(
+    State(guard): State<Arc<Guard>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let host = match host(&request, &guard.served) {
+        Ok(host) => host,
+        Err(error) => return error.into_response(),
+    };
+    let page = match page(request.headers(), &host, &guard.served) {
+        Ok(page) => page,
+        Err(error) => return error.into_response(),
+    };
+    let mut response = if is_preflight(&request) {
+        preflight(page.is_some(), request.headers())
+    } else {
+        match guard.key.as_ref().map_or(Pass::Free, |key| key.pass(&request)) {
+            Pass::Free => next.run(request).await,
+            Pass::Exchange(cookie) => exchange(cookie),
+            Pass::Refused => ApiError::edge(
+                Edge::Unauthorized,
+                "the token is missing or wrong; send \"Authorization: Bearer TOKEN\", or for a WebSocket the subprotocol \"bearer.TOKEN\"",
+            )
+            .into_response(),
+        }
+    };
+    if let Some(page) = page {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, page);
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("www-authenticate, retry-after, allow"),
+        );
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    }
+    response
+}
+
+/// The `Host` of a request, if it is one that we serve.
+fn host(request: &Request, served: &Served) -> Result<String, ApiError> {
+    let refuse = |shown: &str| {
+        ApiError::edge(
+            Edge::HostRefused,
+            format!(
+                "\"{shown}\" is not a name of this daemon; use its address, or set \"host\" or \"allowed_origins\""
+            ),
+        )
+    };
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().map_err(|_| refuse("…"))?,
+        (None, _) => return Err(refuse("")),
+        (Some(_), Some(_)) => return Err(refuse("two hosts")),
+    };
+    // A proxy's form of the request line has a host of its own (RFC 9112 §3.2.2).
+    let asked = request.uri().authority().map(http::uri::Authority::as_str);
+    for name in [Some(host), asked].into_iter().flatten() {
+        if !served.serves(name) {
+            return Err(refuse(name));
+        }
+    }
+    Ok(host.to_owned())
+}
+
+/// The `Origin` when it is another page that may call; `None` for programs and our own page.
+fn page(headers: &HeaderMap, host: &str, served: &Served) -> Result<Option<HeaderValue>, ApiError> {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let refuse = |shown: &str| {
+        ApiError::edge(
+            Edge::OriginRefused,
+            format!(
+                "pages of \"{shown}\" may not call; list the origin in \"allowed_origins\" to let them"
+            ),
+        )
+    };
+    let origin = match (origins.next(), origins.next()) {
+        (None, _) => return Ok(None),
+        (Some(origin), None) => origin,
+        (Some(_), Some(_)) => return Err(refuse("two origins")),
+    };
+    let text = origin.to_str().map_err(|_| refuse("…"))?;
+    if !served.admits(text, host) {
+        return Err(refuse(text));
+    }
+    Ok(served.is_allowed(text).then(|| origin.clone()))
+}
+
+fn is_preflight(request: &Request) -> bool {
+    request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ORIGIN)
+        && request
+            .headers()
+            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// What a page may do, asked before it does it. Our own page never needs to ask.
+fn preflight(is_other_page: bool, asked: &HeaderMap) -> Response {
+    const PRIVATE_ASKED: HeaderName =
+        HeaderName::from_static("access-control-request-private-network");
+    const PRIVATE: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if !is_other_page {
+        return response;
+    }
+    let headers = response.headers_mut();
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, POST, PATCH, DELETE"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("authorization, content-type, idempotency-key, last-event-id"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_MAX_AGE,
+        HeaderValue::from_static("600"),
+    );
+    // Asked by a public page about a daemon on a private address.
+    if asked.contains_key(PRIVATE_ASKED) {
+        headers.insert(PRIVATE, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+/// What the token check comes to.
+enum Pass {
+    Free,
+    /// The token came in the address of the page: swap it for this cookie.
+    Exchange(String),
+    Refused,
+}
+
+impl Key {
+    fn pass(&self, request: &Request) -> Pass {
+        let path = request.uri().path();
+        let headers = request.headers();
+        if path == "/healthz" {
+            return Pass::Free;
+        }
+        let is_page_load = request.method() == Method::GET
+            && path == "/"
+            && !headers.contains_key(header::UPGRADE);
+        if is_page_load && let Some(token) = token_in_query(request.uri().query()) {
+            return if self.is_token(&token) {
+                Pass::Exchange(self.set_cookie())
+            } else {
+                Pass::Refused
+            };
+        }
+        let is_known = bearer(headers).is_some_and(|token| self.is_token(token))
+            || subprotocol(headers).is_some_and(|token| self.is_token(token))
+            || self.has_cookie(headers);
+        if is_known { Pass::Free } else { Pass::Refused }
+    }
+
+    fn is_token(&self, token: &str) -> bool {
+        Sha256::digest(token).ct_eq(&self.token).into()
+    }
+
+    fn has_cookie(&self, headers: &HeaderMap) -> bool {
+        headers
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(|line| line.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .filter(|(name, _)| *name == self.cookie_name)
+            .any(|(_, value)| value.as_bytes().ct_eq(self.cookie.as_bytes()).into())
+    }
+
+    fn set_cookie(&self) -> String {
+        format!(
+            "{}={}; Path=/; HttpOnly; SameSite=Strict{}",
+            self.cookie_name, self.cookie, self.cookie_scope
+        )
+    }
+}
+
+fn token_in_query(query: Option<&str>) -> Option<String> {
+    url::form_urlencoded::parse(query?.as_bytes())
+        .find(|(name, _)| name == "token")
+        .map(|(_, token)| token.into_owned())
+}
+
+/// `Authorization: Bearer TOKEN` (RFC 6750 §2.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then_some(token.trim())
+}
+
+/// `bearer.TOKEN` among the WebSocket subprotocols: the only header that a page can set there.
+fn subprotocol(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .find_map(|name| name.trim().strip_prefix("bearer."))
+}
+
+/// Sends the browser back to the page without the token in its address.
+fn exchange(cookie: String) -> Response {
+    let Ok(cookie) = HeaderValue::try_from(cookie) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let headers = [
+        (header::LOCATION, HeaderValue::from_static("/")),
+        (header::SET_COOKIE, cookie),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        ),
+    ];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,225 @@
+//! Which `Host` and `Origin` values are ours. Pure: decides on names alone, against DNS rebinding
+//! and against pages of others.
+
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use http::uri::Authority;
+use url::Url;
+
+/// The names under which the daemon is reached and the pages that may call it.
+#[derive(Debug)]
+pub(crate) struct Served {
+    /// Lower-case names and addresses, without brackets.
+    names: Vec<String>,
+    ports: Vec<u16>,
+    /// Whether every address of the machine is listened on.
+    is_everywhere: bool,
+    /// Origins of other pages that may call.
+    allowed: Vec<String>,
+}
+
+/// A host and perhaps a port, as in `Host`.
+struct Place {
+    name: String,
+    port: Option<u16>,
+}
+
+impl Served {
+    pub(crate) fn new(host: &str, allowed: &[String], listening: &[SocketAddr]) -> Served {
+        let mut names = vec!["localhost".to_owned(), bare(host)];
+        names.extend(listening.iter().map(|address| address.ip().to_string()));
+        let allowed = allowed
+            .iter()
+            .map(|origin| origin.trim_end_matches('/').to_ascii_lowercase())
+            .collect();
+        Served {
+            names,
+            ports: listening.iter().map(SocketAddr::port).collect(),
+            is_everywhere: listening
+                .iter()
+                .any(|address| address.ip().is_unspecified()),
+            allowed,
+        }
+    }
+
+    /// Whether `Host` is a name that we serve, with our port or none.
+    pub(crate) fn serves(&self, host: &str) -> bool {
+        let Some(place) = Place::read(host) else {
+            return false;
+        };
+        // A page that an operator lets call may be where a proxy shows us to the world.
+        if self.allowed.iter().any(|origin| is_at(origin, &place)) {
+            return true;
+        }
+        if place.port.is_some_and(|port| !self.ports.contains(&port)) {
+            return false;
+        }
+        // A rebound name is never an address: on every interface, any address may be ours.
+        let is_address = place.name.parse::<IpAddr>().is_ok();
+        self.names.contains(&place.name) || (self.is_everywhere && is_address)
+    }
+
+    /// Whether a page of `origin` may call, when asked at `host`.
+    pub(crate) fn admits(&self, origin: &str, host: &str) -> bool {
+        self.is_allowed(origin) || is_own(origin, host)
+    }
+
+    /// Whether `origin` is one of the other pages that may call.
+    pub(crate) fn is_allowed(&self, origin: &str) -> bool {
+        let origin = origin.to_ascii_lowercase();
+        origin != "null" && self.allowed.contains(&origin)
+    }
+}
+
+impl Place {
+    fn read(host: &str) -> Option<Place> {
+        let authority = Authority::from_str(host).ok()?;
+        // A user in front of the host is never sent by an honest client.
+        if host.contains('@') {
+            return None;
+        }
+        let has_port = !host.ends_with(']') && authority.as_str() != authority.host();
+        let port = authority.port_u16();
+        if has_port && port.is_none() {
+            return None;
+        }
+        Some(Place {
+            name: bare(authority.host()),
+            port,
+        })
+    }
+}
+
+/// A host without brackets and final dot, in lower case.
+fn bare(host: &str) -> String {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+}
+
+/// Whether a page of `origin` was served by us at `host`.
+fn is_own(origin: &str, host: &str) -> bool {
+    Place::read(host).is_some_and(|place| is_at(origin, &place))
+}
+
+/// Whether the page of `origin` lies at `place`; a port left out is the scheme's own.
+fn is_at(origin: &str, place: &Place) -> bool {
+    let Ok(url) = Url::parse(origin) else {
+        return false;
+    };
+    let Some(name) = url.host_str().map(bare) else {
+        return false;
+    };
+    let port = url.port_or_known_default();
+    matches!(url.scheme(), "http" | "https")
+        && name == place.name
+        && (place.port.is_none() || place.port == port)
+        && (place.port.is_some() || url.port().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(addresses: &[&str], host: &str, allowed: &[&str]) -> Served {
+        let listening: Vec<SocketAddr> = addresses
+            .iter()
+            .map(|address| address.parse().expect("an address"))
+            .collect();
+        let allowed: Vec<String> = allowed.iter().map(|origin| (*origin).to_owned()).collect();
+        Served::new(host, &allowed, &listening)
+    }
+
+    #[test]
+    fn only_our_names_and_ports_are_served() {
+        let served = at(&["127.0.0.1:8765", "[::1]:8765"], "localhost", &[]);
+        for host in [
+            "localhost:8765",
+            "localhost",
+            "LOCALHOST:8765",
+            "localhost.:8765",
+            "127.0.0.1:8765",
+            "127.0.0.1",
+            "[::1]:8765",
+            "[::1]",
+        ] {
+            assert!(served.serves(host), "{host}");
+        }
+        for host in [
+            "",
+            "evil.example",
+            "evil.example:8765",
+            "localhost:80",
+            "localhost.evil.example",
+            "user@localhost:8765",
+            "localhost:",
+            "localhost:99999",
+            "127.0.0.2:8765",
+            "0.0.0.0:8765",
+            "[::2]:8765",
+            "localhost:8765 evil",
+        ] {
+            assert!(!served.serves(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn on_every_interface_any_address_is_served_but_no_foreign_name() {
+        let served = at(&["0.0.0.0:8765"], "0.0.0.0", &[]);
+        assert!(served.serves("192.168.1.7:8765"));
+        assert!(served.serves("[fe80::1]:8765"));
+        assert!(served.serves("localhost:8765"));
+        assert!(!served.serves("rebound.example:8765"));
+        assert!(!served.serves("192.168.1.7:80"));
+    }
+
+    #[test]
+    fn the_configured_name_and_that_of_an_allowed_page_are_served() {
+        let served = at(&["10.0.0.5:8765"], "nas.lan", &["https://dl.example.org"]);
+        assert!(served.serves("nas.lan:8765"));
+        assert!(served.serves("dl.example.org"));
+        assert!(served.serves("dl.example.org:443"));
+        assert!(!served.serves("dl.example.org:8765"));
+    }
+
+    #[test]
+    fn only_our_own_page_and_allowed_ones_may_call() {
+        let served = at(
+            &["127.0.0.1:8765"],
+            "localhost",
+            &["https://ui.example/", "chrome-extension://abc"],
+        );
+        for (origin, host) in [
+            ("http://localhost:8765", "localhost:8765"),
+            ("https://localhost:8765", "localhost:8765"),
+            ("http://LOCALHOST:8765", "localhost:8765"),
+            ("http://[::1]:8765", "[::1]:8765"),
+            ("http://localhost", "localhost"),
+            ("http://localhost", "localhost:80"),
+            ("https://ui.example", "localhost:8765"),
+            ("chrome-extension://abc", "localhost:8765"),
+        ] {
+            assert!(served.admits(origin, host), "{origin} at {host}");
+        }
+        for (origin, host) in [
+            ("null", "localhost:8765"),
+            ("", "localhost:8765"),
+            ("http://localhost:3000", "localhost:8765"),
+            ("http://localhost", "localhost:8765"),
+            ("http://localhost:8765", "localhost"),
+            ("http://127.0.0.1:8765", "localhost:8765"),
+            ("https://ui.example.evil", "localhost:8765"),
+            ("http://ui.example", "localhost:8765"),
+            ("ftp://localhost:8765", "localhost:8765"),
+            ("chrome-extension://abd", "localhost:8765"),
+        ] {
+            assert!(!served.admits(origin, host), "{origin} at {host}");
+        }
+    }
+
+    #[test]
+    fn null_is_not_made_an_origin_by_configuration() {
+        let served = at(&["127.0.0.1:8765"], "localhost", &["null"]);
+        assert!(!served.admits("null", "localhost:8765"));
+    }
+}

@@ -1,0 +1,320 @@
+//! One WebSocket for as long as it lives: one writer, pings, silence, limits, goodbye. Knows
+//! nothing of what is talked about; that is a [`Talk`].
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_tungstenite::tungstenite;
+use tokio_util::sync::CancellationToken;
+
+use super::App;
+use super::error::{ApiError, Edge};
+
+/// Most WebSockets at once.
+pub(super) const MOST_SOCKETS: usize = 1024;
+
+/// Most bytes in one message of a client.
+const MOST_BYTES_IN: usize = 4 << 20;
+
+/// Most bytes in one message to a client: a snapshot of a very long list.
+pub(super) const MOST_BYTES_OUT: usize = 128 << 20;
+
+const PING_EVERY: Duration = Duration::from_secs(20);
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+/// How long the client is given to answer our goodbye.
+const LONGEST_GOODBYE: Duration = Duration::from_secs(2);
+/// How long what was asked before the client left may still take: an `end` is not lost.
+const LONGEST_FINISH: Duration = Duration::from_secs(30);
+
+/// One side of a conversation.
+pub(super) trait Talk: Send + 'static {
+    /// Takes a message of the client.
+    fn hear(&mut self, text: String);
+
+    /// Whether it has enough to do; the client is not read from meanwhile.
+    fn is_full(&self) -> bool;
+
+    /// Whether nothing that was heard is left to do.
+    fn is_settled(&self) -> bool;
+
+    /// Works until there is something to say. Dropping the future loses nothing.
+    fn say(&mut self) -> impl Future<Output = String> + Send;
+}
+
+/// What was heard and not yet dealt with.
+#[derive(Default)]
+pub(super) struct Inbox {
+    messages: VecDeque<String>,
+    bytes: usize,
+}
+
+impl Inbox {
+    pub(super) fn push(&mut self, message: String) {
+        self.bytes += message.len();
+        self.messages.push_back(message);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<String> {
+        let message = self.messages.pop_front()?;
+        self.bytes -= message.len();
+        Some(message)
+    }
+
+    pub(super) fn front(&self) -> Option<&str> {
+        self.messages.front().map(String::as_str)
+    }
+
+    pub(super) fn contains(&self, message: &str) -> bool {
+        self.messages.iter().any(|held| held == message)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// Bounded by count and by bytes; the last message may overshoot.
+    pub(super) fn is_full(&self) -> bool {
+        self.messages.len() >= 1024 || self.bytes >= MOST_BYTES_IN
+    }
+}
+
+/// Answers the upgrade and holds the conversation that `start` begins.
+pub(super) fn open<T: Talk>(
+    app: &Arc<App>,
+    upgrade: WebSocketUpgrade,
+    start: impl FnOnce(Arc<App>) -> T + Send + 'static,
+) -> Result<Response, ApiError> {
+    if app.stop.is_cancelled() {
+        return Err(ApiError::edge(Edge::Stopping, "the daemon is stopping"));
+    }
+    let Ok(permit) = app.sockets.clone().try_acquire_owned() else {
+        return Err(ApiError::edge(
+            Edge::TooManySockets,
+            format!("{MOST_SOCKETS} WebSockets are open; close one or try again later"),
+        ));
+    };
+    let tracked = app.conversations.token();
+    let app = app.clone();
+    let response = upgrade
+        // Messages are short as a rule; the library's own buffers are 128 KiB per socket.
+        .read_buffer_size(8 << 10)
+        .write_buffer_size(0)
+        .max_write_buffer_size(MOST_BYTES_OUT + (1 << 20))
+        .max_message_size(MOST_BYTES_IN)
+        .max_frame_size(MOST_BYTES_IN)
+        .on_upgrade(move |socket| async move {
+            let stop = app.stop.clone();
+            converse(socket, start(app), &stop).await;
+            drop((permit, tracked));
+        });
+    Ok(response)
+}
+
+/// Why a conversation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The client said goodbye, or was cut off.
+    Left,
+    /// We stop.
+    Stopping,
+    /// Nothing was heard for too long.
+    Silent,
+    /// A message that is too large.
+    TooLarge,
+    /// A binary message that is not UTF-8.
+    NotText,
+    /// A text message that is not UTF-8.
+    BadText,
+    /// Not the WebSocket protocol.
+    Protocol,
+}
+
+impl End {
+    /// The close code of RFC 6455 §7.4.1 and a reason.
+    fn goodbye(self) -> Option<(u16, &'static str)> {
+        match self {
+            End::Left => None,
+            End::Stopping => Some((1001, "the daemon is stopping")),
+            End::Silent => Some((1008, "nothing was heard for 60 s")),
+            End::TooLarge => Some((1009, "a message is at most 4 MiB")),
+            End::NotText => Some((1003, "send text")),
+            End::BadText => Some((1007, "text is UTF-8")),
+            End::Protocol => Some((1002, "not the WebSocket protocol")),
+        }
+    }
+
+    /// Whether the stream is still in step, so that the client's answer can be read.
+    fn is_readable(self) -> bool {
+        matches!(self, End::Stopping | End::Silent | End::NotText)
+    }
+
+    fn of(error: axum::Error) -> End {
+        let cause = error.into_inner();
+        match cause.downcast_ref::<tungstenite::Error>() {
+            Some(tungstenite::Error::Capacity(_)) => End::TooLarge,
+            Some(tungstenite::Error::Utf8(_)) => End::BadText,
+            Some(tungstenite::Error::Protocol(
+                tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+            )) => End::Left,
+            Some(tungstenite::Error::Protocol(_)) => End::Protocol,
+            _ => End::Left,
+        }
+    }
+}
+
+async fn converse(socket: WebSocket, mut talk: impl Talk, stop: &CancellationToken) {
+    let (mut sink, mut stream) = socket.split();
+    let end = exchange(&mut sink, &mut stream, &mut talk, stop).await;
+    tracing::debug!(?end, "a WebSocket ends");
+    match end.goodbye() {
+        Some((code, reason)) => say_goodbye(sink, stream, end, code, reason).await,
+        None => {
+            // Sends the answer to the client's goodbye, if it is still there to hear it.
+            let _ = timeout(LONGEST_GOODBYE, sink.flush()).await;
+            drop((sink, stream));
+            finish(&mut talk, stop).await;
+        }
+    }
+}
+
+async fn exchange(
+    sink: &mut SplitSink<WebSocket, Message>,
+    stream: &mut SplitStream<WebSocket>,
+    talk: &mut impl Talk,
+    stop: &CancellationToken,
+) -> End {
+    let mut heard = Instant::now();
+    let mut ping = heard + PING_EVERY;
+    // While true, the sink holds one message that the client has not taken yet, and nothing more
+    // is put into it.
+    let mut flushing = false;
+    loop {
+        let full = talk.is_full();
+        if full && !flushing {
+            // It is us who keep the client waiting.
+            heard = Instant::now();
+        }
+        let next = tokio::select! {
+            biased;
+            () = stop.cancelled() => return End::Stopping,
+            flushed = sink.flush(), if flushing => match flushed {
+                Ok(()) => {
+                    flushing = false;
+                    continue;
+                }
+                Err(_) => return End::Left,
+            },
+            message = stream.next(), if !full => {
+                heard = Instant::now();
+                match message {
+                    None => return End::Left,
+                    Some(Err(error)) => return End::of(error),
+                    Some(Ok(message)) => match text(message) {
+                        Ok(Some(text)) => talk.hear(text),
+                        Ok(None) => {}
+                        Err(end) => return end,
+                    },
+                }
+                continue;
+            }
+            () = sleep_until(heard + LONGEST_SILENCE) => return End::Silent,
+            () = sleep_until(ping), if !flushing => {
+                ping = Instant::now() + PING_EVERY;
+                Message::Ping(Bytes::new())
+            }
+            text = talk.say(), if !flushing => Message::Text(text.into()),
+        };
+        if sink.feed(next).await.is_err() {
+            return End::Left;
+        }
+        flushing = true;
+    }
+}
+
+/// The text of a message; `None` for what the protocol deals with itself.
+fn text(message: Message) -> Result<Option<String>, End> {
+    match message {
+        Message::Text(text) => Ok(Some(text.as_str().to_owned())),
+        Message::Binary(bytes) => match String::from_utf8(bytes.into()) {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(End::NotText),
+        },
+        Message::Ping(_) | Message::Pong(_) => Ok(None),
+        Message::Close(_) => Err(End::Left),
+    }
+}
+
+async fn say_goodbye(
+    mut sink: SplitSink<WebSocket, Message>,
+    mut stream: SplitStream<WebSocket>,
+    end: End,
+    code: u16,
+    reason: &'static str,
+) {
+    let close = Message::Close(Some(CloseFrame {
+        code,
+        reason: reason.into(),
+    }));
+    let goodbye = async {
+        if sink.send(close).await.is_err() {
+            return;
+        }
+        if end.is_readable() {
+            while let Some(Ok(_)) = stream.next().await {}
+        } else {
+            // Closing at once with bytes unread would reset the connection, and the client might
+            // never see why.
+            sleep(LONGEST_GOODBYE).await;
+        }
+    };
+    let _ = timeout(LONGEST_GOODBYE, goodbye).await;
+}
+
+/// Does what was asked before the client left.
+async fn finish(talk: &mut impl Talk, stop: &CancellationToken) {
+    let work = async {
+        while !talk.is_settled() {
+            talk.say().await;
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        _ = timeout(LONGEST_FINISH, work) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inbox_is_bounded_by_count_and_by_bytes() {
+        let mut inbox = Inbox::default();
+        inbox.push("x".repeat(MOST_BYTES_IN));
+        assert!(inbox.is_full());
+        assert_eq!(inbox.pop().map(|text| text.len()), Some(MOST_BYTES_IN));
+        assert!(!inbox.is_full());
+        for _ in 0..1024 {
+            inbox.push(String::new());
+        }
+        assert!(inbox.is_full());
+    }
+
+    #[test]
+    fn binary_text_is_text() {
+        assert_eq!(
+            text(Message::Binary("привет".into())),
+            Ok(Some("привет".to_owned()))
+        );
+        assert_eq!(text(Message::Binary(vec![0xff].into())), Err(End::NotText));
+        assert_eq!(text(Message::Close(None)), Err(End::Left));
+    }
+}

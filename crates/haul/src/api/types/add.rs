@@ -1,0 +1,349 @@
+//! The request to add downloads, read into specs. Every option is checked here, before the engine
+//! sees any; whether a directory's links stay inside is asked of the disk elsewhere.
+
+use std::path::{Component, Path, PathBuf};
+
+use haul_engine::spec::OnConflict;
+use haul_engine::{Error, Kind, Spec};
+use http::{HeaderName, HeaderValue};
+use serde_json::Value;
+use url::Url;
+
+use super::params::{Params, refused};
+use crate::api::command::{Add, Rejected};
+use crate::api::error::ApiError;
+
+/// Most URLs in one request.
+const MOST_URLS: usize = 100_000;
+
+/// Most bytes in a name, as file systems have it.
+const MOST_NAME_BYTES: usize = 255;
+
+/// Headers that haul sets itself: a second opinion on them would break the transfer.
+const OWN_HEADERS: [&str; 12] = [
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "expect",
+    "host",
+    "if-range",
+    "keep-alive",
+    "range",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Reads `{"urls":[…], options}` (a download each) or `{"url":"…","mirrors":[…], options}` (one).
+/// A bad URL among `urls` is rejected alone; anything else wrong refuses the request.
+pub(crate) fn add(mut params: Params, root: &Path) -> Result<Add, ApiError> {
+    let urls = params.array("urls")?;
+    let url = params.text("url")?;
+    let mirrors = params.array("mirrors")?;
+    let template = options(&mut params, root)?;
+    params.finish()?;
+
+    let urls = match (urls, url, &mirrors) {
+        (Some(urls), None, None) => urls,
+        (None, Some(url), _) => vec![url],
+        _ => {
+            return Err(invalid(
+                "give either \"urls\" (a download each) or \"url\", perhaps with \"mirrors\" (one download)",
+            )
+            .into());
+        }
+    };
+    if urls.is_empty() {
+        return Err(invalid("\"urls\" is empty; give at least one URL").into());
+    }
+    if urls.len() > MOST_URLS {
+        return Err(ApiError::too_many_urls(urls.len(), MOST_URLS));
+    }
+    if template.name.is_some() && urls.len() > 1 {
+        let count = urls.len();
+        return Err(invalid(&format!(
+            "name is for one download, and {count} URLs are given; add them one by one"
+        ))
+        .into());
+    }
+    let mirrors = mirrors
+        .unwrap_or_default()
+        .iter()
+        .map(|mirror| Spec::parse_url(mirror))
+        .collect::<Result<Vec<Url>, Error>>()?;
+
+    let mut add = Add::default();
+    for text in urls {
+        match Spec::parse_url(&text) {
+            Ok(url) => add.specs.push(Spec {
+                url,
+                mirrors: mirrors.clone(),
+                ..template.clone()
+            }),
+            Err(error) => add.rejected.push(Rejected { url: text, error }),
+        }
+    }
+    Ok(add)
+}
+
+/// Every option, in a spec whose URL is yet to come.
+fn options(params: &mut Params, root: &Path) -> Result<Spec, Error> {
+    let nowhere = Url::parse("http://unset.invalid/").expect("a constant URL");
+    let unset = Spec::new(nowhere);
+    Ok(Spec {
+        name: params.text("name")?.map(name).transpose()?,
+        dir: params
+            .text("dir")?
+            .map(|text| dir(&text, root))
+            .transpose()?,
+        threads: threads(params)?,
+        block_size: block_size(params)?,
+        headers: params
+            .take("headers")
+            .map(headers)
+            .transpose()?
+            .unwrap_or_default(),
+        checksum: params
+            .text("checksum")?
+            .map(|text| text.parse())
+            .transpose()?,
+        speed_limit: speed_limit(params)?.unwrap_or(unset.speed_limit),
+        priority: priority(params)?.unwrap_or(unset.priority),
+        paused: params.flag("paused")?.unwrap_or(unset.paused),
+        accept_html: params.flag("accept_html")?.unwrap_or(unset.accept_html),
+        on_conflict: params
+            .choice(
+                "on_conflict",
+                &[
+                    ("rename", OnConflict::Rename),
+                    ("overwrite", OnConflict::Overwrite),
+                    ("fail", OnConflict::Fail),
+                    ("skip", OnConflict::Skip),
+                ],
+            )?
+            .unwrap_or(unset.on_conflict),
+        ..unset
+    })
+}
+
+/// The option `threads`.
+pub(super) fn threads(params: &mut Params) -> Result<Option<u16>, Error> {
+    params.whole("threads", 1..=256)
+}
+
+/// The option `block_size`, bytes.
+pub(super) fn block_size(params: &mut Params) -> Result<Option<u64>, Error> {
+    params.size("block_size", 16 << 10..=16 << 30, "a size from 16K to 16G")
+}
+
+/// The option `speed_limit`, bytes/s.
+pub(super) fn speed_limit(params: &mut Params) -> Result<Option<u64>, Error> {
+    params.size(
+        "speed_limit",
+        0..=u64::MAX,
+        "bytes per second like 1048576 or \"1M\", 0 for no limit",
+    )
+}
+
+/// The option `priority`.
+pub(super) fn priority(params: &mut Params) -> Result<Option<i32>, Error> {
+    params.whole("priority", i32::MIN..=i32::MAX)
+}
+
+/// A file's name: one component, nothing that leads elsewhere.
+pub(super) fn name(name: String) -> Result<String, Error> {
+    let refuse = |allowed| Err(refused("name", &Value::String(name.clone()), allowed));
+    if name.is_empty() || name == "." || name == ".." {
+        return refuse("a file name");
+    }
+    if name.contains(['/', '\\']) {
+        return refuse("a name without \"/\" and \"\\\"; a directory goes into \"dir\"");
+    }
+    if name.chars().any(char::is_control) {
+        return refuse("a name without control characters");
+    }
+    if name.len() > MOST_NAME_BYTES {
+        return refuse("a name of at most 255 bytes");
+    }
+    Ok(name)
+}
+
+/// A directory inside `root`; a relative one counts from there.
+fn dir(text: &str, root: &Path) -> Result<PathBuf, Error> {
+    let refuse = || {
+        let allowed = format!("a directory inside {}", root.display());
+        refused("dir", &Value::String(text.to_owned()), &allowed)
+    };
+    let given = Path::new(text);
+    let climbs = given.components().any(|part| part == Component::ParentDir);
+    if text.is_empty() || text.chars().any(char::is_control) || climbs {
+        return Err(refuse());
+    }
+    let dir = root.join(given);
+    if !dir.starts_with(root) {
+        return Err(refuse());
+    }
+    // Collected anew, so that "." and doubled separators are gone.
+    Ok(dir.components().collect())
+}
+
+/// Request headers, names and values checked.
+fn headers(value: Value) -> Result<Vec<(String, String)>, Error> {
+    let Value::Object(members) = value else {
+        return Err(refused(
+            "headers",
+            &value,
+            "an object like {\"Referer\": \"https://host/\"}",
+        ));
+    };
+    members
+        .into_iter()
+        .map(|(name, value)| {
+            let Ok(known) = HeaderName::from_bytes(name.as_bytes()) else {
+                return Err(invalid(&format!(
+                    "headers: \"{name}\" is not a header's name"
+                )));
+            };
+            if OWN_HEADERS.contains(&known.as_str()) {
+                return Err(invalid(&format!(
+                    "headers: \"{name}\" is set by haul itself; leave it out"
+                )));
+            }
+            // The value may be a credential: it is not repeated in the answer.
+            match value {
+                Value::String(text) if HeaderValue::from_bytes(text.as_bytes()).is_ok() => {
+                    Ok((name, text))
+                }
+                _ => Err(invalid(&format!(
+                    "headers: the value of \"{name}\" is not allowed; give one line of text"
+                ))),
+            }
+        })
+        .collect()
+}
+
+fn invalid(detail: &str) -> Error {
+    Error::new(Kind::InvalidOption, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(value: Value) -> Result<Add, ApiError> {
+        add(Params::object(value)?, Path::new("/srv/files"))
+    }
+
+    fn detail(value: Value) -> String {
+        read(value).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn each_url_is_a_download_and_a_bad_one_is_rejected_alone() {
+        let add = read(json!({"urls": ["http://h/a", "nonsense", "https://h/b"], "threads": 3}))
+            .expect("readable");
+        assert_eq!(add.specs.len(), 2);
+        assert!(add.specs.iter().all(|spec| spec.threads == Some(3)));
+        assert_eq!(add.rejected.len(), 1);
+        assert_eq!(add.rejected[0].url, "nonsense");
+        assert_eq!(add.rejected[0].error.kind, Kind::InvalidUrl);
+    }
+
+    #[test]
+    fn a_url_with_mirrors_is_one_download() {
+        let add = read(json!({"url": "http://h/a", "mirrors": ["http://m/a"]})).expect("readable");
+        assert_eq!(add.specs.len(), 1);
+        assert_eq!(add.specs[0].mirrors.len(), 1);
+        assert!(detail(json!({"url": "http://h/a", "mirrors": ["no"]})).contains("\"no\""));
+        assert!(detail(json!({"urls": ["http://h/a"], "mirrors": []})).contains("either"));
+        assert!(detail(json!({"urls": ["http://h/a"], "url": "http://h/a"})).contains("either"));
+        assert!(detail(json!({})).contains("either"));
+        assert!(detail(json!({"urls": []})).contains("empty"));
+    }
+
+    #[test]
+    fn every_option_is_read() {
+        let sum = format!("sha-256={}", "0".repeat(64));
+        let add = read(json!({
+            "url": "http://h/a", "name": "b.iso", "dir": "linux/iso", "threads": 256,
+            "block_size": "16G", "headers": {"Referer": "http://h/"}, "checksum": sum,
+            "speed_limit": "2M", "priority": -3, "paused": true, "accept_html": true,
+            "on_conflict": "skip"
+        }))
+        .expect("readable");
+        let mut expected = Spec::new(Url::parse("http://h/a").expect("a URL"));
+        expected.name = Some("b.iso".into());
+        expected.dir = Some("/srv/files/linux/iso".into());
+        expected.threads = Some(256);
+        expected.block_size = Some(16 << 30);
+        expected.headers = vec![("Referer".into(), "http://h/".into())];
+        expected.checksum = Some(sum.parse().expect("a checksum"));
+        expected.speed_limit = 2 << 20;
+        expected.priority = -3;
+        expected.paused = true;
+        expected.accept_html = true;
+        expected.on_conflict = OnConflict::Skip;
+        assert_eq!(add.specs, [expected]);
+    }
+
+    #[test]
+    fn bad_options_are_refused_by_name() {
+        for (option, value) in [
+            ("threads", json!(0)),
+            ("threads", json!(257)),
+            ("block_size", json!(16_383)),
+            ("block_size", json!("17G")),
+            ("name", json!("a/b")),
+            ("name", json!("..\\b")),
+            ("name", json!("..")),
+            ("name", json!("")),
+            ("name", json!("a\u{0}b")),
+            ("name", json!("n".repeat(256))),
+            ("dir", json!("..")),
+            ("dir", json!("a/../../b")),
+            ("dir", json!("/srv/files-of-another")),
+            ("dir", json!("/etc")),
+            ("headers", json!({"Bad Name": "x"})),
+            ("headers", json!({"X": "a\r\nEvil: 1"})),
+            ("headers", json!({"Range": "bytes=0-1"})),
+            ("headers", json!([])),
+            ("checksum", json!("crc32=00")),
+            ("priority", json!(1.5)),
+            ("paused", json!("maybe")),
+            ("on_conflict", json!("ask")),
+            ("colour", json!("red")),
+        ] {
+            let error = detail(json!({"url": "http://h/a", option: value.clone()}));
+            assert!(error.contains(option), "{option} = {value}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_secret_header_is_not_repeated() {
+        let error = detail(json!({"url": "http://h/a", "headers": {"Authorization": "s3cret\n"}}));
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn an_absolute_directory_inside_the_root_is_fine() {
+        let add = read(json!({"url": "http://h/a", "dir": "/srv/files/./a//b"})).expect("readable");
+        assert_eq!(
+            add.specs[0].dir.as_deref(),
+            Some(Path::new("/srv/files/a/b"))
+        );
+    }
+
+    #[test]
+    fn one_name_is_not_for_several_urls() {
+        let error = detail(json!({"urls": ["http://h/a", "http://h/b"], "name": "x"}));
+        assert!(error.contains("name"), "{error}");
+    }
+
+    #[test]
+    fn too_many_urls_are_refused() {
+        let urls = vec!["http://h/a"; MOST_URLS + 1];
+        assert!(detail(json!({"urls": urls})).contains("100000"));
+    }
+}

@@ -1,0 +1,425 @@
+//! One download as JSON, whole or only what changed. One table says which JSON key shows which
+//! fields of the live state, so the two can never disagree.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use haul_engine::event::{BlockView, DigestView, Fields, ThreadState};
+use haul_engine::{Error, Id, Status, View};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+/// Whether what the single threads do is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Without `blocks` and `map`.
+    Plain,
+    /// With them.
+    Full,
+}
+
+/// A download on the wire.
+pub(crate) struct Download<'a> {
+    view: &'a View,
+    fields: Fields,
+    detail: Detail,
+}
+
+impl<'a> Download<'a> {
+    /// All of it.
+    pub(crate) fn whole(view: &'a View, detail: Detail) -> Download<'a> {
+        Download::changed(view, Fields::ALL, detail)
+    }
+
+    /// Its id, its revision and what `fields` affect.
+    pub(crate) fn changed(view: &'a View, fields: Fields, detail: Detail) -> Download<'a> {
+        Download {
+            view,
+            fields,
+            detail,
+        }
+    }
+}
+
+/// Writes, for each line, the key when one of its fields is wanted.
+macro_rules! table {
+    ($view:ident $(, $key:literal <- $($field:ident)|+ = $value:expr)* ; detail $(, $more:literal <- $from:ident = $shown:expr)* $(,)?) => {
+        impl Serialize for Download<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let $view = self.view;
+                let mut map = serializer.serialize_map(None)?;
+                map.serialize_entry("id", &IdText($view.id))?;
+                $(if self.fields.intersects($(Fields::$field)|+) {
+                    map.serialize_entry($key, &$value)?;
+                })*
+                $(if self.detail == Detail::Full && self.fields.intersects(Fields::$from) {
+                    map.serialize_entry($more, &$shown)?;
+                })*
+                map.serialize_entry("revision", &$view.revision)?;
+                map.end()
+            }
+        }
+    };
+}
+
+table! { view,
+    "url" <- URL = *view.url,
+    "final_url" <- FINAL_URL = view.final_url.as_deref(),
+    "mirrors" <- MIRRORS = *view.mirrors,
+    "name" <- NAME = *view.name,
+    "path" <- PATH = view.path.as_deref().map(Path::to_string_lossy),
+    "file_url" <- PATH | STATUS = file_url(view),
+    "status" <- STATUS = view.status.name(),
+    "size" <- SIZE = view.size,
+    "done" <- DONE = view.done,
+    "progress" <- DONE | SIZE | STATUS = progress(view).map(|tenths| f64::from(tenths) / 10.0),
+    "threads" <- THREADS_ACTIVE | THREADS_LIMIT = Threads { active: view.threads_active, limit: view.threads_limit },
+    "block_size" <- BLOCK_SIZE = view.block_size,
+    "ranges" <- RANGES = view.ranges,
+    "speed" <- SPEED = view.speed,
+    "eta" <- ETA = view.eta,
+    "speed_limit" <- SPEED_LIMIT = view.speed_limit,
+    "priority" <- PRIORITY = view.priority,
+    "position" <- POSITION = view.position,
+    "etag" <- ETAG = view.etag.as_deref(),
+    "last_modified" <- LAST_MODIFIED = view.last_modified.and_then(time),
+    "content_type" <- CONTENT_TYPE = view.content_type.as_deref(),
+    "checksum" <- CHECKSUM = Digest::of(&view.checksum),
+    "error" <- ERROR = view.error.as_deref().map(Failure::of),
+    "reason" <- REASON = view.reason.as_deref(),
+    "attempts" <- ATTEMPTS = view.attempts,
+    "wasted" <- WASTED = view.wasted,
+    "added_at" <- ADDED_AT = time(view.added_at),
+    "started_at" <- STARTED_AT = view.started_at.and_then(time),
+    "finished_at" <- FINISHED_AT = view.finished_at.and_then(time);
+    detail,
+    "blocks" <- BLOCKS = Blocks(&view.blocks),
+    "map" <- MAP = *view.map,
+}
+
+/// An id as its 16 hex digits.
+pub(crate) struct IdText(pub(in crate::api) Id);
+
+impl Serialize for IdText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// Several whole downloads, without detail.
+pub(crate) fn all<S: Serializer>(views: &[Arc<View>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(
+        views
+            .iter()
+            .map(|view| Download::whole(view, Detail::Plain)),
+    )
+}
+
+#[derive(serde::Serialize)]
+struct Threads {
+    active: u16,
+    limit: u16,
+}
+
+#[derive(serde::Serialize)]
+struct Digest<'a> {
+    algorithm: &'static str,
+    expected: Option<&'a str>,
+    actual: Option<&'a str>,
+    verified: Option<bool>,
+}
+
+impl Digest<'_> {
+    fn of(digest: &DigestView) -> Digest<'_> {
+        Digest {
+            algorithm: digest.algorithm.name(),
+            expected: digest.expected.as_deref(),
+            actual: digest.actual.as_deref(),
+            verified: digest.verified,
+        }
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Failure<'a> {
+    code: &'static str,
+    detail: &'a str,
+    url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    retryable: bool,
+}
+
+impl Failure<'_> {
+    fn of(error: &Error) -> Failure<'_> {
+        Failure {
+            code: error.kind.code(),
+            detail: &error.detail,
+            url: error.url.as_deref(),
+            status: error.status,
+            retryable: error.retryable(),
+        }
+    }
+}
+
+struct Blocks<'a>(&'a [BlockView]);
+
+impl Serialize for Blocks<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|block| Block {
+            thread: block.thread,
+            start: block.start,
+            end: block.end,
+            done: block.done,
+            speed: block.speed,
+            state: match block.state {
+                ThreadState::Connecting => "connecting",
+                ThreadState::Streaming => "streaming",
+                ThreadState::Waiting => "waiting",
+                ThreadState::Retrying => "retrying",
+            },
+            url: &block.url,
+        }))
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Block<'a> {
+    thread: u16,
+    start: u64,
+    end: Option<u64>,
+    done: u64,
+    speed: u64,
+    state: &'static str,
+    url: &'a str,
+}
+
+/// Tenths of a percent held, rounded down so that 100.0 means all of it; `None` while the size is
+/// unknown.
+pub(crate) fn progress(view: &View) -> Option<u16> {
+    if view.status == Status::Completed {
+        return Some(1000);
+    }
+    match view.size? {
+        0 => Some(0),
+        size => {
+            let tenths = u128::from(view.done) * 1000 / u128::from(size);
+            Some(u16::try_from(tenths).map_or(1000, |tenths| tenths.min(1000)))
+        }
+    }
+}
+
+/// Where the finished file is, as a URL (RFC 8089); `None` before it is finished.
+pub(crate) fn file_url(view: &View) -> Option<String> {
+    if view.status != Status::Completed {
+        return None;
+    }
+    view.path.as_deref().map(path_url)
+}
+
+/// The `file:///` URL of an absolute path. Works on bytes: names need not be UTF-8.
+pub(crate) fn path_url(path: &Path) -> String {
+    /// All but the unreserved characters of RFC 3986 §2.3 and the separator.
+    const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~')
+        .remove(b'/');
+    let bytes = path.as_os_str().as_encoded_bytes();
+    format!("file://{}", percent_encode(bytes, ESCAPED))
+}
+
+/// RFC 3339, UTC, to the second; `None` for years that it cannot say.
+fn time(time: SystemTime) -> Option<String> {
+    let mut text = String::new();
+    write!(text, "{}", humantime::format_rfc3339_seconds(time)).ok()?;
+    Some(text)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use haul_engine::Kind;
+    use haul_engine::spec::Algorithm;
+    use serde_json::{Value, json, to_value};
+    use std::time::{Duration, UNIX_EPOCH};
+
+    /// A download in the middle of its way, as in the contract's example.
+    pub(crate) fn sample() -> View {
+        View {
+            id: "9f1c2a7be04d5566".parse().expect("an id"),
+            revision: 412,
+            url: "http://host/sample-30s.mp4".into(),
+            final_url: None,
+            mirrors: Arc::new([]),
+            name: "sample-30s.mp4".into(),
+            path: Some(Path::new("/abs/files/sample-30s.mp4").into()),
+            status: Status::Downloading,
+            size: Some(21_657_943),
+            done: 3_681_851,
+            threads_active: 5,
+            threads_limit: 8,
+            block_size: 16 << 20,
+            ranges: Some(true),
+            speed: 1_048_576,
+            eta: Some(17),
+            speed_limit: 0,
+            priority: 0,
+            position: None,
+            etag: Some("\"abc\"".into()),
+            last_modified: Some(UNIX_EPOCH + Duration::from_secs(1_767_323_045)),
+            content_type: Some("video/mp4".into()),
+            checksum: DigestView {
+                algorithm: Algorithm::Sha256,
+                expected: None,
+                actual: None,
+                verified: None,
+            },
+            error: None,
+            reason: None,
+            attempts: 0,
+            wasted: 0,
+            added_at: UNIX_EPOCH + Duration::from_secs(1_767_323_000),
+            started_at: Some(UNIX_EPOCH + Duration::from_secs(1_767_323_001)),
+            finished_at: None,
+            blocks: Arc::new([BlockView {
+                thread: 1,
+                start: 0,
+                end: Some(16_777_215),
+                done: 4_194_304,
+                speed: 262_144,
+                state: ThreadState::Streaming,
+                url: "http://host/sample-30s.mp4".into(),
+            }]),
+            map: "9900".into(),
+        }
+    }
+
+    fn whole(view: &View) -> Value {
+        to_value(Download::whole(view, Detail::Plain)).expect("JSON")
+    }
+
+    #[test]
+    fn a_download_has_the_shape_of_the_contract() {
+        let shown = whole(&sample());
+        assert_eq!(
+            shown,
+            json!({
+                "id": "9f1c2a7be04d5566", "url": "http://host/sample-30s.mp4", "final_url": null,
+                "mirrors": [], "name": "sample-30s.mp4", "path": "/abs/files/sample-30s.mp4",
+                "file_url": null, "status": "downloading", "size": 21_657_943, "done": 3_681_851,
+                "progress": 17.0, "threads": {"active": 5, "limit": 8}, "block_size": 16_777_216,
+                "ranges": true, "speed": 1_048_576, "eta": 17, "speed_limit": 0, "priority": 0,
+                "position": null, "etag": "\"abc\"", "last_modified": "2026-01-02T03:04:05Z",
+                "content_type": "video/mp4",
+                "checksum": {"algorithm": "sha-256", "expected": null, "actual": null, "verified": null},
+                "error": null, "reason": null, "attempts": 0, "wasted": 0,
+                "added_at": "2026-01-02T03:03:20Z", "started_at": "2026-01-02T03:03:21Z",
+                "finished_at": null, "revision": 412
+            })
+        );
+    }
+
+    #[test]
+    fn detail_adds_blocks_and_map() {
+        let view = sample();
+        let shown = to_value(Download::whole(&view, Detail::Full)).expect("JSON");
+        assert_eq!(shown["map"], "9900");
+        assert_eq!(
+            shown["blocks"],
+            json!([{"thread": 1, "start": 0, "end": 16_777_215, "done": 4_194_304,
+                "speed": 262_144, "state": "streaming", "url": "http://host/sample-30s.mp4"}])
+        );
+    }
+
+    #[test]
+    fn a_change_shows_its_fields_and_what_follows_from_them() {
+        let view = sample();
+        let changed =
+            |fields, detail| to_value(Download::changed(&view, fields, detail)).expect("JSON");
+        assert_eq!(
+            changed(Fields::DONE, Detail::Plain),
+            json!({"id": "9f1c2a7be04d5566", "done": 3_681_851, "progress": 17.0, "revision": 412})
+        );
+        assert_eq!(
+            changed(Fields::THREADS_ACTIVE, Detail::Plain),
+            json!({"id": "9f1c2a7be04d5566", "threads": {"active": 5, "limit": 8}, "revision": 412})
+        );
+        // Hidden fields change nothing but the revision.
+        assert_eq!(
+            changed(Fields::MAP, Detail::Plain),
+            json!({"id": "9f1c2a7be04d5566", "revision": 412})
+        );
+        assert_eq!(changed(Fields::MAP, Detail::Full)["map"], "9900");
+    }
+
+    #[test]
+    fn progress_reaches_a_hundred_only_with_the_last_byte() {
+        let at = |size, done, status| {
+            let view = View {
+                size,
+                done,
+                status,
+                ..sample()
+            };
+            whole(&view)["progress"].clone()
+        };
+        assert_eq!(at(Some(3), 1, Status::Downloading), 33.3);
+        assert_eq!(at(Some(1_000_000), 999_999, Status::Downloading), 99.9);
+        assert_eq!(at(Some(7), 7, Status::Verifying), 100.0);
+        assert_eq!(at(None, 7, Status::Downloading), Value::Null);
+        assert_eq!(at(None, 7, Status::Completed), 100.0);
+        assert_eq!(at(Some(0), 0, Status::Completed), 100.0);
+        assert_eq!(at(Some(0), 0, Status::Downloading), 0.0);
+    }
+
+    #[test]
+    fn a_file_url_is_escaped_byte_by_byte() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        let path = Path::new(OsStr::from_bytes(b"/a dir/\xd0\xb9 100%~\xff#?.mp4"));
+        assert_eq!(
+            path_url(path),
+            "file:///a%20dir/%D0%B9%20100%25~%FF%23%3F.mp4"
+        );
+        let done = View {
+            status: Status::Completed,
+            ..sample()
+        };
+        assert_eq!(whole(&done)["file_url"], "file:///abs/files/sample-30s.mp4");
+    }
+
+    #[test]
+    fn an_error_has_its_status_only_when_there_was_one() {
+        let error = Error::new(Kind::NotFound, "gone").with_status(404);
+        let view = View {
+            error: Some(Arc::new(error)),
+            ..sample()
+        };
+        assert_eq!(
+            whole(&view)["error"],
+            json!({"code": "not_found", "detail": "gone", "url": null, "status": 404, "retryable": false})
+        );
+        let error = Error::passing(Kind::Timeout, "late");
+        let view = View {
+            error: Some(Arc::new(error)),
+            ..sample()
+        };
+        assert_eq!(
+            whole(&view)["error"],
+            json!({"code": "timeout", "detail": "late", "url": null, "retryable": true})
+        );
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_said_is_null() {
+        let view = View {
+            last_modified: Some(UNIX_EPOCH + Duration::from_secs(400_000_000_000)),
+            ..sample()
+        };
+        assert_eq!(whole(&view)["last_modified"], Value::Null);
+    }
+}

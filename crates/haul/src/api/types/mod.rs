@@ -1,0 +1,10 @@
+//! Everything that goes over the wire as JSON. The only place of the API that knows serde; it
+//! decides nothing.
+
+pub(crate) mod add;
+pub(crate) mod answer;
+pub(crate) mod download;
+pub(crate) mod params;
+pub(crate) mod problem;
+pub(crate) mod requests;
+pub(crate) mod rpc;
