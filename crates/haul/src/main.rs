@@ -1,7 +1,13 @@
-//! The binary: for now only the API is here.
+//! haul, the binary: hands the command line to `cli` and its exit code to the system.
 
 mod api;
+mod assemble;
+mod cli;
+mod config;
+mod shutdown;
 
-fn main() {
-    let _ = api::serve;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
 }

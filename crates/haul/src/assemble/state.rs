@@ -1,0 +1,202 @@
+//! The state directory: its lock, its database, its token. Knows nothing of who runs on it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use haul_engine::store::{SqliteStore, Store};
+use rustix::fs::{FlockOperation, flock};
+
+use super::{Error, create_dir};
+
+/// A state directory that no other process uses. Dropping it lets the next one in.
+pub(crate) struct State {
+    dir: PathBuf,
+    /// Holds the lock as long as it is open.
+    _lock: File,
+}
+
+impl State {
+    /// Creates `dir`, for its owner only, and takes it.
+    ///
+    /// # Errors
+    /// [`Error::Taken`] when another process has it; disk errors with the path.
+    pub(crate) fn take(dir: &Path) -> anyhow::Result<State> {
+        // Only the state itself is private: its parents may be the user's own directories.
+        if let Some(parent) = dir.parent() {
+            create_dir(parent)?;
+        }
+        match DirBuilder::new().mode(0o700).create(dir) {
+            Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(haul_engine::Error::disk("create", dir, &cause).into());
+            }
+            _ => {}
+        }
+        let path = dir.join("lock");
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|cause| haul_engine::Error::disk("open", &path, &cause))?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let mut owner = String::new();
+            let pid = file
+                .read_to_string(&mut owner)
+                .map(|_| owner.trim().to_owned());
+            let owner = match pid {
+                Ok(pid) if !pid.is_empty() => format!("pid {pid}"),
+                _ => "its process id is not known".to_owned(),
+            };
+            return Err(Error::Taken {
+                dir: dir.to_owned(),
+                owner,
+            }
+            .into());
+        }
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(|cause| haul_engine::Error::disk("write", &path, &cause))?;
+        Ok(State {
+            dir: dir.to_owned(),
+            _lock: file,
+        })
+    }
+
+    /// Where it is.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Opens the database in it.
+    pub(crate) fn open_store(&self) -> haul_engine::Result<Arc<dyn Store>> {
+        let store = SqliteStore::open(&self.dir.join("haul.db"))?;
+        Ok(Arc::new(store))
+    }
+
+    /// The token kept here, or a new one.
+    pub(crate) fn token(&self) -> anyhow::Result<Token> {
+        let path = self.dir.join("token");
+        match fs::read_to_string(&path) {
+            Ok(kept) if !kept.trim().is_empty() => return Ok(Token::Kept(kept.trim().to_owned())),
+            Ok(_) => {}
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+            Err(cause) => return Err(haul_engine::Error::disk("read", &path, &cause).into()),
+        }
+        let mut random = [0; 20];
+        getrandom::fill(&mut random).context("the system gives no random numbers")?;
+        let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        // Written aside and renamed, so that a crash leaves no half token behind.
+        let new = self.dir.join("token.new");
+        let written = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&new)
+            .and_then(|mut file| {
+                writeln!(file, "{token}")?;
+                file.sync_all()
+            })
+            .and_then(|()| fs::rename(&new, &path));
+        written.map_err(|cause| haul_engine::Error::disk("write", &path, &cause))?;
+        Ok(Token::New(token))
+    }
+
+    /// Deletes the directory and, when nothing else is in it, its parent. The lock is held until
+    /// the last file is gone.
+    pub(crate) fn delete(self) -> io::Result<()> {
+        fs::remove_dir_all(&self.dir)?;
+        let Some(parent) = self.dir.parent() else {
+            return Ok(());
+        };
+        match fs::remove_dir(parent).map_err(|cause| (cause.kind(), cause)) {
+            Ok(()) | Err((io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound, _)) => Ok(()),
+            Err((_, cause)) => Err(cause),
+        }
+    }
+}
+
+/// A token that haul made up itself.
+pub(crate) enum Token {
+    /// At an earlier start; it was shown then.
+    Kept(String),
+    /// Just now: the user has to be told.
+    New(String),
+}
+
+impl Token {
+    /// What requests have to show.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Token::Kept(token) | Token::New(token) => token,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("it exists").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_state_directory_is_private_and_taken_once() {
+        let root = tempfile::tempdir().expect("a directory");
+        let dir = root.path().join("files/.haul");
+        let state = State::take(&dir).expect("the first takes it");
+        assert_eq!(mode(&dir), 0o700);
+        assert_ne!(
+            mode(&root.path().join("files")),
+            0o700,
+            "only the state is private"
+        );
+        let refused = State::take(&dir)
+            .err()
+            .expect("the second is refused")
+            .to_string();
+        assert!(
+            refused.contains(&format!("pid {}", std::process::id())),
+            "{refused}"
+        );
+        drop(state);
+        State::take(&dir).expect("free again");
+    }
+
+    #[test]
+    fn a_token_is_made_once_and_kept_for_its_owner_only() {
+        let root = tempfile::tempdir().expect("a directory");
+        let state = State::take(&root.path().join("state")).expect("a state");
+        let Token::New(made) = state.token().expect("a token") else {
+            panic!("the first one is new");
+        };
+        assert!(made.len() >= 32 && made.bytes().all(|b| b.is_ascii_hexdigit()));
+        assert_eq!(mode(&state.dir().join("token")), 0o600);
+        let Token::Kept(kept) = state.token().expect("a token") else {
+            panic!("the second one is kept");
+        };
+        assert_eq!(kept, made);
+    }
+
+    #[test]
+    fn deleting_a_state_leaves_a_parent_that_others_use() {
+        let root = tempfile::tempdir().expect("a directory");
+        let parent = root.path().join(".haul");
+        let first = State::take(&parent.join("get-1")).expect("a state");
+        let second = State::take(&parent.join("get-2")).expect("a state");
+        first.delete().expect("deleted");
+        assert!(parent.join("get-2").exists() && !parent.join("get-1").exists());
+        second.delete().expect("deleted");
+        assert!(!parent.exists());
+    }
+}

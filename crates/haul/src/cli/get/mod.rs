@@ -1,0 +1,159 @@
+//! `haul get`: downloads here and now, with an engine of its own. Interrupted, the same command goes
+//! on where it stopped.
+
+mod bars;
+mod outcome;
+mod progress;
+mod resume;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use haul_engine::store::Store;
+use haul_engine::{Engine, Id, New, Spec};
+use tokio::runtime::Runtime;
+
+use self::outcome::Outcome;
+use self::progress::Progress;
+use super::exit;
+use super::output::{self, JsonOutput, LogDefault, Verbosity};
+use super::wanted::Wanted;
+use crate::assemble::{self, State};
+use crate::config::{self, Config, Flags};
+use crate::shutdown::{INTERRUPTED, Signals};
+
+/// `haul get`.
+#[derive(Clone, Args)]
+#[command(after_help = "Examples:
+  haul get https://example.org/a.iso
+  haul get -d ~/isos --threads 16 --limit 2M https://example.org/a.iso
+  haul get --checksum sha-256=HEX https://example.org/a.iso
+  haul get -H 'Authorization: Bearer TOKEN' https://example.org/private.zip
+  cat urls.txt | haul get -i - --json
+Ctrl-C stops it safely; the same command again goes on. Paths of finished files go to stdout.
+
+Exit codes: 0 all delivered, 1 some failed, 2 usage or configuration, 3 not found, 4 refused,
+5 network, 6 the server broke the protocol, 7 disk, 8 wrong checksum, 9 the remote file changed,
+130 interrupted.")]
+pub(crate) struct Get {
+    #[command(flatten)]
+    wanted: Wanted,
+    /// Save into this directory; created if missing
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    #[command(flatten)]
+    json: JsonOutput,
+    #[command(flatten)]
+    flags: Flags<config::Get>,
+}
+
+/// Downloads everything asked for.
+pub(crate) fn get(asked: &Get, verbosity: Verbosity) -> anyhow::Result<u8> {
+    let loaded = config::effective(&asked.flags)?;
+    let progress = Progress::start(verbosity, asked.json);
+    output::start_logging(&loaded, verbosity, LogDefault::Warn, progress.bars());
+    let dir = std::path::absolute(&asked.dir).context("the current directory cannot be told")?;
+    let specs = resume::settle(asked.wanted.specs()?, &dir);
+    assemble::create_dir(&dir)?;
+    let state = State::take(&dir.join(".haul").join(resume::name(&specs)))?;
+    let transfers = assemble::transfer_runtime().context("cannot start threads")?;
+    let api = assemble::api_runtime().context("cannot start threads")?;
+    let outcome = Outcome::new(verbosity, asked.json);
+    let ended = api.block_on(run(
+        &loaded.config,
+        Work {
+            dir: &dir,
+            state: &state,
+            specs,
+        },
+        &transfers,
+        progress,
+        outcome,
+    ));
+    // Whatever still runs has been told to stop and has had its time.
+    transfers.shutdown_background();
+    api.shutdown_background();
+    let ended = ended?;
+    if ended.leave == Leave::Nothing {
+        state
+            .delete()
+            .context("cannot remove the state of the finished command")?;
+    }
+    Ok(ended.code)
+}
+
+/// What is to be done, and where.
+struct Work<'a> {
+    dir: &'a Path,
+    state: &'a State,
+    specs: Vec<Spec>,
+}
+
+/// How it ended.
+struct Ended {
+    code: u8,
+    leave: Leave,
+}
+
+/// What stays on the disk besides finished files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leave {
+    /// Bytes or records that the next run needs.
+    State,
+    /// Nothing worth keeping.
+    Nothing,
+}
+
+async fn run(
+    config: &Config,
+    work: Work<'_>,
+    transfers: &Runtime,
+    mut progress: Progress,
+    mut outcome: Outcome,
+) -> anyhow::Result<Ended> {
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let store = work.state.open_store()?;
+    let (mut ids, missing) = resume::reconcile(store.as_ref(), work.specs).await?;
+    let engine = Engine::start(
+        config.engine(work.dir.to_owned(), work.state.dir().to_owned()),
+        Arc::clone(&store) as Arc<dyn Store>,
+        transfers.handle().clone(),
+    )
+    .await?;
+    let mut watcher = engine.live().watch();
+    ids.extend(add(&engine, missing).await?);
+    progress.expect(&ids);
+    let all = tokio::select! {
+        all = progress.until_over(&mut watcher, &ids, &mut outcome) => all.map(Some),
+        () = signals.next() => Ok(None),
+    };
+    progress.clear();
+    signals.unless_repeated(engine.shutdown()).await;
+    // What ended between the last look and the stop counts too.
+    let held = outcome.take_stock(engine.live(), &ids)?;
+    if all?.is_none() && outcome.is_open() {
+        output::note(format_args!(
+            "interrupted: {held}; run the same command again to go on"
+        ));
+        return Ok(Ended {
+            code: INTERRUPTED,
+            leave: outcome.leave(),
+        });
+    }
+    Ok(Ended {
+        code: exit::code_of_all(outcome.codes()),
+        leave: outcome.leave(),
+    })
+}
+
+async fn add(engine: &Engine, specs: Vec<Spec>) -> anyhow::Result<Vec<Id>> {
+    if specs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let added = engine
+        .add(specs.into_iter().map(New::Unseen).collect())
+        .await?;
+    Ok(added.iter().map(|view| view.id).collect())
+}

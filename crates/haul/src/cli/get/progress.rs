@@ -1,0 +1,221 @@
+//! Shows how far the downloads are: bars on a terminal, a line now and then elsewhere. It draws what
+//! the live state says and decides nothing.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use haul_engine::event::Watcher;
+use haul_engine::{Id, View};
+use indicatif::MultiProgress;
+use tokio::time::Instant;
+
+use super::bars::Bars;
+use super::outcome::Outcome;
+use crate::cli::human;
+use crate::cli::output::{self, JsonOutput, Verbosity};
+use crate::cli::paint::plain;
+
+/// How progress is shown.
+enum Show {
+    Bars(Box<Bars>),
+    Lines { next: Instant },
+    Nothing,
+}
+
+/// Shows progress.
+pub(super) struct Progress {
+    show: Show,
+    expected: usize,
+    /// The unfinished, as last seen.
+    open: HashMap<Id, Arc<View>>,
+    /// Bytes of what has ended.
+    ended: u64,
+    begun: Instant,
+}
+
+const LINE_EVERY: Duration = Duration::from_secs(5);
+const SHORTEST_LOOK: Duration = Duration::from_millis(2);
+const LONGEST_LOOK: Duration = Duration::from_millis(100);
+
+impl Progress {
+    pub(super) fn start(verbosity: Verbosity, json: JsonOutput) -> Progress {
+        let begun = Instant::now();
+        let show = if verbosity.quiet {
+            Show::Nothing
+        } else if output::bars_are_seen() && !json.json {
+            Show::Bars(Box::new(Bars::new()))
+        } else {
+            Show::Lines {
+                next: begun + LINE_EVERY,
+            }
+        };
+        Progress {
+            show,
+            expected: 0,
+            open: HashMap::new(),
+            ended: 0,
+            begun,
+        }
+    }
+
+    /// Where logs must go so that they do not tear the bars.
+    pub(super) fn bars(&self) -> Option<MultiProgress> {
+        match &self.show {
+            Show::Bars(bars) => Some(bars.screen().clone()),
+            _ => None,
+        }
+    }
+
+    /// Says what is being waited for.
+    pub(super) fn expect(&mut self, ids: &[Id]) {
+        self.expected = ids.len();
+    }
+
+    /// Shows progress until every one of `ids` has ended.
+    pub(super) async fn until_over(
+        &mut self,
+        watcher: &mut Watcher,
+        ids: &[Id],
+        outcome: &mut Outcome,
+    ) -> io::Result<()> {
+        let wanted: HashSet<Id> = ids.iter().copied().collect();
+        let (_, views, _) = watcher.snapshot(|view| wanted.contains(&view.id));
+        self.look(views, outcome)?;
+        while outcome.ended() < self.expected {
+            watcher.changed().await;
+            let views = watcher.take().changed.into_iter().map(|(view, _)| view);
+            self.look(views.filter(|view| wanted.contains(&view.id)), outcome)?;
+            // Short runs are looked at often, so that looking adds no more than a fiftieth.
+            let pace = self.begun.elapsed() / 50;
+            tokio::time::sleep(pace.clamp(SHORTEST_LOOK, LONGEST_LOOK)).await;
+        }
+        Ok(())
+    }
+
+    fn look(
+        &mut self,
+        views: impl IntoIterator<Item = Arc<View>>,
+        outcome: &mut Outcome,
+    ) -> io::Result<()> {
+        for view in views {
+            if view.status.is_over() {
+                self.open.remove(&view.id);
+                self.ended += view.done;
+                if let Show::Bars(bars) = &mut self.show {
+                    bars.end(view.id);
+                    bars.screen().suspend(|| outcome.see(&view))?;
+                } else {
+                    outcome.see(&view)?;
+                }
+                continue;
+            }
+            if let Show::Bars(bars) = &mut self.show {
+                bars.show(&view);
+            }
+            self.open.insert(view.id, view);
+        }
+        self.draw_total(outcome);
+        Ok(())
+    }
+
+    fn draw_total(&mut self, outcome: &Outcome) {
+        let total = Total::of(self.open.values(), self.ended);
+        match &mut self.show {
+            Show::Nothing => {}
+            Show::Bars(bars) => bars.total(format!("{}, {total}", counted(outcome, self.expected))),
+            Show::Lines { next } => {
+                let now = Instant::now();
+                if now < *next {
+                    return;
+                }
+                *next = now + LINE_EVERY;
+                output::note(format_args!("{}, {total}", counted(outcome, self.expected)));
+                // Why something waits is worth a line of its own: nobody sees bars here.
+                let reason = self.open.values().find_map(|view| view.reason.as_deref());
+                if let Some(reason) = reason.filter(|_| total.speed == 0) {
+                    output::note(format_args!("  {}", plain(reason)));
+                }
+            }
+        }
+    }
+
+    /// Takes the bars off the screen.
+    pub(super) fn clear(&self) {
+        if let Show::Bars(bars) = &self.show {
+            // A terminal that is gone needs no clearing.
+            let _ = bars.screen().clear();
+        }
+    }
+}
+
+/// The sum over all downloads.
+struct Total {
+    done: u64,
+    /// `None` while the size of one is unknown.
+    size: Option<u64>,
+    speed: u64,
+}
+
+impl Total {
+    fn of<'a>(open: impl Iterator<Item = &'a Arc<View>>, ended: u64) -> Total {
+        let none = Total {
+            done: ended,
+            size: Some(ended),
+            speed: 0,
+        };
+        open.fold(none, |sum, view| Total {
+            done: sum.done + view.done,
+            size: sum.size.zip(view.size).map(|(sum, size)| sum + size),
+            speed: sum.speed + view.speed,
+        })
+    }
+}
+
+impl fmt::Display for Total {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&human::size(self.done))?;
+        if let Some(size) = self.size {
+            write!(f, " of {}", human::size(size))?;
+        }
+        write!(f, ", {}", human::speed(self.speed))?;
+        match self.size.map(|size| size.saturating_sub(self.done)) {
+            Some(left) if self.speed > 0 => {
+                write!(f, ", {} left", human::time(left.div_ceil(self.speed)))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn counted(outcome: &Outcome, expected: usize) -> String {
+    let failed = outcome.ended() - outcome.delivered();
+    let files = human::count(u64::try_from(expected).unwrap_or(u64::MAX), "file");
+    match failed {
+        0 => format!("{} of {files} done", outcome.delivered()),
+        failed => format!("{} of {files} done, {failed} failed", outcome.delivered()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_total_says_what_is_left_only_when_it_is_known() {
+        let total = Total {
+            done: 1 << 20,
+            size: Some(3 << 20),
+            speed: 1 << 20,
+        };
+        assert_eq!(total.to_string(), "1.0 MiB of 3.0 MiB, 1.0 MiB/s, 2s left");
+        let total = Total {
+            done: 1 << 20,
+            size: None,
+            speed: 0,
+        };
+        assert_eq!(total.to_string(), "1.0 MiB, 0 B/s");
+    }
+}

@@ -1,0 +1,94 @@
+//! `haul ls` and `haul show`: what the daemon has.
+
+use clap::Args;
+use serde_json::json;
+
+use super::client::{Client, Server};
+use super::downloads::{Pages, complete};
+use super::exit::{self, Failure};
+use super::output::{self, JsonOutput};
+use super::paint::Paint;
+use super::rows::{facts, heading, row};
+use haul_engine::Status;
+
+/// `haul ls`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  haul ls
+  haul ls --status downloading,failed
+  haul ls --json | jq -r 'select(.status == \"completed\").path'")]
+pub(crate) struct Ls {
+    /// Only these statuses, separated by commas
+    #[arg(long, value_name = "STATUS", value_parser = statuses)]
+    status: Option<String>,
+    #[command(flatten)]
+    json: JsonOutput,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// `haul show`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Show {
+    /// The download's id, or its start
+    #[arg(value_name = "ID")]
+    id: String,
+    #[command(flatten)]
+    json: JsonOutput,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// Checks a list of statuses on the command line.
+pub(crate) fn statuses(text: &str) -> Result<String, String> {
+    for name in text.split(',') {
+        if Status::from_name(name.trim()).is_none() {
+            let names: Vec<&str> = Status::ALL.into_iter().map(Status::name).collect();
+            return Err(format!("\"{name}\" is none of {}", names.join(", ")));
+        }
+    }
+    Ok(text.replace(' ', ""))
+}
+
+/// Lists downloads, a line each; with `--json` an object each.
+pub(crate) async fn ls(asked: Ls) -> anyhow::Result<u8> {
+    let mut client = Client::connect(&asked.server).await?;
+    let paint = Paint::stdout();
+    let mut pages = Pages::of(asked.status.as_deref());
+    let mut shown = 0;
+    while let Some(page) = pages.next(&mut client).await? {
+        for download in &page {
+            if asked.json.json {
+                output::data(download)?;
+                continue;
+            }
+            if shown == 0 {
+                output::data(heading(paint))?;
+            }
+            output::data(row(download, paint))?;
+            shown += 1;
+        }
+    }
+    if shown == 0 && !asked.json.json {
+        output::note("no downloads; `haul add URL` adds one");
+    }
+    client.close().await;
+    Ok(exit::DONE)
+}
+
+/// Shows everything about one download.
+pub(crate) async fn show(asked: Show) -> anyhow::Result<u8> {
+    let mut client = Client::connect(&asked.server).await?;
+    let ids = complete(&mut client, &[asked.id]).await?;
+    let [id] = ids.as_slice() else {
+        return Err(Failure::new(exit::NOT_FOUND, "no such download").into());
+    };
+    let download = client.call("downloads.get", json!({"id": id})).await?;
+    if asked.json.json {
+        output::data(&download)?;
+    } else {
+        output::data(facts(&download, Paint::stdout()))?;
+    }
+    client.close().await;
+    Ok(exit::DONE)
+}

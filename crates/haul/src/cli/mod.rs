@@ -1,0 +1,129 @@
+//! The command line: which commands there are, and what each is called with. Each command has a file
+//! of its own; nothing here knows how anything is done.
+
+mod add;
+mod client;
+mod console;
+mod control;
+mod downloads;
+mod exit;
+mod get;
+mod human;
+mod input;
+mod list;
+mod output;
+mod paint;
+mod rows;
+mod serve;
+mod settings;
+mod wanted;
+
+#[cfg(test)]
+mod tests;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::control::Action;
+use self::output::Verbosity;
+
+/// Downloads files over many parallel range requests: here and now, or as a daemon that is watched
+/// live over a WebSocket.
+#[derive(Parser)]
+#[command(
+    name = "haul",
+    version,
+    arg_required_else_help = true,
+    propagate_version = true,
+    after_help = "Examples:
+  haul get https://example.org/a.iso     download here and now; the same again resumes
+  haul serve                             start the daemon on http://localhost:8765
+  haul add https://example.org/a.iso     hand it a download
+  haul ls                                see what it does
+`haul help COMMAND` says more about each."
+)]
+struct Cli {
+    #[command(flatten)]
+    verbosity: Verbosity,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Download here and now, without a daemon
+    Get(Box<get::Get>),
+    /// Run the daemon: WebSocket, REST and web page on one port
+    Serve(Box<serve::Serve>),
+    /// Hand downloads to the daemon
+    Add(Box<add::Add>),
+    /// List the daemon's downloads
+    Ls(list::Ls),
+    /// Show everything about one download
+    Show(list::Show),
+    /// Stop downloads and keep their bytes
+    Pause(control::Which),
+    /// Let paused downloads go on
+    Resume(control::Which),
+    /// Give downloads up and drop their bytes
+    Cancel(control::Which),
+    /// Try failed or cancelled downloads again
+    Retry(control::Which),
+    /// Forget downloads; finished files stay unless --files is given
+    Rm(control::Rm),
+    /// Move a queued download to another place
+    Move(control::Move),
+    /// Show or set the speed limit
+    Limit(control::Limit),
+    /// Talk to the daemon line by line
+    Console(console::Console),
+    /// Show the configuration and where each value came from
+    Config(Box<settings::Settings>),
+}
+
+/// Runs the command that the process was called with.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    // Both ends of haul speak TLS; it fails only when a provider is installed already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let failed = match command(cli.command, cli.verbosity) {
+        Ok(code) => return ExitCode::from(code),
+        Err(failed) => failed,
+    };
+    let Some((code, next)) = exit::explain(&failed) else {
+        return ExitCode::SUCCESS;
+    };
+    output::note(format_args!("error: {failed:#}"));
+    if !next.is_empty() {
+        output::note(format_args!("  {next}"));
+    }
+    ExitCode::from(code)
+}
+
+fn command(command: Command, verbosity: Verbosity) -> anyhow::Result<u8> {
+    match command {
+        Command::Get(asked) => get::get(&asked, verbosity),
+        Command::Serve(asked) => serve::serve(&asked, verbosity),
+        Command::Config(asked) => settings::settings(&asked),
+        Command::Add(asked) => talk(add::add(*asked, verbosity)),
+        Command::Ls(asked) => talk(list::ls(asked)),
+        Command::Show(asked) => talk(list::show(asked)),
+        Command::Pause(which) => talk(control::act(Action::Pause, which, verbosity)),
+        Command::Resume(which) => talk(control::act(Action::Resume, which, verbosity)),
+        Command::Cancel(which) => talk(control::act(Action::Cancel, which, verbosity)),
+        Command::Retry(which) => talk(control::act(Action::Retry, which, verbosity)),
+        Command::Rm(asked) => talk(control::rm(asked, verbosity)),
+        Command::Move(asked) => talk(control::relocate(asked, verbosity)),
+        Command::Limit(asked) => talk(control::limit(asked, verbosity)),
+        Command::Console(asked) => talk(console::console(asked)),
+    }
+}
+
+/// Runs a command that only talks to a daemon: one thread is enough for that.
+fn talk(conversation: impl Future<Output = anyhow::Result<u8>>) -> anyhow::Result<u8> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(conversation)
+}

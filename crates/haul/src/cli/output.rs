@@ -1,0 +1,133 @@
+//! Where a command's words go: data to stdout, everything else to stderr, logs included.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::Args;
+use indicatif::MultiProgress;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::paint::Paint;
+use crate::config::{Loaded, LogFormat, Source};
+
+/// How much a command says.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Verbosity {
+    /// Say nothing but errors
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "verbose",
+        help_heading = "Output"
+    )]
+    pub(crate) quiet: bool,
+    /// Say more; twice: everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
+    pub(crate) verbose: u8,
+}
+
+/// `--json`, for commands that print data.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct JsonOutput {
+    /// Print data as JSON
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// Prints a line of data.
+pub(crate) fn data(line: impl std::fmt::Display) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{line}")
+}
+
+/// Prints a text of data as it is.
+pub(crate) fn text(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Tells the user something that is no data. A stderr that cannot be written to is nobody's to mend.
+pub(crate) fn note(line: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Whether stderr is a terminal, where bars can be drawn.
+pub(crate) fn bars_are_seen() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// What is logged when nobody says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogDefault {
+    /// The daemon tells what it does.
+    Info,
+    /// A command that shows its progress tells only what is wrong.
+    Warn,
+}
+
+/// Starts logging to stderr; lines go above `bars`, when there are any.
+pub(crate) fn start_logging(
+    loaded: &Loaded,
+    verbosity: Verbosity,
+    default: LogDefault,
+    bars: Option<MultiProgress>,
+) {
+    let filter = filter(loaded, verbosity, default);
+    let writer = Stderr { bars };
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_ansi(Paint::stderr() == Paint::Coloured)
+        .with_writer(writer);
+    // Both fail only when logging has been started before, and then it goes on as it is.
+    let _ = match loaded.config.log_format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+}
+
+// Only our own words: other crates' chatter at these levels is about bytes, and may hold secrets.
+const DEBUG: &str = "info,haul=debug,haul_engine=debug";
+const TRACE: &str = "info,haul=trace,haul_engine=trace";
+
+/// `--log` wins, then `-q` and `-v`, then the environment and the file, then the command's default.
+fn filter(loaded: &Loaded, verbosity: Verbosity, default: LogDefault) -> &str {
+    let configured = loaded.config.log.as_str();
+    match (loaded.source("log"), verbosity) {
+        (Source::Flag(_), _) => configured,
+        (_, Verbosity { quiet: true, .. }) => "error",
+        (_, Verbosity { verbose: 2.., .. }) => TRACE,
+        (_, Verbosity { verbose: 1, .. }) if default == LogDefault::Warn => "info",
+        (_, Verbosity { verbose: 1, .. }) => DEBUG,
+        (Source::Default, _) if default == LogDefault::Warn => "warn",
+        _ => configured,
+    }
+}
+
+/// Writes whole log lines to stderr, above the bars.
+struct Stderr {
+    bars: Option<MultiProgress>,
+}
+
+impl<'a> MakeWriter<'a> for Stderr {
+    type Writer = &'a Stderr;
+
+    fn make_writer(&'a self) -> &'a Stderr {
+        self
+    }
+}
+
+impl Write for &Stderr {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let write = || io::stderr().write_all(line);
+        match &self.bars {
+            Some(bars) => bars.suspend(write)?,
+            None => write()?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}

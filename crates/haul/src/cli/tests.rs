@@ -1,0 +1,105 @@
+//! What the command line takes and what its help says.
+
+use clap::{CommandFactory, Parser};
+
+use super::Cli;
+
+#[test]
+fn no_two_flags_or_names_collide() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_has_a_sentence_and_every_flag_a_help() {
+    for command in Cli::command().get_subcommands() {
+        assert!(command.get_about().is_some(), "{}", command.get_name());
+        for flag in command.get_arguments() {
+            assert!(
+                flag.get_help().is_some(),
+                "{} {}",
+                command.get_name(),
+                flag.get_id()
+            );
+        }
+    }
+}
+
+#[test]
+fn what_people_type_is_understood() {
+    for line in [
+        "haul get http://h/a",
+        "haul get -o n -d /tmp --threads 4 --block-size 1M --limit 2M -H A:b --accept-html http://h/a",
+        "haul get -i - --on-conflict skip --json -q",
+        "haul serve --port 0 --dir x --token t -v",
+        "haul add http://h/a http://h/b --paused --priority -3",
+        "haul ls --status queued,paused --json",
+        "haul pause --all",
+        "haul rm 9f1c 9f1d --files",
+        "haul rm --all --status completed",
+        "haul move 9f1c 0",
+        "haul limit",
+        "haul limit --id 9f1c 500K",
+        "haul console --lang en --server https://box",
+        "haul config --threads 3 --json",
+    ] {
+        if let Err(error) = Cli::try_parse_from(line.split(' ')) {
+            panic!("{line}: {error}");
+        }
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_a_usage_error() {
+    for line in [
+        "haul get",
+        "haul get -i list -o name",
+        "haul get -q -v http://h/a",
+        "haul get --port 1 http://h/a",
+        "haul pause",
+        "haul pause 9f1c --all",
+        "haul pause 9f1c --status queued",
+        "haul ls --status asleep",
+        "haul limit fast",
+        "haul add --threads 257 http://h/a",
+        "haul fetch http://h/a",
+    ] {
+        let error = Cli::try_parse_from(line.split(' ')).err();
+        assert_eq!(
+            error
+                .unwrap_or_else(|| panic!("{line} is taken"))
+                .exit_code(),
+            2,
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn help_of_the_whole() {
+    insta::assert_snapshot!(help(&[]));
+}
+
+#[test]
+fn help_of_get() {
+    insta::assert_snapshot!(help(&["get"]));
+}
+
+#[test]
+fn help_of_serve() {
+    insta::assert_snapshot!(help(&["serve"]));
+}
+
+#[test]
+fn help_of_add() {
+    insta::assert_snapshot!(help(&["add"]));
+}
+
+fn help(path: &[&str]) -> String {
+    let mut command = Cli::command().term_width(100);
+    command.build();
+    let mut command = &mut command;
+    for name in path {
+        command = command.find_subcommand_mut(name).expect("a command");
+    }
+    command.render_help().to_string()
+}

@@ -1,0 +1,265 @@
+//! What `get` and `add` are asked for: URLs and input files, with options, as [`Spec`]s.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use haul_engine::Spec;
+use haul_engine::spec::{Checksum, OnConflict};
+
+use super::exit::{Failure, USAGE};
+use super::input::{self, Entry};
+use super::output;
+use crate::config;
+
+/// What to download, and under which name.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Wanted {
+    /// Absolute http:// or https:// URLs, one download each
+    #[arg(value_name = "URL", required_unless_present = "input")]
+    urls: Vec<String>,
+    /// Save under this name (one URL only)
+    #[arg(short, long, value_name = "NAME", conflicts_with = "input")]
+    output: Option<String>,
+    /// Read URLs from FILE, - is stdin: one per line, TAB-separated mirrors, options on indented lines
+    #[arg(short, long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// The digest that the file must have, like sha-256=HEX (one URL only)
+    #[arg(long, value_name = "ALGORITHM=HEX", conflicts_with = "input")]
+    checksum: Option<Checksum>,
+    /// Keep HTML pages too
+    #[arg(long)]
+    accept_html: bool,
+    /// What to do when a file with that name exists
+    #[arg(long, value_name = "WHAT", default_value = "rename")]
+    on_conflict: Conflict,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Conflict {
+    /// Save as "name (1).ext"
+    Rename,
+    /// Replace the file
+    Overwrite,
+    /// Fail
+    Fail,
+    /// Leave the file alone and call the download done
+    Skip,
+}
+
+impl From<Conflict> for OnConflict {
+    fn from(conflict: Conflict) -> OnConflict {
+        match conflict {
+            Conflict::Rename => OnConflict::Rename,
+            Conflict::Overwrite => OnConflict::Overwrite,
+            Conflict::Fail => OnConflict::Fail,
+            Conflict::Skip => OnConflict::Skip,
+        }
+    }
+}
+
+impl Wanted {
+    /// Every download asked for. Options of an input file that mean nothing here are noted once.
+    pub(crate) fn specs(&self) -> Result<Vec<Spec>, Failure> {
+        let mut specs = Vec::with_capacity(self.urls.len());
+        for url in &self.urls {
+            specs.push(self.spec(url)?);
+        }
+        if specs.len() != 1 && (self.output.is_some() || self.checksum.is_some()) {
+            let message = "-o and --checksum are for one URL";
+            return Err(Failure::new(USAGE, message)
+                .next("give each URL its own out= and checksum= in a file read with -i"));
+        }
+        if let Some(name) = &self.output {
+            save_as(&mut specs[0], name).map_err(|why| Failure::new(USAGE, why))?;
+        }
+        if let Some(path) = &self.input {
+            specs.extend(self.listed(path)?);
+        }
+        if specs.is_empty() {
+            return Err(Failure::new(USAGE, "the list holds no URL"));
+        }
+        Ok(specs)
+    }
+
+    fn spec(&self, url: &str) -> Result<Spec, Failure> {
+        let url =
+            Spec::parse_url(url.trim()).map_err(|error| Failure::new(USAGE, error.to_string()))?;
+        Ok(Spec {
+            checksum: self.checksum.clone(),
+            accept_html: self.accept_html,
+            on_conflict: self.on_conflict.into(),
+            ..Spec::new(url)
+        })
+    }
+
+    fn listed(&self, path: &Path) -> Result<Vec<Spec>, Failure> {
+        let text = read(path).map_err(|cause| {
+            Failure::new(USAGE, format!("cannot read {}: {cause}", path.display()))
+        })?;
+        let refuse = |line: usize, why: String| {
+            Failure::new(USAGE, format!("{}, line {line}: {why}", path.display()))
+        };
+        let entries =
+            input::parse(&text).map_err(|error| refuse(error.line, error.why.to_owned()))?;
+        let mut ignored = BTreeSet::new();
+        let mut specs = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let line = entry.line;
+            let told = |failure: Failure| refuse(line, failure.message);
+            let [first, mirrors @ ..] = entry.urls.as_slice() else {
+                continue;
+            };
+            let mut spec = self.spec(first).map_err(told)?;
+            for mirror in mirrors {
+                spec.mirrors.push(self.spec(mirror).map_err(told)?.url);
+            }
+            ignored.extend(apply(&mut spec, &entry).map_err(|why| refuse(line, why))?);
+            specs.push(spec);
+        }
+        if !ignored.is_empty() {
+            let names: Vec<String> = ignored.into_iter().collect();
+            output::note(format_args!(
+                "ignored, not known here: {}",
+                names.join(", ")
+            ));
+        }
+        Ok(specs)
+    }
+}
+
+fn read(path: &Path) -> std::io::Result<String> {
+    if path != Path::new("-") {
+        return std::fs::read_to_string(path);
+    }
+    let mut text = String::new();
+    std::io::stdin().lock().read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Takes over an entry's options; returns the names of those that mean nothing here.
+fn apply(spec: &mut Spec, entry: &Entry) -> Result<Vec<String>, String> {
+    let mut ignored = Vec::new();
+    // `dir` first: a path in `out` is relative to it, whatever their order.
+    for (name, value) in &entry.options {
+        if name == "dir" {
+            spec.dir = Some(PathBuf::from(value));
+        }
+    }
+    for (name, value) in &entry.options {
+        let told = |why: String| format!("{name}={value}: {why}");
+        match name.as_str() {
+            "dir" => {}
+            "out" => save_as(spec, value).map_err(told)?,
+            "header" => spec.headers.push(config::header(value).map_err(told)?),
+            "user-agent" => spec.headers.push(("User-Agent".into(), value.clone())),
+            "referer" => spec.headers.push(("Referer".into(), value.clone())),
+            "checksum" => {
+                let checksum = value.parse::<Checksum>();
+                spec.checksum = Some(checksum.map_err(|error| error.to_string())?);
+            }
+            "max-download-limit" => spec.speed_limit = config::parse_size(value).map_err(told)?,
+            "split" | "threads" => spec.threads = Some(within(value, 1..=256).map_err(told)?),
+            "pause" => spec.paused = value == "true",
+            "allow-overwrite" if value == "true" => spec.on_conflict = OnConflict::Overwrite,
+            "auto-file-renaming" if value == "false" && spec.on_conflict == OnConflict::Rename => {
+                spec.on_conflict = OnConflict::Fail;
+            }
+            // These say what haul does anyway.
+            "allow-overwrite" | "auto-file-renaming" | "continue" => {}
+            _ => ignored.push(name.clone()),
+        }
+    }
+    Ok(ignored)
+}
+
+/// Reads a whole number inside `range`.
+pub(crate) fn within(text: &str, range: std::ops::RangeInclusive<u16>) -> Result<u16, String> {
+    text.parse()
+        .ok()
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| format!("allowed: {}–{}", range.start(), range.end()))
+}
+
+/// Takes a name over; directories in front of it go to the download's directory.
+fn save_as(spec: &mut Spec, path: &str) -> Result<(), String> {
+    let path = Path::new(path);
+    let plain = path
+        .components()
+        .all(|part| !matches!(part, Component::ParentDir));
+    let name = path.file_name().and_then(|name| name.to_str());
+    let Some(name) = name.filter(|_| plain) else {
+        return Err(format!("\"{}\" is not a file's name", path.display()));
+    };
+    spec.name = Some(name.to_owned());
+    let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    else {
+        return Ok(());
+    };
+    spec.dir = Some(spec.dir.take().unwrap_or_default().join(parent));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn applied(options: &[(&str, &str)]) -> Result<(Spec, Vec<String>), String> {
+        let mut spec = Spec::new(Spec::parse_url("http://a/b").expect("a URL"));
+        let entry = Entry {
+            line: 1,
+            urls: vec!["http://a/b".into()],
+            options: options
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        };
+        let ignored = apply(&mut spec, &entry)?;
+        Ok((spec, ignored))
+    }
+
+    #[test]
+    fn options_of_an_input_file_become_those_of_the_download() {
+        let (spec, ignored) = applied(&[
+            ("out", "deep/c.iso"),
+            ("dir", "/srv"),
+            ("header", "A: b"),
+            ("header", "C: d"),
+            ("max-download-limit", "1M"),
+            ("split", "4"),
+            ("checksum", &format!("sha-256={}", "0".repeat(64))),
+            ("bt-seed", "x"),
+            ("pause", "true"),
+            ("allow-overwrite", "true"),
+        ])
+        .expect("options");
+        assert_eq!(spec.name.as_deref(), Some("c.iso"));
+        assert_eq!(spec.dir.as_deref(), Some(Path::new("/srv/deep")));
+        assert_eq!(spec.headers.len(), 2);
+        assert_eq!(spec.speed_limit, 1 << 20);
+        assert_eq!(spec.threads, Some(4));
+        assert!(spec.checksum.is_some() && spec.paused);
+        assert_eq!(spec.on_conflict, OnConflict::Overwrite);
+        assert_eq!(ignored, ["bt-seed"]);
+    }
+
+    #[test]
+    fn a_bad_option_is_refused_with_its_value() {
+        for (name, value) in [
+            ("split", "0"),
+            ("split", "x"),
+            ("max-download-limit", "fast"),
+            ("header", "no colon"),
+            ("checksum", "sha-256=00"),
+            ("out", "../up"),
+            ("out", ".."),
+            ("out", ""),
+        ] {
+            let why = applied(&[(name, value)]).expect_err(value);
+            assert!(why.contains(value), "{why}");
+        }
+    }
+}

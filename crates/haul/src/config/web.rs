@@ -1,0 +1,130 @@
+//! The forms of values that speak of the web: a proxy, request headers, origins. Knows no keys.
+
+use serde_json::{Value as Json, json};
+use url::Url;
+
+use super::form::{Form, MASK, only};
+
+/// The address of a proxy.
+pub(crate) struct Proxy;
+
+impl Form for Proxy {
+    type Value = Url;
+
+    const SECRET: bool = true;
+
+    fn read(&self, texts: &[String]) -> Result<Url, String> {
+        let url = Url::parse(only(texts)).map_err(|cause| cause.to_string())?;
+        if !matches!(url.scheme(), "http" | "socks5") {
+            return Err(format!(
+                "haul does not speak \"{}\" to proxies",
+                url.scheme()
+            ));
+        }
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err("the host is missing".to_owned());
+        }
+        Ok(url)
+    }
+
+    fn show(&self, value: &Url) -> String {
+        let mut shown = value.clone();
+        if shown.password().is_some() {
+            // It fails only for URLs that cannot have a password, and this one has one.
+            let _ = shown.set_password(Some(MASK));
+        }
+        shown.to_string()
+    }
+
+    fn allowed(&self) -> String {
+        "http://[USER:PASSWORD@]HOST:PORT, socks5://[USER:PASSWORD@]HOST:PORT".to_owned()
+    }
+}
+
+/// Request headers, `Name: value` each.
+pub(crate) struct Headers;
+
+impl Form for Headers {
+    type Value = Vec<(String, String)>;
+
+    // Commas and semicolons occur inside header values; line ends cannot.
+    const SEPARATOR: Option<char> = Some('\n');
+    const SECRET: bool = true;
+
+    fn read(&self, texts: &[String]) -> Result<Self::Value, String> {
+        texts.iter().map(|text| header(text)).collect()
+    }
+
+    fn show(&self, value: &Self::Value) -> String {
+        let names: Vec<String> = value
+            .iter()
+            .map(|(name, _)| format!("{name}: {MASK}"))
+            .collect();
+        names.join(", ")
+    }
+
+    fn allowed(&self) -> String {
+        "Name: value".to_owned()
+    }
+
+    fn json(&self, value: &Self::Value) -> Json {
+        let masked = value.iter().map(|(name, _)| (name.clone(), json!(MASK)));
+        Json::Object(masked.collect())
+    }
+}
+
+/// Reads one `Name: value`.
+pub(crate) fn header(text: &str) -> Result<(String, String), String> {
+    let Some((name, value)) = text.split_once(':') else {
+        return Err("the colon after the header's name is missing".to_owned());
+    };
+    let (name, value) = (name.trim(), value.trim());
+    if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+        return Err(format!("\"{name}\" is not a header's name"));
+    }
+    if http::HeaderValue::from_str(value).is_err() {
+        return Err(format!(
+            "the value of {name} has characters that a header cannot carry"
+        ));
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Origins of web pages.
+pub(crate) struct Origins;
+
+impl Form for Origins {
+    type Value = Vec<String>;
+
+    const SEPARATOR: Option<char> = Some(',');
+
+    fn read(&self, texts: &[String]) -> Result<Self::Value, String> {
+        texts.iter().map(|text| origin(text.trim())).collect()
+    }
+
+    fn show(&self, value: &Self::Value) -> String {
+        value.join(", ")
+    }
+
+    fn allowed(&self) -> String {
+        "SCHEME://HOST[:PORT], separated by commas".to_owned()
+    }
+
+    fn json(&self, value: &Self::Value) -> Json {
+        json!(value)
+    }
+}
+
+/// An origin as browsers send it (RFC 6454 §6.2).
+fn origin(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|cause| format!("\"{text}\": {cause}"))?;
+    let bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+    if !bare || url.host_str().is_none() {
+        return Err(format!("\"{text}\" is more or less than an origin"));
+    }
+    // Browser extensions have schemes of their own, whose origins the URL standard calls opaque.
+    if !url.origin().is_tuple() {
+        return Ok(text.trim_end_matches('/').to_ascii_lowercase());
+    }
+    Ok(url.origin().ascii_serialization())
+}

@@ -1,0 +1,6 @@
+//! The real binary, run as its users run it.
+
+mod cli;
+mod command;
+mod config;
+mod fake;
