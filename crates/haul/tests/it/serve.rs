@@ -19,16 +19,19 @@ impl Serve {
     /// that: a daemon must live without a reader.
     fn start(dir: &Path, arguments: &[&str], last: &str) -> Serve {
         let mut command = haul(dir, &["serve", "--port", "0"]);
-        let mut child = command.args(arguments).spawn().expect("haul starts");
-        let stderr = child.stderr.take().expect("it is piped");
-        let mut said = Vec::new();
+        let child = command.args(arguments).spawn().expect("haul starts");
+        let said = Vec::new();
+        let mut serve = Serve { child, said };
+        let stderr = serve.child.stderr.take().expect("it is piped");
         for line in BufReader::new(stderr).lines() {
-            said.push(line.expect("text"));
-            if said.last().is_some_and(|line| line.starts_with(last)) {
-                return Serve { child, said };
+            let line = line.expect("text");
+            let found = line.starts_with(last);
+            serve.said.push(line);
+            if found {
+                return serve;
             }
         }
-        panic!("it ended without \"{last}\": {said:?}");
+        panic!("it ended without \"{last}\": {:?}", serve.said);
     }
 
     fn stop(mut self) {
