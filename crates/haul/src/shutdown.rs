@@ -35,6 +35,10 @@ impl Signals {
 
     /// Runs `closing` to its end, unless another signal comes: then the process ends at once, with
     /// nothing lost but what the last checkpoint does not hold.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a second signal asks for exactly that: not to wait for the last checkpoint"
+    )]
     pub(crate) async fn unless_repeated<T>(&mut self, closing: impl Future<Output = T>) -> T {
         tokio::select! {
             done = closing => done,

@@ -92,20 +92,8 @@ impl State {
         let mut random = [0; 20];
         getrandom::fill(&mut random).context("the system gives no random numbers")?;
         let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        // Written aside and renamed, so that a crash leaves no half token behind.
-        let new = self.dir.join("token.new");
-        let written = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&new)
-            .and_then(|mut file| {
-                writeln!(file, "{token}")?;
-                file.sync_all()
-            })
-            .and_then(|()| fs::rename(&new, &path));
-        written.map_err(|cause| haul_engine::Error::disk("write", &path, &cause))?;
+        write_private(&path, &token)
+            .map_err(|cause| haul_engine::Error::disk("write", &path, &cause))?;
         Ok(Token::New(token))
     }
 
@@ -121,6 +109,25 @@ impl State {
             Err((_, cause)) => Err(cause),
         }
     }
+}
+
+/// Writes a file for its owner only. It is written aside and renamed, so that a crash leaves no half
+/// of it behind.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the state is locked: nobody else puts a file there, and an empty one is to be replaced"
+)]
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let aside = path.with_extension("new");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&aside)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()?;
+    fs::rename(aside, path)
 }
 
 /// A token that haul made up itself.

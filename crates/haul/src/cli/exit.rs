@@ -78,7 +78,8 @@ pub(crate) fn next_step(kind: Kind) -> &'static str {
         Kind::Tls => "check the URL; for a private authority give --ca-file FILE",
         Kind::TargetRefused => "give --targets any if you trust the URL",
         Kind::Proxy => "check --proxy",
-        Kind::Timeout | Kind::Disconnected | Kind::Busy | Kind::HttpStatus => {
+        Kind::HttpStatus => "check the URL, or run the command again later",
+        Kind::Timeout | Kind::Disconnected | Kind::Busy => {
             "run the command again later; it goes on where it stopped"
         }
         Kind::NotFound => "check the URL",

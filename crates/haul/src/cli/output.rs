@@ -62,8 +62,8 @@ pub(crate) fn bars_are_seen() -> bool {
 pub(crate) enum LogDefault {
     /// The daemon tells what it does.
     Info,
-    /// A command that shows its progress tells only what is wrong.
-    Warn,
+    /// A command tells what went wrong itself, once.
+    Error,
 }
 
 /// Starts logging to stderr; lines go above `bars`, when there are any.
@@ -97,9 +97,9 @@ fn filter(loaded: &Loaded, verbosity: Verbosity, default: LogDefault) -> &str {
         (Source::Flag(_), _) => configured,
         (_, Verbosity { quiet: true, .. }) => "error",
         (_, Verbosity { verbose: 2.., .. }) => TRACE,
-        (_, Verbosity { verbose: 1, .. }) if default == LogDefault::Warn => "info",
+        (_, Verbosity { verbose: 1, .. }) if default == LogDefault::Error => "info",
         (_, Verbosity { verbose: 1, .. }) => DEBUG,
-        (Source::Default, _) if default == LogDefault::Warn => "warn",
+        (Source::Default, _) if default == LogDefault::Error => "error",
         _ => configured,
     }
 }
@@ -119,10 +119,11 @@ impl<'a> MakeWriter<'a> for Stderr {
 
 impl Write for &Stderr {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let write = || io::stderr().write_all(line);
+        // Whoever read our stderr may have gone, and a daemon goes on without him.
+        let write = || io::stderr().write_all(line).unwrap_or_default();
         match &self.bars {
-            Some(bars) => bars.suspend(write)?,
-            None => write()?,
+            Some(bars) => bars.suspend(write),
+            None => write(),
         }
         Ok(line.len())
     }

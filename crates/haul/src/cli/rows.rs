@@ -159,13 +159,24 @@ fn block(block: &Json, paint: Paint) -> String {
     )
 }
 
+/// How wide the map is drawn at most.
+const MAP_WIDTH: usize = 64;
+
 /// The map of filled slices, drawn with blocks of growing height.
 fn map(digits: &str) -> String {
     const LEVELS: [char; 10] = ['·', '▁', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    digits
+    let levels: Vec<u32> = digits
         .chars()
         .filter_map(|digit| digit.to_digit(10))
-        .filter_map(|level| LEVELS.get(usize::try_from(level).ok()?))
+        .collect();
+    levels
+        .chunks(levels.len().div_ceil(MAP_WIDTH).max(1))
+        .filter_map(|slices| {
+            let count = u32::try_from(slices.len()).ok()?;
+            let sum: u32 = slices.iter().sum();
+            // A slice that holds anything must not look empty, so it is rounded up.
+            LEVELS.get(usize::try_from(sum.div_ceil(count)).ok()?)
+        })
         .collect()
 }
 

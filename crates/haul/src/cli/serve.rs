@@ -1,6 +1,5 @@
 //! `haul serve`: the daemon, from its start to its last checkpoint.
 
-use std::io::Write;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -67,7 +66,7 @@ async fn run(config: &Config, state: &State, transfers: &Runtime) -> anyhow::Res
     .await?;
     let stop = CancellationToken::new();
     let mut server = start_server(config, &engine, token.as_ref(), listeners, &stop);
-    announce(config, &addresses, token.as_ref())?;
+    announce(config, &addresses, token.as_ref());
     notify(&[NotifyState::Ready]);
 
     let ended = tokio::select! {
@@ -126,28 +125,18 @@ fn start_server(
 }
 
 /// Says where the daemon can be reached. Programs wait for these lines, so they are no log lines.
-fn announce(
-    config: &Config,
-    addresses: &[SocketAddr],
-    token: Option<&Token>,
-) -> anyhow::Result<()> {
-    let scheme = if config.tls_cert.is_some() {
-        "https"
-    } else {
-        "http"
+fn announce(config: &Config, addresses: &[SocketAddr], token: Option<&Token>) {
+    let scheme = match config.tls_cert {
+        Some(_) => "https",
+        None => "http",
     };
-    let mut err = std::io::stderr().lock();
     for address in addresses {
-        writeln!(err, "listening on {scheme}://{address}")?;
+        output::note(format_args!("listening on {scheme}://{address}"));
     }
     if let (Some(Token::New(token)), Some(address)) = (token, addresses.first()) {
-        writeln!(
-            err,
-            "open {scheme}://{}/?token={token}",
-            reachable(*address)
-        )?;
+        let address = reachable(*address);
+        output::note(format_args!("open {scheme}://{address}/?token={token}"));
     }
-    Ok(())
 }
 
 /// An address that other machines can use, in place of "any address".

@@ -32,6 +32,13 @@ use crate::api::{ApiOptions, TlsFiles};
 /// The effective configuration of a command, from its flags, the environment and the file.
 pub(crate) fn effective<A: Audience>(flags: &Flags<A>) -> Result<Loaded, Error> {
     let variable = |name: &str| std::env::var(name).ok();
+    if let Some(key) = keys::KEYS
+        .iter()
+        .find(|key| A::reads(key) && is_garbled(key))
+    {
+        let told = format!("the environment variable {} is not UTF-8", key.variable());
+        return Err(Error::Together(told));
+    }
     let current_dir = std::env::current_dir().map_err(|cause| {
         Error::Together(format!("the current directory cannot be told: {cause}"))
     })?;
@@ -45,6 +52,11 @@ pub(crate) fn effective<A: Audience>(flags: &Flags<A>) -> Result<Loaded, Error> 
             current_dir: &current_dir,
         },
     )
+}
+
+/// Whether its variable is set to something that cannot be read as text.
+fn is_garbled(key: &keys::Key) -> bool {
+    std::env::var_os(key.variable()).is_some_and(|value| value.to_str().is_none())
 }
 
 /// Variables that look like a misspelt key's, with the key that is probably meant.

@@ -4,3 +4,5 @@ mod cli;
 mod command;
 mod config;
 mod fake;
+mod get;
+mod serve;

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::io;
 
+use haul_engine::error::redacted;
 use haul_engine::{Id, Live, Status, View};
+use url::Url;
 
 use super::Leave;
 use crate::api::{Detail, Download};
@@ -80,9 +82,9 @@ impl Outcome {
         }
         if let Some(error) = &view.error {
             output::note(format_args!(
-                "{}: {}",
-                plain(&view.url),
-                plain(&error.to_string())
+                "failed: {}: {}",
+                shown(&view.url),
+                plain(&error.detail)
             ));
             output::note(format_args!("  {}", exit::next_step(error.kind)));
             return Ok(());
@@ -97,25 +99,27 @@ impl Outcome {
 
     /// Looks at all of them for the last time. Returns what is held, in words.
     pub(super) fn take_stock(&mut self, live: &Live, ids: &[Id]) -> io::Result<String> {
-        let (mut size, mut known) = (0, true);
+        // `None` once the size of one is unknown.
+        let mut open_size = Some((0, 0));
         for id in ids {
             let Some(view) = live.get(*id) else { continue };
             self.see(&view)?;
-            self.open += usize::from(!view.status.is_over());
-            if view.status == Status::Completed {
+            if view.status != Status::Completed {
+                self.held += view.done;
+            }
+            if view.status.is_over() {
                 continue;
             }
-            self.held += view.done;
-            match view.size {
-                Some(bytes) => size += bytes,
-                None => known = false,
-            }
+            self.open += 1;
+            open_size = open_size
+                .zip(view.size)
+                .map(|((done, size), more)| (done + view.done, size + more));
         }
-        let held = human::size(self.held);
-        Ok(if known {
-            format!("{held} of {} are kept", human::size(size))
-        } else {
-            format!("{held} are kept")
+        Ok(match open_size {
+            Some((done, size)) => {
+                format!("{} of {} are kept", human::size(done), human::size(size))
+            }
+            None => format!("{} are kept", human::size(self.held)),
         })
     }
 
@@ -137,6 +141,14 @@ impl Outcome {
             return Leave::State;
         }
         Leave::Nothing
+    }
+}
+
+/// A URL without what is secret in it.
+fn shown(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(url) => redacted(&url),
+        Err(_) => String::new(),
     }
 }
 

@@ -1,0 +1,122 @@
+//! `haul get` from its command line to the files, and what it leaves behind.
+
+use std::fs;
+use std::path::Path;
+
+use haul_testkit::origin::{Origin, content};
+use serde_json::Value;
+
+use crate::command::{Ended, end, haul};
+
+/// Runs `haul get` away from the runtime that the origin needs.
+async fn get(dir: &Path, arguments: &[&str]) -> Ended {
+    let mut command = haul(dir, &["get", "--retries", "0"]);
+    command.args(arguments);
+    let ended = tokio::task::spawn_blocking(move || end(&mut command));
+    ended.await.expect("it ends")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn finished_paths_go_to_stdout_and_no_state_is_left() {
+    let (origin, dir) = (
+        Origin::start().await,
+        tempfile::tempdir().expect("a directory"),
+    );
+    let list = format!(
+        "{}\n  out=deep/one.bin\n  split=2\n{}\n",
+        origin.url("/a.bin?size=300K&seed=1"),
+        origin.url("/b.bin?size=10K&seed=2"),
+    );
+    fs::write(dir.path().join("list"), list).expect("a file");
+    let ended = get(dir.path(), &["-i", "list", "-d", "got"]).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.stderr, "");
+    let got = dir.path().join("got");
+    let (one, two) = (got.join("deep/one.bin"), got.join("b.bin"));
+    let mut told: Vec<&Path> = ended.stdout.lines().map(Path::new).collect();
+    told.sort_unstable();
+    assert_eq!(told, [two.as_path(), one.as_path()]);
+    assert!(fs::read(one).expect("the file") == content(1, 0..300 << 10));
+    assert!(fs::read(two).expect("the file") == content(2, 0..10 << 10));
+    assert!(!got.join(".haul").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_to_nothing_leaves_nothing() {
+    let (origin, dir) = (
+        Origin::start().await,
+        tempfile::tempdir().expect("a directory"),
+    );
+    let url = origin.url("/gone.bin?status=404&seed=424242").to_string();
+    let ended = get(dir.path(), &[&url]).await;
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("check the URL") && !ended.stderr.contains("424242"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(
+        (ended.stdout.as_str(), dir.path().join(".haul").exists()),
+        ("", false)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_command_again_fetches_only_what_is_missing() {
+    let (origin, dir) = (
+        Origin::start().await,
+        tempfile::tempdir().expect("a directory"),
+    );
+    let there = origin.url("/there.bin?size=20K&seed=1").to_string();
+    let gone = origin.url("/gone.bin?status=404").to_string();
+    let arguments = ["--json", there.as_str(), gone.as_str()];
+    let first = get(dir.path(), &arguments).await;
+    assert_eq!(first.code, Some(3), "{}", first.stderr);
+    let second = get(dir.path(), &arguments).await;
+    assert_eq!(second.code, Some(3), "{}", second.stderr);
+    assert_eq!(
+        origin.requests_for("/there.bin").len(),
+        1,
+        "it was there already"
+    );
+    assert!(
+        origin.requests_for("/gone.bin").len() > 1,
+        "a failure is tried again"
+    );
+    for ended in [first, second] {
+        let mut told: Vec<(String, String)> = ended
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
+            .map(|download| (download["name"].to_string(), download["status"].to_string()))
+            .collect();
+        told.sort_unstable();
+        let quoted = |name: &str, status: &str| (format!("\"{name}\""), format!("\"{status}\""));
+        assert_eq!(
+            told,
+            [
+                quoted("gone.bin", "failed"),
+                quoted("there.bin", "completed")
+            ]
+        );
+    }
+    // Another command is not disturbed by the state of this one.
+    let other = get(dir.path(), &["-o", "other.bin", &there]).await;
+    assert_eq!(other.code, Some(0), "{}", other.stderr);
+    assert!(dir.path().join(".haul").exists() && dir.path().join("other.bin").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_deleted_after_delivery_is_fetched_again() {
+    let (origin, dir) = (
+        Origin::start().await,
+        tempfile::tempdir().expect("a directory"),
+    );
+    let there = origin.url("/there.bin?size=20K&seed=1").to_string();
+    let gone = origin.url("/gone.bin?status=404").to_string();
+    get(dir.path(), &[&there, &gone]).await;
+    fs::remove_file(dir.path().join("there.bin")).expect("it was delivered");
+    let ended = get(dir.path(), &["-q", &there, &gone]).await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""));
+    assert!(dir.path().join("there.bin").exists());
+}

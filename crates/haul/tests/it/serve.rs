@@ -1,0 +1,101 @@
+//! `haul serve` at its start and end, seen from its command line.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Child;
+
+use crate::command::{end, haul};
+
+/// A running daemon and the lines that it said at its start.
+struct Serve {
+    child: Child,
+    said: Vec<String>,
+}
+
+impl Serve {
+    /// Starts one and reads its stderr until a line that begins with `last`. Nobody reads on after
+    /// that: a daemon must live without a reader.
+    fn start(dir: &Path, arguments: &[&str], last: &str) -> Serve {
+        let mut command = haul(dir, &["serve", "--port", "0"]);
+        let child = command.args(arguments).spawn().expect("haul starts");
+        let said = Vec::new();
+        let mut serve = Serve { child, said };
+        let stderr = serve.child.stderr.take().expect("it is piped");
+        for line in BufReader::new(stderr).lines() {
+            let line = line.expect("text");
+            let found = line.starts_with(last);
+            serve.said.push(line);
+            if found {
+                return serve;
+            }
+        }
+        panic!("it ended without \"{last}\": {:?}", serve.said);
+    }
+
+    fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        let sent = std::process::Command::new("sh")
+            .args(["-c", &format!("kill -TERM {pid}")])
+            .status();
+        assert!(sent.expect("a shell").success());
+        assert_eq!(self.child.wait().expect("it ends").code(), Some(0));
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        // It has ended already unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn beyond_loopback_a_token_is_made_shown_once_and_needed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let first = Serve::start(dir.path(), &["--host", "0.0.0.0"], "open ");
+    let shown = first.said.last().expect("a line").clone();
+    let (_, token) = shown.split_once("/?token=").expect("a ready-made URL");
+    let path = dir.path().join("files/.haul/token");
+    assert_eq!(fs::read_to_string(&path).expect("the token").trim(), token);
+    assert_eq!(
+        fs::metadata(&path).expect("it").permissions().mode() & 0o777,
+        0o600
+    );
+    let (_, port) = first.said[0].rsplit_once(':').expect("an address");
+    let server = format!("http://127.0.0.1:{port}");
+    let without = end(&mut haul(dir.path(), &["ls", "--server", &server]));
+    assert_eq!(without.code, Some(4), "{}", without.stderr);
+    let with = end(haul(dir.path(), &["ls", "--server", &server]).env("HAUL_TOKEN", token));
+    assert_eq!(with.code, Some(0), "{}", with.stderr);
+    first.stop();
+    let second = Serve::start(dir.path(), &["--host", "0.0.0.0"], "listening on ");
+    assert!(!second.said.iter().any(|line| line.contains(token)));
+    second.stop();
+}
+
+#[test]
+fn a_port_in_use_and_a_state_in_use_are_told_with_the_way_out() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let first = Serve::start(dir.path(), &[], "listening on ");
+    let (_, port) = first.said[0].rsplit_once(':').expect("an address");
+    let second = end(&mut haul(dir.path(), &["serve", "--port", "0"]));
+    assert_eq!(second.code, Some(2), "{}", second.stderr);
+    assert!(
+        second.stderr.contains(&format!("pid {}", first.child.id())),
+        "{}",
+        second.stderr
+    );
+    assert!(second.stderr.contains("--state-dir"), "{}", second.stderr);
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let second = end(&mut haul(elsewhere.path(), &["serve", "--port", port]));
+    assert_eq!(second.code, Some(2), "{}", second.stderr);
+    assert!(
+        second.stderr.contains(port) && second.stderr.contains("--port"),
+        "{}",
+        second.stderr
+    );
+    first.stop();
+}
