@@ -51,7 +51,7 @@ pub(crate) enum Edge {
     OriginRefused,
     /// A WebSocket path was asked for without an upgrade.
     UpgradeRequired,
-    /// All places for WebSockets are taken.
+    /// Every place for a WebSocket is taken.
     TooManySockets,
     /// The daemon is about to stop.
     Stopping,

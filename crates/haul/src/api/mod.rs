@@ -100,7 +100,7 @@ struct App {
     stop: CancellationToken,
     /// One permit per WebSocket.
     sockets: Arc<Semaphore>,
-    /// The open WebSockets, so that stopping can wait for their goodbye.
+    /// The open sockets, so that stopping can wait for their goodbye.
     conversations: TaskTracker,
     frames: live::Frames,
     batch: console::LastBatch,

@@ -1,32 +1,23 @@
 //! The dialogue: what each line means where it stands, and the answers in the order of the lines.
 //! Knows the daemon only as a [`Backend`], and no socket.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesOrdered;
-use haul_engine::{Id, Spec, Status, View};
+use haul_engine::{Spec, Status, View};
 use tokio::time::{Instant, sleep_until};
-use tokio_util::task::AbortOnDropHandle;
-use url::Url;
 
-use super::backend::{Acted, Backend, Checked, List, Verb};
+use super::backend::{Acted, Backend, List, Verb};
 use super::phrase::{self, Phrase};
+use super::recording::{END, Heard, Recording};
 use crate::api::socket::{Inbox, Talk};
-use crate::api::types::download::{file_url, path_url, progress};
+use crate::api::types::download::{file_url, progress};
 use crate::api::{Batches, Lang};
-
-/// Most URLs of one connection that are asked about at once.
-const MOST_CHECKS: usize = 16;
 
 /// How often `watch` speaks.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
-
-/// The line that ends recording.
-const END: &str = "end";
 
 pub(super) struct Console<B: Backend> {
     backend: Arc<B>,
@@ -42,60 +33,7 @@ pub(super) struct Console<B: Backend> {
 
 enum Mode<P> {
     Idle,
-    Recording(Recording<P>),
-}
-
-/// The URLs since `start`.
-struct Recording<P> {
-    /// In the order of the lines: a slow one holds back the answers of those after it.
-    checks: FuturesOrdered<BoxFuture<'static, (Option<Url>, Verdict<P>)>>,
-    /// Those being asked about: the same URL is not asked about twice at once.
-    checking: HashSet<Url>,
-    accepted: HashSet<Url>,
-    probed: Vec<P>,
-    paused: Vec<Id>,
-}
-
-enum Verdict<P> {
-    NotAUrl,
-    Checked(Checked<P>),
-    /// The check itself broke.
-    Broken,
-}
-
-impl<P> Recording<P> {
-    fn new() -> Recording<P> {
-        Recording {
-            checks: FuturesOrdered::new(),
-            checking: HashSet::new(),
-            accepted: HashSet::new(),
-            probed: Vec::new(),
-            paused: Vec::new(),
-        }
-    }
-
-    /// Takes a verdict; the answer is for a URL that was not accepted.
-    fn take(&mut self, url: Option<Url>, verdict: Verdict<P>) -> Option<Phrase> {
-        let checked = match verdict {
-            Verdict::NotAUrl => return Some(phrase::NOT_A_URL),
-            Verdict::Broken => return Some(phrase::DEAD_URL),
-            Verdict::Checked(checked) => checked,
-        };
-        match checked {
-            Checked::New(probed) => self.probed.push(probed),
-            Checked::Underway => {}
-            Checked::Paused(id) => self.paused.push(id),
-            Checked::Delivered(path) => {
-                return Some(Phrase::DeliveredBefore {
-                    file: path_url(&path),
-                });
-            }
-            Checked::NotAFile => return Some(phrase::NOT_A_FILE),
-            Checked::Dead => return Some(phrase::DEAD_URL),
-        }
-        self.accepted.extend(url);
-        None
-    }
+    Recording(Box<Recording<P>>),
 }
 
 /// Lines to say. Lists are turned into words one by one: they may be long.
@@ -205,43 +143,16 @@ impl<B: Backend> Console<B> {
         let Some(line) = self.inbox.front() else {
             return false;
         };
-        if line == END {
-            if !recording.checks.is_empty() {
-                return false;
+        match recording.hear(line, &self.backend) {
+            Heard::Waits => return false,
+            Heard::Taken => {
+                self.inbox.pop();
             }
-            self.inbox.pop();
-            self.submit();
-            return true;
+            Heard::End => {
+                self.inbox.pop();
+                self.submit();
+            }
         }
-        if recording.checks.len() >= MOST_CHECKS {
-            return false;
-        }
-        if line.is_empty() {
-            self.inbox.pop();
-            return true;
-        }
-        let Ok(url) = Spec::parse_url(line) else {
-            self.inbox.pop();
-            let verdict = (None, Verdict::NotAUrl);
-            recording.checks.push_back(Box::pin(async { verdict }));
-            return true;
-        };
-        if recording.checking.contains(&url) {
-            return false;
-        }
-        self.inbox.pop();
-        if recording.accepted.contains(&url) {
-            return true;
-        }
-        recording.checking.insert(url.clone());
-        let backend = self.backend.clone();
-        let asked = url.clone();
-        // A task of its own: it goes on while the client is slow to take an answer.
-        let check = AbortOnDropHandle::new(tokio::spawn(async move { backend.check(asked).await }));
-        recording.checks.push_back(Box::pin(async move {
-            let verdict = check.await.map_or(Verdict::Broken, Verdict::Checked);
-            (Some(url), verdict)
-        }));
         true
     }
 
@@ -249,12 +160,11 @@ impl<B: Backend> Console<B> {
         let Mode::Recording(recording) = std::mem::replace(&mut self.mode, Mode::Idle) else {
             return;
         };
-        if recording.accepted.is_empty() {
+        let Some((probed, paused)) = recording.batch() else {
             self.say_later(phrase::NOTHING_ADDED);
             return;
-        }
+        };
         let backend = self.backend.clone();
-        let Recording { probed, paused, .. } = recording;
         self.job = Some(Box::pin(async move {
             match backend.submit(probed, paused).await {
                 Ok(()) => phrase::SUBMITTED,
@@ -272,7 +182,7 @@ impl<B: Backend> Console<B> {
             Order::Start if self.batches == Batches::One && self.backend.is_batch_running() => {
                 self.say_later(phrase::BATCH_RUNNING);
             }
-            Order::Start => self.mode = Mode::Recording(Recording::new()),
+            Order::Start => self.mode = Mode::Recording(Box::default()),
             Order::End => self.say_later(phrase::NOTHING_ADDED),
             Order::List(list) => {
                 let views = self.backend.list(list);
@@ -343,13 +253,7 @@ impl<B: Backend> Console<B> {
         let Mode::Recording(recording) = mode else {
             return std::future::pending().await;
         };
-        let Some((url, verdict)) = recording.checks.next().await else {
-            return std::future::pending().await;
-        };
-        if let Some(url) = &url {
-            recording.checking.remove(url);
-        }
-        recording.take(url, verdict)
+        recording.checked().await
     }
 
     async fn done(job: &mut Option<BoxFuture<'static, Phrase>>) -> Phrase {

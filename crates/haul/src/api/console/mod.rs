@@ -3,6 +3,7 @@
 mod backend;
 mod dialogue;
 mod phrase;
+mod recording;
 #[cfg(test)]
 mod transcripts;
 

@@ -59,12 +59,18 @@ struct LiveTalk {
 /// One message of the client that is being dealt with.
 struct Work {
     calls: VecDeque<Result<Call, Invalid>>,
-    /// The call whose command runs, with its id when it wants an answer.
-    running: Option<(Option<Value>, BoxFuture<'static, Result<String, ApiError>>)>,
+    running: Option<Running>,
     answers: Vec<String>,
     is_batch: bool,
     /// Subscriptions begun by this message; they speak only after their answer was sent.
     begun: Vec<Subscription>,
+}
+
+/// A command that runs.
+struct Running {
+    /// The id of its call, when that wants an answer.
+    id: Option<Value>,
+    result: BoxFuture<'static, Result<String, ApiError>>,
 }
 
 impl Work {
@@ -142,12 +148,18 @@ impl LiveTalk {
                     let run = async move {
                         run(methods::add(params, &app.options.root).await?, &app).await
                     };
-                    work.running = Some((id, Box::pin(run)));
+                    work.running = Some(Running {
+                        id,
+                        result: Box::pin(run),
+                    });
                 }
                 Ok(Method::Command(command)) => {
                     let app = self.app.clone();
                     let run = async move { run(command, &app).await };
-                    work.running = Some((id, Box::pin(run)));
+                    work.running = Some(Running {
+                        id,
+                        result: Box::pin(run),
+                    });
                 }
                 Err(error) => work.answer(id, Err(error)),
             }
@@ -194,11 +206,12 @@ impl LiveTalk {
         let Some(work) = working else {
             return std::future::pending().await;
         };
-        let Some((_, running)) = &mut work.running else {
+        let Some(running) = &mut work.running else {
             return;
         };
-        let result = running.await;
-        let id = work.running.take().and_then(|(id, _)| id);
+        let result = (&mut running.result).await;
+        let id = running.id.take();
+        work.running = None;
         work.answer(id, result);
     }
 

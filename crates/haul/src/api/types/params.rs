@@ -7,6 +7,8 @@ use std::ops::RangeInclusive;
 use haul_engine::{Error, Kind};
 use serde_json::{Map, Value};
 
+use crate::config::parse_size;
+
 /// Arguments not yet read. JSON values of a body or of `params`, or texts of a query: both forms
 /// of a number, a flag and a list are understood.
 pub(crate) struct Params {
@@ -97,7 +99,7 @@ impl Params {
             return Ok(None);
         };
         let bytes = match &value {
-            Value::String(text) => parse_size(text),
+            Value::String(text) => parse_size(text).ok(),
             other => integer(other).and_then(|number| u64::try_from(number).ok()),
         };
         bytes
@@ -205,21 +207,6 @@ fn integer(value: &Value) -> Option<i128> {
         Value::String(text) if !text.starts_with('+') => text.parse().ok(),
         _ => None,
     }
-}
-
-/// Reads `16M`, `16MiB` or plain bytes; units are 1024-based.
-fn parse_size(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let factor = match unit.trim_start().to_ascii_uppercase().as_str() {
-        "" | "B" => 1,
-        "K" | "KIB" => 1 << 10,
-        "M" | "MIB" => 1 << 20,
-        "G" | "GIB" => 1 << 30,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
 /// A value as it appears in an error: enough to recognise it.

@@ -119,10 +119,11 @@ pub(crate) fn files(mut params: Params) -> Result<Files, Error> {
 /// New caps.
 pub(crate) fn settings(mut params: Params) -> Result<SettingsChange, Error> {
     const MOST: usize = 65_535;
+    const MOST_DOWNLOADS: usize = 10_000;
     let change = SettingsChange {
         threads: threads(&mut params)?,
         block_size: block_size(&mut params)?,
-        max_downloads: params.whole("max_downloads", 1..=MOST)?,
+        max_downloads: params.whole("max_downloads", 1..=MOST_DOWNLOADS)?,
         max_connections: params.whole("max_connections", 1..=MOST)?,
         max_connections_per_host: params.whole("max_connections_per_host", 1..=MOST)?,
         speed_limit: speed_limit(&mut params)?,

@@ -1,0 +1,235 @@
+//! A socket against an echo: limits, codes, silence, slowness.
+
+use super::*;
+use axum::Router;
+use axum::routing::get;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::Message as Sent;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_util::task::AbortOnDropHandle;
+
+/// Says what it hears; says `flood` without end.
+#[derive(Default)]
+struct Echo {
+    inbox: Inbox,
+    flood: Option<(String, Arc<AtomicUsize>)>,
+}
+
+impl Talk for Echo {
+    fn hear(&mut self, text: String) {
+        self.inbox.push(text);
+    }
+
+    fn is_full(&self) -> bool {
+        self.inbox.is_full()
+    }
+
+    fn is_settled(&self) -> bool {
+        self.inbox.is_empty()
+    }
+
+    async fn say(&mut self) -> String {
+        if let Some((text, said)) = &self.flood {
+            said.fetch_add(1, Ordering::Relaxed);
+            return text.clone();
+        }
+        match self.inbox.pop() {
+            Some(text) => text,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+struct Server {
+    client: Client,
+    stop: CancellationToken,
+    ended: tokio::sync::mpsc::Receiver<()>,
+    _server: AbortOnDropHandle<()>,
+}
+
+/// A server whose only path holds one conversation with `flood`.
+async fn server(flood: Option<(String, Arc<AtomicUsize>)>) -> Server {
+    let stop = CancellationToken::new();
+    let (end, ended) = tokio::sync::mpsc::channel(1);
+    let token = stop.clone();
+    let connect = move |upgrade: WebSocketUpgrade| async move {
+        limited(upgrade).on_upgrade(move |socket| async move {
+            let talk = Echo {
+                flood,
+                ..Echo::default()
+            };
+            converse(socket, talk, &token).await;
+            let _ = end.send(()).await;
+        })
+    };
+    let router = Router::new().route("/", get(connect));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("serving") });
+    let (client, _) = connect_async(format!("ws://{address}/"))
+        .await
+        .expect("an upgrade");
+    Server {
+        client,
+        stop,
+        ended,
+        _server: AbortOnDropHandle::new(server),
+    }
+}
+
+async fn hear(client: &mut Client) -> Sent {
+    let next = timeout(Duration::from_secs(10), client.next());
+    next.await
+        .expect("in time")
+        .expect("not over")
+        .expect("a message")
+}
+
+async fn code(client: &mut Client) -> u16 {
+    loop {
+        if let Sent::Close(Some(frame)) = hear(client).await {
+            return frame.code.into();
+        }
+    }
+}
+
+#[tokio::test]
+async fn text_and_binary_text_are_heard_and_other_bytes_are_refused() {
+    let mut server = server(None).await;
+    server
+        .client
+        .send(Sent::text("привет"))
+        .await
+        .expect("sent");
+    assert_eq!(hear(&mut server.client).await, Sent::text("привет"));
+    server
+        .client
+        .send(Sent::binary("привет"))
+        .await
+        .expect("sent");
+    assert_eq!(hear(&mut server.client).await, Sent::text("привет"));
+    server
+        .client
+        .send(Sent::binary(vec![0xff]))
+        .await
+        .expect("sent");
+    assert_eq!(code(&mut server.client).await, 1003);
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_is_refused_with_its_code() {
+    let mut server = server(None).await;
+    let most = "x".repeat(MOST_BYTES_IN);
+    server
+        .client
+        .send(Sent::text(most.clone()))
+        .await
+        .expect("sent");
+    assert_eq!(hear(&mut server.client).await, Sent::text(most));
+    let (mut sink, mut stream) = server.client.split();
+    // The server stops reading in the middle of it: the client writes and reads at once.
+    let write = sink.send(Sent::text("x".repeat(MOST_BYTES_IN + 1)));
+    let read = async {
+        loop {
+            match stream.next().await {
+                Some(Ok(Sent::Close(Some(frame)))) => return u16::from(frame.code),
+                Some(Ok(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    let code = tokio::select! {
+        code = read => code,
+        _ = async { let _ = write.await; std::future::pending::<()>().await } => unreachable!(),
+    };
+    assert_eq!(code, 1009);
+}
+
+#[tokio::test]
+async fn stopping_says_goodbye() {
+    let mut server = server(None).await;
+    server.stop.cancel();
+    assert_eq!(code(&mut server.client).await, 1001);
+    assert_eq!(server.ended.recv().await, Some(()));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_not_written_for_in_advance_and_does_not_hold_up_stopping() {
+    let said = Arc::new(AtomicUsize::new(0));
+    let mut server = server(Some(("x".repeat(1 << 20), said.clone()))).await;
+    // Nobody reads, so at some point the sockets' buffers are full and nothing more is said.
+    let mut before = 0;
+    loop {
+        sleep(Duration::from_millis(100)).await;
+        let now = said.load(Ordering::Relaxed);
+        assert!(now < 64, "{now} frames of 1 MiB for nobody");
+        if now > 0 && now == before {
+            break;
+        }
+        before = now;
+    }
+    server.stop.cancel();
+    let ended = timeout(LONGEST_GOODBYE * 2, server.ended.recv()).await;
+    assert_eq!(ended, Ok(Some(())));
+}
+
+/// A client made of channels, so that time can be made to pass.
+fn channels() -> (
+    impl Sink<Message> + Unpin,
+    futures_util::stream::Pending<Result<Message, axum::Error>>,
+    tokio::sync::mpsc::Receiver<Message>,
+) {
+    let (send, sent) = tokio::sync::mpsc::channel(16);
+    let sink = futures_util::sink::unfold(send, |send, message| async move {
+        send.send(message).await.map_err(|_| ())?;
+        Ok::<_, ()>(send)
+    });
+    (Box::pin(sink), futures_util::stream::pending(), sent)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_client_is_pinged_and_then_given_up() {
+    let (mut sink, mut stream, mut sent) = channels();
+    let begun = Instant::now();
+    let stop = CancellationToken::new();
+    let end = exchange(&mut sink, &mut stream, &mut Echo::default(), &stop).await;
+    assert_eq!(end, End::Silent);
+    assert_eq!(begun.elapsed(), LONGEST_SILENCE);
+    drop(sink);
+    let mut pings = 0;
+    while let Some(message) = sent.recv().await {
+        assert!(matches!(message, Message::Ping(_)));
+        pings += 1;
+    }
+    assert_eq!(pings, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_answers_pings_stays() {
+    let (mut sink, _, _sent) = channels();
+    let mut stream = Box::pin(futures_util::stream::unfold(0, |pongs| async move {
+        sleep(PING_EVERY).await;
+        (pongs < 10).then(|| (Ok(Message::Pong(Bytes::new())), pongs + 1))
+    }));
+    let begun = Instant::now();
+    let stop = CancellationToken::new();
+    let end = exchange(&mut sink, &mut stream, &mut Echo::default(), &stop).await;
+    assert_eq!(end, End::Left);
+    assert_eq!(begun.elapsed(), PING_EVERY * 11);
+}
+
+#[test]
+fn an_inbox_is_bounded_by_count_and_by_bytes() {
+    let mut inbox = Inbox::default();
+    inbox.push("x".repeat(MOST_BYTES_IN));
+    assert!(inbox.is_full());
+    assert_eq!(inbox.pop().map(|text| text.len()), Some(MOST_BYTES_IN));
+    assert!(!inbox.is_full());
+    for _ in 0..1024 {
+        inbox.push(String::new());
+    }
+    assert!(inbox.is_full());
+}
