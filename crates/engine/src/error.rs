@@ -222,7 +222,7 @@ impl Error {
     pub fn disk(doing: &str, path: &std::path::Path, cause: &std::io::Error) -> Error {
         use std::io::ErrorKind as Io;
         let kind = match cause.kind() {
-            Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => Kind::DiskFull,
+            Io::StorageFull | Io::QuotaExceeded => Kind::DiskFull,
             Io::PermissionDenied | Io::ReadOnlyFilesystem => Kind::DiskPermission,
             _ => Kind::DiskIo,
         };

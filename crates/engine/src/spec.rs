@@ -222,6 +222,16 @@ impl fmt::Display for Checksum {
     }
 }
 
+/// What a download does when the disk has no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFull {
+    /// Waits, says why, and goes on when there is room.
+    #[default]
+    Wait,
+    /// Fails with [`Kind::DiskFull`]; its bytes are kept for a retry.
+    Fail,
+}
+
 /// Which addresses may be downloaded from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Targets {
@@ -283,6 +293,8 @@ pub struct Config {
     pub retry_wait_max: Duration,
     /// Free bytes on the disk below which downloads wait.
     pub min_free_space: u64,
+    /// What downloads do below that, or when the disk is full.
+    pub on_full: OnFull,
     /// The `User-Agent` header.
     pub user_agent: String,
     /// `http://`, `socks5://` proxy for every request.
@@ -312,6 +324,7 @@ impl Config {
             retry_wait: Duration::from_millis(500),
             retry_wait_max: Duration::from_secs(60),
             min_free_space: 256 << 20,
+            on_full: OnFull::Wait,
             user_agent: concat!("haul/", env!("CARGO_PKG_VERSION")).to_owned(),
             proxy: None,
             ca_file: None,

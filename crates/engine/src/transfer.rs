@@ -34,6 +34,9 @@ const TICK: Duration = Duration::from_millis(200);
 /// At most this often bytes are synced and recorded.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
+/// A thread is not judged by its speed before it has had this long.
+const YOUTH: Duration = Duration::from_millis(600);
+
 /// After the server has asked for fewer connections, one more is tried this much later.
 const CALM: Duration = Duration::from_secs(10);
 
@@ -330,7 +333,10 @@ impl<'a> Transfer<'a> {
             let at = worker.span.at();
             worker.pace.observe(at, now);
             self.plan.wrote(worker.lease, at);
-            self.plan.runs_at(worker.lease, worker.pace.speed());
+            // Before its connection stands a thread's speed says nothing.
+            if worker.pace.age() >= YOUTH.max(3 * self.setup) {
+                self.plan.runs_at(worker.lease, worker.pace.speed());
+            }
         }
         self.pace.observe(self.plan.done().len(), now);
         for lease in self.plan.moot() {

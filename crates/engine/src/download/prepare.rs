@@ -10,6 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fetch::{self, Source};
 use crate::plan::resource::Resource;
 use crate::probe::{self, Found, Html, Manner};
+use crate::spec::OnFull;
 use crate::transfer::Halt;
 
 /// How many held bytes are fetched again to prove that the remote file is still the same, when it has
@@ -195,8 +196,8 @@ impl Download {
             }
             // Another writer was faster; what we took is given back before we wait.
             let _ = scratch.truncate(0);
-            self.say(Some("waiting for disk space".to_owned()));
-            self.sleep(LOOK_AGAIN).await?;
+            self.wait_a_little_for_room("waiting for disk space".to_owned())
+                .await?;
         }
     }
 
@@ -233,9 +234,21 @@ impl Download {
             let why = format!(
                 "waiting for disk space: {needed} bytes needed and {least} kept free, {free} are free"
             );
-            self.say(Some(why));
-            self.sleep(LOOK_AGAIN).await?;
+            self.wait_a_little_for_room(why).await?;
         }
+    }
+
+    async fn wait_a_little_for_room(&self, why: String) -> Result<(), Halt> {
+        if self.context.config.on_full == OnFull::Fail {
+            let dir = self.dir();
+            let detail = format!(
+                "no room in {}; make some and repeat the download, it goes on from here ({why})",
+                dir.display()
+            );
+            return Err(Halt::Failed(Error::new(Kind::DiskFull, detail)));
+        }
+        self.say(Some(why));
+        self.sleep(LOOK_AGAIN).await
     }
 }
 

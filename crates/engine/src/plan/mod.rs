@@ -52,7 +52,7 @@ struct Leased {
     at: u64,
     end: u64,
     /// Bytes/s, as last told.
-    speed: u64,
+    speed: Option<u64>,
     hedged: bool,
 }
 
@@ -119,7 +119,7 @@ impl Plan {
             start: bytes.start,
             at: bytes.start,
             end: bytes.end,
-            speed: 0,
+            speed: None,
             hedged: false,
         };
         self.leases.insert(id, leased);
@@ -146,7 +146,7 @@ impl Plan {
     /// Notes how fast a block grows, in bytes/s.
     pub fn runs_at(&mut self, id: LeaseId, speed: u64) {
         if let Some(leased) = self.leases.get_mut(&id) {
-            leased.speed = speed;
+            leased.speed = Some(speed);
         }
     }
 

@@ -37,8 +37,8 @@ pub struct AtWork {
     pub at: u64,
     /// One past the last byte of the block.
     pub end: u64,
-    /// Bytes/s.
-    pub speed: u64,
+    /// Bytes/s; `None` while it is too young to tell.
+    pub speed: Option<u64>,
     /// Whether a second thread fetches the same bytes already.
     pub hedged: bool,
 }
@@ -47,14 +47,13 @@ impl AtWork {
     fn left(&self) -> u64 {
         self.end.saturating_sub(self.at)
     }
+}
 
-    /// Time that the rest of it will take.
-    fn time_left(&self) -> Duration {
-        match self.left() {
-            0 => Duration::ZERO,
-            left => Duration::try_from_secs_f64(as_f64(left) / as_f64(self.speed))
-                .unwrap_or(Duration::MAX),
-        }
+/// Time that so many bytes take.
+fn time_for(bytes: u64, speed: u64) -> Duration {
+    match bytes {
+        0 => Duration::ZERO,
+        _ => Duration::try_from_secs_f64(as_f64(bytes) / as_f64(speed)).unwrap_or(Duration::MAX),
     }
 }
 
@@ -79,22 +78,22 @@ pub enum Relief {
 ///
 /// `helper` is the speed in bytes/s that the idle thread is expected to reach, after `setup`.
 pub fn relief(blocks: &[AtWork], helper: u64, setup: Duration) -> Option<Relief> {
-    let by_time_left = |(_, block): &(usize, &AtWork)| block.time_left();
-    let (index, last) = blocks
-        .iter()
-        .enumerate()
-        .filter(|(_, block)| !block.hedged)
-        .max_by_key(by_time_left)?;
-    if last.time_left() < WORTH_RELIEF.max(2 * setup) {
+    let candidate = |(index, block): (usize, &AtWork)| {
+        let speed = block.speed.filter(|_| !block.hedged)?;
+        Some((time_for(block.left(), speed), index, speed))
+    };
+    let (time_left, index, speed) = blocks.iter().enumerate().filter_map(candidate).max()?;
+    if time_left < WORTH_RELIEF.max(2 * setup) {
         return None;
     }
+    let last = &blocks[index];
     // Too little to cut, yet it takes long: its connection is stuck or crawls.
     if last.left() < 2 * MIN_CUT {
         return Some(Relief::Hedge { index });
     }
     // Both parts should end together, so each thread gets what it can fetch in the same time.
-    let helper = helper.max(last.speed).max(1);
-    let keep = as_f64(last.left()) * (as_f64(last.speed) / (as_f64(last.speed) + as_f64(helper)));
+    let helper = helper.max(speed).max(1);
+    let keep = as_f64(last.left()) * (as_f64(speed) / (as_f64(speed) + as_f64(helper)));
     let keep = as_u64(keep).clamp(MIN_CUT, last.left() - MIN_CUT);
     Some(Relief::Cut {
         index,
@@ -130,7 +129,7 @@ mod tests {
         AtWork {
             at,
             end,
-            speed,
+            speed: Some(speed),
             hedged: false,
         }
     }
@@ -191,6 +190,15 @@ mod tests {
             ),
             None
         );
+    }
+
+    #[test]
+    fn a_block_too_young_to_judge_is_left_alone() {
+        let young = AtWork {
+            speed: None,
+            ..at_work(0, 10 * MIB, 0)
+        };
+        assert_eq!(relief(&[young], MIB, Duration::ZERO), None);
     }
 
     proptest! {

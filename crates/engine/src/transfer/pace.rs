@@ -45,6 +45,11 @@ impl Pace {
         self.seen_at = now;
     }
 
+    /// How long it has been growing.
+    pub(crate) fn age(&self) -> Duration {
+        self.seen_at.duration_since(self.started)
+    }
+
     /// Bytes/s.
     #[expect(
         clippy::cast_possible_truncation,

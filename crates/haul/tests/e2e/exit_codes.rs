@@ -37,7 +37,7 @@ async fn get_tells_by_its_exit_code_what_went_wrong() {
     get(&world, &[&forbidden], 4).await;
     get(&world, &[&url("/no.bin?status=451")], 4).await;
     get(&world, &[&url("/busy.bin?status=503")], 5).await;
-    get(&world, &[&url("/lie.bin?content_range=shifted")], 6).await;
+    get(&world, &[&url("/lie.bin?bad_status_line")], 6).await;
 
     get(&world, &[&gone, &forbidden], 1).await;
     get(&world, &[&gone, &url("/gone-too.bin?status=404")], 3).await;
