@@ -378,6 +378,8 @@ impl Download {
             view.status = status;
             view.reason = None;
             view.started_at = self.record.started_at;
+            view.done = self.record.done.len();
+            view.size = self.record.resource.as_ref().and_then(|known| known.size);
             if status != Status::Downloading {
                 view.threads_active = 0;
                 view.speed = 0;

@@ -42,25 +42,10 @@ impl Limits {
         self.rate.set_rate(settings.speed_limit);
     }
 
-    /// Remembers that `url`'s host accepts no more than `most` connections; `None` forgets it.
-    pub(crate) fn set_ceiling(&self, url: &Url, most: Option<usize>) {
-        self.permits.set_ceiling(&Host::of(url), most);
-    }
-
-    /// Most connections that may be open to `url`'s host now.
-    pub(crate) fn ceiling(&self, url: &Url) -> usize {
-        self.permits.cap(&Host::of(url))
-    }
-
     /// Waits for a connection to `host`; one is closed elsewhere when idle. Dropping the future
     /// gives the place in the queue up.
     pub(crate) async fn acquire(&self, host: &Host) -> Grant {
         self.permits.acquire(host).await
-    }
-
-    /// A connection to `host` if one is free now and nobody waits for it.
-    pub(crate) fn try_acquire(&self, host: &Host) -> Option<Grant> {
-        self.permits.try_acquire(host)
     }
 
     /// Open connections, idle ones included.

@@ -233,7 +233,8 @@ impl Table {
                 New::Probed(probed) => (probed.spec, Some(Box::new(probed.found))),
             };
             self.last_rank = Queue::rank_after(self.last_rank);
-            let record = new_record(self.new_id(), spec, self.last_rank, now);
+            let mut record = new_record(self.new_id(), spec, self.last_rank, now);
+            record.resource = found.as_ref().map(|found| found.resource.clone());
             views.push(
                 self.context
                     .live

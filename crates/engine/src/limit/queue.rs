@@ -16,9 +16,6 @@ use super::permits::{Grant, Host, Parked};
 /// it rare to find one closed and frees sockets soon.
 const IDLE: Duration = Duration::from_secs(15);
 
-/// Most hosts whose learned ceiling is remembered.
-const CEILINGS: usize = 1024;
-
 pub(super) struct Queue {
     most: usize,
     most_per_host: usize,
@@ -30,8 +27,6 @@ pub(super) struct Queue {
     lanes: HashMap<Host, Lane>,
     /// The hosts with somebody waiting; the first is next.
     turns: VecDeque<Host>,
-    /// What hosts were found to accept, when less than `most_per_host`.
-    ceilings: HashMap<Host, usize>,
 }
 
 #[derive(Default)]
@@ -81,7 +76,6 @@ impl Queue {
             idle: 0,
             lanes: HashMap::new(),
             turns: VecDeque::new(),
-            ceilings: HashMap::new(),
         }
     }
 
@@ -89,17 +83,12 @@ impl Queue {
         self.open
     }
 
-    pub(super) fn cap(&self, host: &Host) -> usize {
-        let learned = self.ceilings.get(host).copied().unwrap_or(usize::MAX);
-        self.most_per_host.min(learned)
-    }
-
     pub(super) fn is_tight(&self, host: &Host) -> bool {
         let busy = self
             .lanes
             .get(host)
             .map_or(0, |lane| lane.open - lane.idle.len());
-        let cap = self.cap(host);
+        let cap = self.most_per_host;
         let free_here = cap.saturating_sub(busy);
         let free = self.most.saturating_sub(self.open - self.idle);
         let wanted = self.lanes.values().any(Lane::is_wanted);
@@ -109,21 +98,6 @@ impl Queue {
     pub(super) fn set_caps(&mut self, most: usize, most_per_host: usize) -> Due {
         self.most = most.max(1);
         self.most_per_host = most_per_host.max(1);
-        self.rebalance()
-    }
-
-    pub(super) fn set_ceiling(&mut self, host: &Host, most: Option<usize>) -> Due {
-        let Some(most) = most else {
-            self.ceilings.remove(host);
-            return self.rebalance();
-        };
-        // Forgetting one costs that host a few refused requests, no more.
-        if self.ceilings.len() >= CEILINGS
-            && let Some(other) = self.ceilings.keys().next().cloned()
-        {
-            self.ceilings.remove(&other);
-        }
-        self.ceilings.insert(host.clone(), most.max(1));
         self.rebalance()
     }
 
@@ -148,7 +122,7 @@ impl Queue {
     /// Who would get the permit that a connection to `host` holds.
     pub(super) fn next_after(&mut self, host: &Host) -> Next {
         let open_here = self.lanes.get(host).map_or(0, |lane| lane.open);
-        if self.open > self.most || open_here > self.cap(host) {
+        if self.open > self.most || open_here > self.most_per_host {
             return Next::OtherHost;
         }
         for at in 0..self.turns.len() {
@@ -162,7 +136,7 @@ impl Queue {
                     .take_waiter(host)
                     .map_or(Next::OtherHost, Next::SameHost);
             }
-            if lane.open < self.cap(next) {
+            if lane.open < self.most_per_host {
                 return Next::OtherHost;
             }
         }
@@ -234,7 +208,7 @@ impl Queue {
         }
         // Above a lowered cap, closing an idle one is not enough to open another.
         let room = self.open < self.most || (self.open == self.most && self.idle > 0);
-        open < self.cap(host) && room
+        open < self.most_per_host && room
     }
 
     /// A permit with an idle connection, else within the caps, else in place of another host's
@@ -296,7 +270,7 @@ impl Queue {
             closed.push(parked);
         }
         for host in self.hosts() {
-            let cap = self.cap(&host);
+            let cap = self.most_per_host;
             while self.lanes.get(&host).is_some_and(|lane| lane.open > cap)
                 && let Some(parked) = self.evict_from(&host)
             {

@@ -335,6 +335,7 @@ mod tests {
         let mut plan = plan(1000);
         let lease = plan.lease(1000).expect("free");
         plan.wrote(lease.id, 100);
+        plan.runs_at(lease.id, 0);
         let help = plan.relieve(1000, u64::MAX, Duration::ZERO).expect("stuck");
         assert_eq!(help.lease.bytes, 100..1000);
         assert_eq!(

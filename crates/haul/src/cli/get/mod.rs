@@ -117,7 +117,11 @@ async fn run(
     let store = work.state.open_store()?;
     let (mut ids, missing) = resume::reconcile(store.as_ref(), work.specs).await?;
     let engine = Engine::start(
-        config.engine(work.dir.to_owned(), work.state.dir().to_owned()),
+        haul_engine::Config {
+            // Somebody waits for the command to end; what is held stays for the next time.
+            on_full: haul_engine::OnFull::Fail,
+            ..config.engine(work.dir.to_owned(), work.state.dir().to_owned())
+        },
         Arc::clone(&store) as Arc<dyn Store>,
         transfers.handle().clone(),
     )
