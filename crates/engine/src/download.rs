@@ -121,6 +121,7 @@ impl Download {
         if self.was_delivered() {
             return self.complete().await;
         }
+        self.claim().await?;
         self.record.started_at.get_or_insert_with(SystemTime::now);
         let mut tries = Tries::default();
         let prepared = loop {
@@ -145,6 +146,16 @@ impl Download {
         self.enter(Input::Filled);
         self.verify(&scratch).await?;
         self.deliver(&scratch, &resource).await
+    }
+
+    /// Takes the download before anything is done for it, so that no two engines on one store run it.
+    async fn claim(&self) -> Result<(), Halt> {
+        let granted = self.context.store.claim(self.record.id).await;
+        if granted.map_err(Halt::Failed)? {
+            return Ok(());
+        }
+        let error = Error::new(Kind::IllegalState, "another haul runs this download");
+        Err(Halt::Failed(error))
     }
 
     /// Whether an earlier run was cut short between the rename and its record.
