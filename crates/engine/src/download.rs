@@ -305,9 +305,6 @@ impl Download {
         scratch: &Arc<dyn Scratch>,
         resource: &Resource,
     ) -> Result<(), Halt> {
-        transfer::sync(scratch.clone())
-            .await
-            .map_err(Halt::Failed)?;
         self.enter(Input::Verified);
         loop {
             let path = match self.target(resource).map_err(Halt::Failed)? {

@@ -83,7 +83,7 @@ pub(crate) struct Left {
     pub(crate) size: Option<u64>,
 }
 
-/// Fetches every byte that is missing.
+/// Fetches every byte that is missing. What it says is held has been synced, however it ends.
 pub(crate) async fn transfer(context: &Context, order: Order) -> (Left, Result<(), Halt>) {
     let mut transfer = Transfer::new(context, order);
     let result = transfer.run().await;
@@ -92,13 +92,8 @@ pub(crate) async fn transfer(context: &Context, order: Order) -> (Left, Result<(
         transfer.settle(ended).ok();
     }
     transfer.observe(Instant::now());
-    let result = match result {
-        Err(Halt::Stopped | Halt::NoRoom) if !transfer.plan.is_filled() => {
-            transfer.last_checkpoint().await.and(result)
-        }
-        other => other,
-    };
-    (transfer.left(), result)
+    let synced = transfer.sync_the_rest().await;
+    (transfer.left(), result.and(synced.map_err(Halt::Failed)))
 }
 
 /// One thread at work.
@@ -138,6 +133,8 @@ struct Transfer<'a> {
     unrecorded: Option<Box<Record>>,
     attempts: u32,
     wasted_before: u64,
+    /// The bytes that were synced last.
+    synced: RangeSet,
     recorded: u64,
     checkpointed_at: Instant,
     looked_for_room_at: Instant,
@@ -158,6 +155,7 @@ impl<'a> Transfer<'a> {
             stop: order.stop,
             patience: context.patience(),
             pace: Pace::new(plan.done().len(), now),
+            synced: plan.done().clone(),
             recorded: plan.done().len(),
             plan,
             threads: JoinSet::new(),
@@ -180,7 +178,7 @@ impl<'a> Transfer<'a> {
     async fn run(&mut self) -> Result<(), Halt> {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut checkpoint: OptionFuture<BoxFuture<'static, Result<()>>> = None.into();
+        let mut checkpoint: OptionFuture<BoxFuture<'static, Result<RangeSet>>> = None.into();
         let mut is_recording = false;
         loop {
             if self.plan.is_filled() {
@@ -193,7 +191,7 @@ impl<'a> Transfer<'a> {
                 Some(ended) = self.threads.join_next_with_id() => self.settle(ended)?,
                 Some(recorded) = &mut checkpoint, if is_recording => {
                     is_recording = false;
-                    recorded.map_err(Halt::Failed)?;
+                    self.synced = recorded.map_err(Halt::Failed)?;
                 }
                 _ = ticks.tick() => {
                     let now = Instant::now();
@@ -399,7 +397,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// Bytes first, then the record: what is done now is synced, then recorded.
-    fn checkpoint(&mut self, now: Instant) -> BoxFuture<'static, Result<()>> {
+    fn checkpoint(&mut self, now: Instant) -> BoxFuture<'static, Result<RangeSet>> {
         self.checkpointed_at = now;
         self.recorded = self.plan.done().len();
         let (attempts, wasted) = (self.attempts_now(), self.wasted());
@@ -413,20 +411,29 @@ impl<'a> Transfer<'a> {
         let whole = self.unrecorded.take();
         async move {
             sync(scratch).await?;
-            let Some(mut record) = whole else {
-                return store.checkpoint(checkpoint).await;
-            };
-            record.done = checkpoint.done;
-            store.put(vec![*record]).await
+            let done = checkpoint.done.clone();
+            match whole {
+                None => store.checkpoint(checkpoint).await?,
+                Some(mut record) => {
+                    record.done = checkpoint.done;
+                    store.put(vec![*record]).await?;
+                }
+            }
+            Ok(done)
         }
         .boxed()
     }
 
-    async fn last_checkpoint(&mut self) -> Result<(), Halt> {
-        if !self.resource.ranges {
+    /// What is held at the end is synced, so that whoever records it tells the truth.
+    async fn sync_the_rest(&mut self) -> Result<()> {
+        let held = self.plan.done().clone();
+        // Without ranges a part cannot be built upon, so a part is nothing.
+        if held == self.synced || (!self.resource.ranges && !self.plan.is_filled()) {
             return Ok(());
         }
-        self.checkpoint(Instant::now()).await.map_err(Halt::Failed)
+        sync(self.scratch.clone()).await?;
+        self.synced = held;
+        Ok(())
     }
 
     fn attempts_now(&self) -> u32 {
@@ -450,7 +457,7 @@ impl<'a> Transfer<'a> {
             self.resource.size
         };
         Left {
-            done: self.plan.done().clone(),
+            done: self.synced,
             attempts,
             wasted,
             size,

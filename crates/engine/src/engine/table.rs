@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -93,6 +93,7 @@ pub(super) struct Table {
     /// The head of the queue as positions were last told.
     told: Vec<Id>,
     ticks: u32,
+    looking: Option<JoinHandle<()>>,
     stopping: bool,
 }
 
@@ -116,6 +117,7 @@ impl Table {
             saving: FuturesUnordered::new(),
             told: Vec::new(),
             ticks: 0,
+            looking: None,
             stopping: false,
         };
         for mut record in records {
@@ -180,17 +182,18 @@ impl Table {
     fn tick(&mut self) {
         self.tell_positions();
         let connections = self.context.limits.open_now() as u64;
-        if self.ticks.is_multiple_of(LOOK_AT_DISK) {
+        // A dead network disk holds up one look at it, never the table.
+        let is_looking = self
+            .looking
+            .as_ref()
+            .is_some_and(|look| !look.is_finished());
+        if self.ticks.is_multiple_of(LOOK_AT_DISK) && !is_looking {
             let context = self.context.clone();
-            // A dead network disk must not hold up the table.
-            let looking = tokio::task::spawn_blocking(move || {
+            self.looking = Some(tokio::task::spawn_blocking(move || {
                 if let Ok(free) = context.disk.free_space(&context.config.dir) {
                     context.live.set_free_space(free);
                 }
-            });
-            if self.ticks == 0 || self.saving.len() < 1000 {
-                self.saving.push(looking.map(drop).boxed());
-            }
+            }));
         }
         self.context.live.set_connections(connections);
         self.ticks = self.ticks.wrapping_add(1);
