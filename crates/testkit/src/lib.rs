@@ -5,6 +5,7 @@
 pub mod conformance;
 pub mod console;
 pub mod daemon;
+pub mod disk;
 pub mod http;
 pub mod ledger;
 pub mod origin;

@@ -1,5 +1,6 @@
 //! The engine against the world: files, sockets, databases. One binary, so that it links once.
 
+mod disk;
 mod download;
 mod lifecycle;
 mod store;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use haul_engine::disk::{Disk, RealDisk};
 use haul_engine::store::{SqliteStore, Store};
 use haul_engine::{Config, Engine, Id, New, Spec, Status, View};
 use tempfile::TempDir;
@@ -27,7 +28,13 @@ impl World {
     /// The same, with its configuration changed.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> World {
         let folder = tempfile::tempdir().expect("a folder");
-        World::start(Arc::new(folder), change).await
+        World::start(Arc::new(RealDisk), Arc::new(folder), change).await
+    }
+
+    /// The same on another disk.
+    pub(crate) async fn on(disk: Arc<dyn Disk>, change: impl FnOnce(&mut Config)) -> World {
+        let folder = tempfile::tempdir().expect("a folder");
+        World::start(disk, Arc::new(folder), change).await
     }
 
     /// Shuts this engine down and starts another one in the same folder.
@@ -35,10 +42,14 @@ impl World {
         self.engine.shutdown().await;
         let folder = self.folder.clone();
         drop(self);
-        World::start(folder, change).await
+        World::start(Arc::new(RealDisk), folder, change).await
     }
 
-    async fn start(folder: Arc<TempDir>, change: impl FnOnce(&mut Config)) -> World {
+    async fn start(
+        disk: Arc<dyn Disk>,
+        folder: Arc<TempDir>,
+        change: impl FnOnce(&mut Config),
+    ) -> World {
         let mut config = Config::new(folder.path().join("files"), folder.path().join("state"));
         config.retry_wait = Duration::from_millis(10);
         config.retry_wait_max = Duration::from_millis(50);
@@ -47,7 +58,7 @@ impl World {
         std::fs::create_dir_all(&config.state_dir).expect("a folder");
         let store = SqliteStore::open(&config.state_dir.join("haul.db")).expect("a database");
         let store: Arc<dyn Store> = Arc::new(store);
-        let engine = Engine::start(config, store, Handle::current())
+        let engine = Engine::start_on(disk, config, store, Handle::current())
             .await
             .expect("an engine");
         World { engine, folder }

@@ -1,0 +1,99 @@
+//! A disk in trouble: full, short of free space, unable to sync.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use haul_engine::{Kind, OnFull, Status};
+use haul_testkit::disk::BadDisk;
+use haul_testkit::origin::Origin;
+
+use crate::world::{World, assert_right, list};
+
+const MIB: u64 = 1 << 20;
+
+async fn world_on(disk: &BadDisk, on_full: OnFull) -> World {
+    let disk = Arc::new(disk.clone());
+    let change = |config: &mut haul_engine::Config| {
+        config.settings.block_size = MIB;
+        config.min_free_space = 1000;
+        config.on_full = on_full;
+    };
+    World::on(disk, change).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_up_makes_the_download_wait_and_go_on() {
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    let world = world_on(&disk, OnFull::Wait).await;
+    let id = world
+        .add(origin.url("/a.bin?size=8M&seed=1&etag=%22x%22&rate=1M"))
+        .await;
+    world.until(id, |view| view.done > 2 * MIB).await;
+    disk.claim_free(Some(999));
+    disk.fail_writes(Some(ErrorKind::StorageFull));
+    let waiting = world.until(id, |view| view.reason.is_some()).await;
+    let reason = waiting.reason.as_deref().expect("a reason");
+    assert!(reason.contains("disk space"), "{reason}");
+    assert_eq!(waiting.error, None);
+    disk.fail_writes(None);
+    disk.claim_free(None);
+    assert_right(&*world.ended(id).await, 1, 8 * MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_room_for_the_whole_file_nothing_is_begun() {
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    let world = world_on(&disk, OnFull::Wait).await;
+    disk.claim_free(Some(MIB + 999));
+    let id = world.add(origin.url("/a.bin?size=1M&seed=2")).await;
+    world.until(id, |view| view.reason.is_some()).await;
+    assert_eq!(disk.writes(), 0);
+    disk.claim_free(Some(MIB + 1000));
+    assert_right(&*world.ended(id).await, 2, MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_wait_is_told_that_the_disk_is_full() {
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    let world = world_on(&disk, OnFull::Fail).await;
+    disk.fail_reservations(Some(ErrorKind::StorageFull));
+    let view = world.fetch(origin.url("/a.bin?size=1M&seed=3")).await;
+    assert_eq!(view.error.as_ref().map(|e| e.kind), Some(Kind::DiskFull));
+    disk.fail_reservations(None);
+    world
+        .engine
+        .retry(view.id)
+        .await
+        .expect("can be tried again");
+    assert_right(&*world.ended(view.id).await, 3, MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_could_not_be_synced_are_not_believed() {
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    let world = world_on(&disk, OnFull::Wait).await;
+    disk.fail_syncs(Some(ErrorKind::Other));
+    let view = world
+        .fetch(origin.url("/a.bin?size=4M&seed=4&etag=%22x%22"))
+        .await;
+    assert_eq!((view.status, view.done), (Status::Failed, 0));
+    assert_eq!(view.error.as_ref().map(|e| e.kind), Some(Kind::DiskIo));
+    assert!(list(&world.files()).is_empty());
+    disk.fail_syncs(None);
+    world
+        .engine
+        .retry(view.id)
+        .await
+        .expect("can be tried again");
+    assert_right(&*world.ended(view.id).await, 4, 4 * MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_refuses_says_so() {
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    let world = world_on(&disk, OnFull::Wait).await;
+    disk.fail_writes(Some(ErrorKind::ReadOnlyFilesystem));
+    let view = world.fetch(origin.url("/a.bin?size=1M&seed=5")).await;
+    let error = view.error.as_ref().expect("an error");
+    assert_eq!(error.kind, Kind::DiskPermission);
+}
