@@ -19,7 +19,6 @@ fn root_with_file() -> TempDir {
 }
 
 #[tokio::test]
-#[ignore = "needs nginx: apt-get install nginx-light"]
 async fn nginx_serves_ranges_and_logs_them() {
     let root = root_with_file();
     let nginx = Nginx::start(root.path(), NginxOptions::default()).await;
@@ -44,7 +43,6 @@ async fn nginx_serves_ranges_and_logs_them() {
 }
 
 #[tokio::test]
-#[ignore = "needs nginx: apt-get install nginx-light"]
 async fn nginx_keeps_to_its_rate_and_ends_with_its_handle() {
     let root = root_with_file();
     let options = NginxOptions {
@@ -67,7 +65,6 @@ async fn nginx_keeps_to_its_rate_and_ends_with_its_handle() {
 
 #[tokio::test]
 #[should_panic(expected = "nginx did not start; it said:\n")]
-#[ignore = "needs nginx: apt-get install nginx-light"]
 async fn nginx_says_why_it_does_not_start() {
     let options = NginxOptions {
         directives: "no_such_directive on;".into(),
@@ -119,7 +116,6 @@ fn program(dir: &Path, script: &str) -> PathBuf {
 }
 
 #[tokio::test]
-#[ignore = "needs Python's websockets: pip install websockets"]
 async fn the_console_client_speaks_both_ways() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let daemon = Daemon::start(&program(dir.path(), ECHO), dir.path(), &[""; 0]).await;
@@ -137,7 +133,6 @@ async fn the_console_client_speaks_both_ways() {
 }
 
 #[tokio::test]
-#[ignore = "needs Python's websockets: pip install websockets"]
 #[should_panic(expected = "does not connect")]
 async fn the_console_client_says_when_nobody_is_there() {
     let origin = Origin::start().await;

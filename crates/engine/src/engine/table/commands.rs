@@ -1,0 +1,370 @@
+//! What users ask of the table: add, pause, resume, cancel, remove, move, change. Each answers when
+//! it has taken effect and is durable.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use futures_util::FutureExt;
+
+use super::{Entry, Reply, Table, Wish, answer, place};
+use crate::engine::queue::{Between, Queue};
+use crate::engine::show;
+use crate::engine::{Change, Files, New};
+use crate::error::{Error, Kind, Result};
+use crate::event::View;
+use crate::plan::name;
+use crate::plan::ranges::RangeSet;
+use crate::plan::state::{Input, Status};
+use crate::spec::{Id, Settings, Spec};
+use crate::store::Record;
+
+impl Table {
+    pub(super) fn add(&mut self, new: Vec<New>, reply: Reply<Result<Vec<Arc<View>>>>) {
+        let now = SystemTime::now();
+        let mut views = Vec::with_capacity(new.len());
+        let mut records = Vec::with_capacity(new.len());
+        for new in new {
+            let (spec, found) = match new {
+                New::Unseen(spec) => (spec, None),
+                New::Probed(probed) => (probed.spec, Some(Box::new(probed.found))),
+            };
+            self.last_rank = Queue::rank_after(self.last_rank);
+            let mut record = new_record(self.new_id(), spec, self.last_rank, now);
+            record.resource = found.as_ref().map(|found| found.resource.clone());
+            views.push(
+                self.context
+                    .live
+                    .insert(show::view(&record, &self.settings)),
+            );
+            records.push(record.clone());
+            self.rest(record, found);
+        }
+        self.admit();
+        self.let_go_of_connections();
+        self.tell_positions();
+        let ids: Vec<Id> = views.iter().map(|view| view.id).collect();
+        let live = self.context.live.clone();
+        self.save(records, move |saved| {
+            let views = ids
+                .iter()
+                .zip(views)
+                .map(|(id, view)| live.get(*id).unwrap_or(view))
+                .collect();
+            answer(reply, saved.map(|()| views));
+        });
+    }
+
+    pub(super) fn new_id(&self) -> Id {
+        loop {
+            let id = Id(fastrand::u64(1..));
+            if !self.entries.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// A download that waits for its turn keeps no connection from others.
+    pub(super) fn let_go_of_connections(&mut self) {
+        for id in self.queue.iter() {
+            if let Some(Entry::Resting {
+                found: Some(found), ..
+            }) = self.entries.get_mut(&id)
+            {
+                found.opened = None;
+            }
+        }
+    }
+
+    /// Fulfils a wish, at once or when the download has stopped.
+    pub(super) fn wish(&mut self, id: Id, wish: Wish, reply: Reply) {
+        match self.entries.get_mut(&id) {
+            None => answer(reply, Err(unknown(id))),
+            Some(Entry::Running(running)) => {
+                running.stop.cancel();
+                running.wishes.push((wish, reply));
+            }
+            Some(Entry::Resting { .. }) => match wish {
+                Wish::Pause => self.pause(id, reply),
+                Wish::Cancel => self.cancel(id, reply),
+                Wish::Remove(files) => self.remove(id, files, reply),
+            },
+        }
+    }
+
+    pub(super) fn pause(&mut self, id: Id, reply: Reply) {
+        let Some(mut record) = self.take(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
+        match record.status.step(Input::Pause) {
+            None if record.status == Status::Paused => {
+                answer(reply, self.present(id));
+                self.rest(record, None);
+            }
+            None => self.refuse(record, "paused", reply),
+            Some(status) => {
+                record.status = status;
+                self.update(record, reply);
+            }
+        }
+    }
+
+    pub(super) fn cancel(&mut self, id: Id, reply: Reply) {
+        let Some(mut record) = self.take(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
+        let Some(status) = record.status.step(Input::Cancel) else {
+            return self.refuse(record, "cancelled", reply);
+        };
+        record.status = status;
+        record.finished_at = Some(SystemTime::now());
+        record.done = RangeSet::new();
+        record.resource = None;
+        record.error = None;
+        let scratch = record.scratch.take();
+        let view = self.show(&record);
+        self.save(vec![record.clone()], move |saved| {
+            if let Some(scratch) = scratch {
+                let _ = std::fs::remove_file(scratch);
+            }
+            answer(reply, saved.map(|()| view));
+        });
+        self.rest(record, None);
+    }
+
+    pub(super) fn remove(&mut self, id: Id, files: Files, reply: Reply) {
+        let Some(record) = self.take(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
+        let finished = record
+            .path
+            .filter(|_| record.status == Status::Completed && files == Files::Delete);
+        let Some(view) = self.context.live.remove(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
+        let forgotten = self.context.store.remove(vec![id]);
+        let scratch = record.scratch;
+        self.tell_positions();
+        self.saving.push(
+            async move {
+                let forgotten = forgotten.await;
+                let deleting = tokio::task::spawn_blocking(move || {
+                    for path in [scratch, finished].into_iter().flatten() {
+                        let _ = std::fs::remove_file(path);
+                    }
+                });
+                let _ = deleting.await;
+                answer(reply, forgotten.map(|()| view));
+            }
+            .boxed(),
+        );
+    }
+
+    /// Back into the queue.
+    pub(super) fn requeue(&mut self, id: Id, input: Input, reply: Reply) {
+        if let Some(Entry::Running(_)) = self.entries.get(&id) {
+            return match input {
+                Input::Resume => answer(reply, self.present(id)),
+                _ => answer(reply, Err(illegal(id, "it runs", "tried again"))),
+            };
+        }
+        let Some(mut record) = self.take(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
+        match record.status.step(input) {
+            None if input == Input::Resume && record.status == Status::Queued => {
+                answer(reply, self.present(id));
+                self.rest(record, None);
+            }
+            None => self.refuse(
+                record,
+                if input == Input::Resume {
+                    "resumed"
+                } else {
+                    "tried again"
+                },
+                reply,
+            ),
+            Some(status) => {
+                record.status = status;
+                record.finished_at = None;
+                record.error = None;
+                self.update(record, reply);
+            }
+        }
+    }
+
+    pub(super) fn reorder(&mut self, id: Id, position: usize, reply: Reply) {
+        let status = match self.entries.get(&id) {
+            None => return answer(reply, Err(unknown(id))),
+            Some(Entry::Running(_)) => None,
+            Some(Entry::Resting { record, .. }) => Some(record.status),
+        };
+        if status != Some(Status::Queued) {
+            return answer(
+                reply,
+                Err(illegal(id, "only queued downloads have a place", "moved")),
+            );
+        }
+        let Some(mut record) = self.take(id) else {
+            return;
+        };
+        if self.queue.place_at(position, record.spec.priority) == Between::Full {
+            self.spread_ranks();
+        }
+        if let Between::Free(place) = self.queue.place_at(position, record.spec.priority) {
+            record.rank = place.rank;
+            record.spec.priority = place.priority;
+            self.last_rank = self.last_rank.max(place.rank);
+        }
+        self.update(record, reply);
+    }
+
+    /// Gives the queued ranks with room between them, in their present order.
+    pub(super) fn spread_ranks(&mut self) {
+        let mut moved = Vec::new();
+        for (id, rank) in self.queue.spread() {
+            let Some(Entry::Resting { record, .. }) = self.entries.get_mut(&id) else {
+                continue;
+            };
+            self.queue.remove(id, place(record));
+            record.rank = rank;
+            self.queue.insert(id, place(record));
+            self.last_rank = self.last_rank.max(rank);
+            moved.push(Record::clone(record));
+        }
+        self.save(moved, |_| ());
+    }
+
+    pub(super) fn change(&mut self, id: Id, change: &Change, reply: Reply) {
+        if change
+            .name
+            .as_deref()
+            .is_some_and(|wanted| name::safe(wanted).as_deref() != Some(wanted))
+        {
+            let error = Error::new(
+                Kind::InvalidOption,
+                "the name cannot be a file's name here; leave out separators",
+            );
+            return answer(reply, Err(error));
+        }
+        if let Some(Entry::Running(running)) = self.entries.get_mut(&id) {
+            apply(change, &mut running.record.spec);
+            running.rate.set_rate(running.record.spec.speed_limit);
+            let spec = running.record.spec.clone();
+            let tuning = self.tuning(&spec);
+            if let Some(Entry::Running(running)) = self.entries.get(&id) {
+                running.tuning.send_replace(tuning);
+            }
+            let threads = spec.threads.unwrap_or(self.settings.threads);
+            let view = self.context.live.update(id, |view| {
+                view.speed_limit = spec.speed_limit;
+                view.priority = spec.priority;
+                view.threads_limit = threads;
+            });
+            return answer(reply, view.ok_or_else(|| unknown(id)));
+        }
+        let Some(mut record) = self.take(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
+        if change.name.is_some() && record.status == Status::Completed {
+            return self.refuse(record, "renamed", reply);
+        }
+        apply(change, &mut record.spec);
+        self.update(record, reply);
+    }
+
+    pub(super) fn set_settings(&mut self, settings: Settings, reply: Reply<Settings>) {
+        self.context.limits.set(&settings);
+        self.settings = settings.clone();
+        let ids: Vec<Id> = self.entries.keys().copied().collect();
+        for id in ids {
+            let Some(entry) = self.entries.get(&id) else {
+                continue;
+            };
+            let spec = match entry {
+                Entry::Running(running) => &running.record.spec,
+                Entry::Resting { record, .. } => &record.spec,
+            };
+            let tuning = self.tuning(spec);
+            self.context.live.update(id, |view| {
+                view.threads_limit = tuning.threads;
+                view.block_size = tuning.block_size;
+            });
+            if let Entry::Running(running) = entry {
+                running.tuning.send_replace(tuning);
+            }
+        }
+        answer(reply, settings);
+    }
+
+    /// Shows and saves a resting record, then answers.
+    pub(super) fn update(&mut self, record: Record, reply: Reply) {
+        let id = record.id;
+        let records = vec![record.clone()];
+        let view = self.show(&record);
+        self.rest(record, None);
+        self.admit();
+        self.tell_positions();
+        let live = self.context.live.clone();
+        self.save(records, move |saved| {
+            answer(reply, saved.map(|()| live.get(id).unwrap_or(view)));
+        });
+    }
+
+    pub(super) fn refuse(&mut self, record: Record, what: &str, reply: Reply) {
+        let (id, status) = (record.id, record.status);
+        self.rest(record, None);
+        answer(
+            reply,
+            Err(illegal(id, &format!("it is {}", status.name()), what)),
+        );
+    }
+
+    pub(super) fn present(&self, id: Id) -> Result<Arc<View>> {
+        self.context.live.get(id).ok_or_else(|| unknown(id))
+    }
+}
+
+fn new_record(id: Id, spec: Spec, rank: i64, now: SystemTime) -> Record {
+    let status = if spec.paused {
+        Status::Paused
+    } else {
+        Status::Queued
+    };
+    Record {
+        id,
+        spec,
+        rank,
+        status,
+        resource: None,
+        scratch: None,
+        done: RangeSet::new(),
+        path: None,
+        inode: None,
+        digest: None,
+        error: None,
+        attempts: 0,
+        wasted: 0,
+        added_at: now,
+        started_at: None,
+        finished_at: None,
+    }
+}
+
+fn apply(change: &Change, spec: &mut Spec) {
+    spec.speed_limit = change.speed_limit.unwrap_or(spec.speed_limit);
+    spec.threads = change.threads.or(spec.threads);
+    spec.priority = change.priority.unwrap_or(spec.priority);
+    spec.name = change.name.clone().or(spec.name.take());
+}
+
+fn unknown(id: Id) -> Error {
+    Error::new(Kind::NoSuchDownload, format!("there is no download {id}"))
+}
+
+fn illegal(id: Id, why: &str, what: &str) -> Error {
+    Error::new(
+        Kind::IllegalState,
+        format!("download {id} cannot be {what}: {why}"),
+    )
+}

@@ -1,0 +1,124 @@
+//! Revisions, marks and watchers, tried by hand.
+
+use std::time::SystemTime;
+
+use super::*;
+use crate::spec::Algorithm;
+
+fn view(id: u64) -> View {
+    let spec = crate::Spec::new(crate::Spec::parse_url("http://host/file").expect("a URL"));
+    View {
+        id: Id(id),
+        revision: 0,
+        url: spec.url.as_str().into(),
+        final_url: None,
+        mirrors: Arc::default(),
+        name: "file".into(),
+        path: None,
+        status: Status::Queued,
+        size: None,
+        done: 0,
+        threads_active: 0,
+        threads_limit: 8,
+        block_size: 1,
+        ranges: None,
+        speed: 0,
+        eta: None,
+        speed_limit: 0,
+        priority: 0,
+        position: None,
+        etag: None,
+        last_modified: None,
+        content_type: None,
+        checksum: DigestView {
+            algorithm: Algorithm::Sha256,
+            expected: None,
+            actual: None,
+            verified: None,
+        },
+        error: None,
+        reason: None,
+        attempts: 0,
+        wasted: 0,
+        added_at: SystemTime::UNIX_EPOCH,
+        started_at: None,
+        finished_at: None,
+        blocks: Arc::default(),
+        map: "".into(),
+    }
+}
+
+#[test]
+fn only_the_fields_that_changed_are_marked() {
+    let live = Live::new();
+    live.insert(view(1));
+    let before = live.revision();
+    live.update(Id(1), |view| view.done = 5);
+    live.update(Id(1), |view| view.done = 6);
+    let changes = live.changes(before);
+    let [(changed, fields)] = &changes.changed[..] else {
+        panic!("one download")
+    };
+    assert_eq!(
+        (changed.done, changed.revision, changes.to),
+        (6, before + 2, before + 2)
+    );
+    assert_eq!(*fields, Fields::DONE);
+    assert_eq!(
+        live.changes(0).changed[0].1,
+        Fields::ALL,
+        "for a newcomer all of it is new"
+    );
+}
+
+#[test]
+fn a_change_to_the_same_value_is_none() {
+    let live = Live::new();
+    live.insert(view(1));
+    let before = live.revision();
+    live.update(Id(1), |view| view.done = 0);
+    assert_eq!(live.revision(), before);
+}
+
+#[test]
+fn removals_are_told_to_every_watcher_and_then_forgotten() {
+    let live = Live::new();
+    live.insert(view(1));
+    live.insert(view(2));
+    let (mut quick, mut slow) = (live.watch(), live.watch());
+    live.remove(Id(1));
+    assert_eq!(quick.take().removed, [Id(1)]);
+    live.remove(Id(2));
+    assert_eq!(quick.take().removed, [Id(2)]);
+    assert_eq!(slow.take().removed, [Id(1), Id(2)], "merged, not lost");
+    drop((quick, slow));
+    live.insert(view(3));
+    live.remove(Id(3));
+    assert!(live.lock().removed.len() <= 1);
+}
+
+#[test]
+fn totals_follow_states_and_speeds() {
+    let live = Live::new();
+    live.insert(view(1));
+    live.insert(view(2));
+    live.update(Id(1), |view| {
+        view.status = Status::Downloading;
+        view.speed = 10;
+    });
+    let stats = live.stats();
+    assert_eq!((stats.queued, stats.active, stats.speed), (1, 1, 10));
+    live.remove(Id(1));
+    let stats = live.stats();
+    assert_eq!((stats.queued, stats.active, stats.speed), (1, 0, 0));
+}
+
+#[tokio::test]
+async fn a_watcher_that_missed_a_change_does_not_wait() {
+    let live = Live::new();
+    let mut watcher = live.watch();
+    live.insert(view(1));
+    watcher.changed().await;
+    let (revision, views, _) = watcher.snapshot(|_| true);
+    assert_eq!((revision, views.len()), (1, 1));
+}
