@@ -22,7 +22,7 @@ use crate::plan::name;
 use crate::plan::resource::Resource;
 use crate::plan::retry::{self, Next, Patience};
 use crate::plan::state::{Input, Status};
-use crate::probe::{Found, Manner, Opened};
+use crate::probe::{Found, Manner, Opened, Shelf};
 use crate::spec::Config;
 use crate::store::{Record, Store};
 use crate::transfer::{self, Halt, Order};
@@ -35,6 +35,7 @@ pub(crate) struct Context {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) live: Live,
+    pub(crate) shelf: Shelf,
 }
 
 impl Context {
@@ -86,6 +87,10 @@ pub(crate) struct Download {
     pub(crate) stop: CancellationToken,
     /// Whether the store may hold bytes of this download as done.
     pub(crate) is_recorded: bool,
+    /// Whether the store knows of the resource that is being fetched.
+    pub(crate) knows_resource: bool,
+    /// Whether the server has answered a range with just that range.
+    pub(crate) ranges_proven: bool,
 }
 
 /// Everything a transfer stands on.
@@ -112,6 +117,7 @@ impl Download {
         let how = match self.steps().await {
             Ok(()) => How::Completed,
             Err(Halt::Failed(error)) => How::Failed(error),
+            // Waiting for room ends with room, a failure or a stop.
             Err(Halt::Stopped | Halt::NoRoom) => How::Stopped,
         };
         (self.record, how)
@@ -160,16 +166,20 @@ impl Download {
 
     /// Whether an earlier run was cut short between the rename and its record.
     fn was_delivered(&self) -> bool {
-        let planned = self.record.path.as_ref().zip(self.record.inode);
-        planned.is_some_and(|(path, inode)| deliver::is_delivered(path, inode))
+        let Record {
+            path: Some(path),
+            inode: Some(inode),
+            scratch: Some(scratch),
+            ..
+        } = &self.record
+        else {
+            return false;
+        };
+        !scratch.exists() && deliver::is_delivered(path, *inode)
     }
 
     async fn transfer(&mut self, prepared: Prepared) -> Result<(), Halt> {
-        let unrecorded = self
-            .record
-            .done
-            .is_empty()
-            .then(|| Box::new(self.record.clone()));
+        let unrecorded = (!self.knows_resource).then(|| Box::new(self.record.clone()));
         let order = Order {
             id: self.record.id,
             source: prepared.source.clone(),
@@ -190,6 +200,8 @@ impl Download {
         self.record.attempts = left.attempts;
         self.record.wasted = left.wasted;
         self.is_recorded = true;
+        self.knows_resource = left.is_recorded;
+        self.ranges_proven = left.ranges_proven;
         if let Some(resource) = &mut self.record.resource {
             resource.size = left.size;
             resource.final_url = prepared.source.address();
@@ -207,6 +219,11 @@ impl Download {
         let error = match halt {
             Halt::Stopped => return Err(Halt::Stopped),
             Halt::NoRoom => {
+                // Free space that is shown need not be ours: a quota may be used up.
+                self.wait_a_little_for_room(
+                    "waiting for disk space: the disk or a quota is full".to_owned(),
+                )
+                .await?;
                 self.wait_for_room(0).await?;
                 return Ok(if resource.ranges {
                     After::GoOn
@@ -222,8 +239,9 @@ impl Download {
             tries.restarted = true;
             return Ok(After::StartOver);
         }
-        // It said it had ranges, and gives the whole file for each: then one stream it is.
-        if error.kind == Kind::Protocol && resource.ranges && tries.manner.is_none() {
+        // It said it had ranges, and has never given one: then one stream it is.
+        let never_ranged = resource.ranges && !self.ranges_proven;
+        if error.kind == Kind::Protocol && never_ranged && tries.manner.is_none() {
             tries.manner = Some(Manner::Whole);
             return Ok(After::StartOver);
         }
@@ -348,13 +366,21 @@ impl Download {
         self.complete().await
     }
 
+    /// The record says completed when the store says so too: until then a retry can tell by the inode
+    /// that the file is there.
     async fn complete(&mut self) -> Result<(), Halt> {
-        self.record.status = Status::Completed;
-        self.record.finished_at = Some(SystemTime::now());
-        self.record.inode = None;
-        self.record.scratch = None;
-        self.record.error = None;
-        self.save().await
+        let completed = Record {
+            status: Status::Completed,
+            finished_at: Some(SystemTime::now()),
+            inode: None,
+            scratch: None,
+            error: None,
+            ..self.record.clone()
+        };
+        let saved = self.context.store.put(vec![completed.clone()]).await;
+        saved.map_err(Halt::Failed)?;
+        self.record = completed;
+        Ok(())
     }
 
     async fn save(&self) -> Result<(), Halt> {

@@ -5,12 +5,12 @@ mod queue;
 mod show;
 mod table;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::disk::{Disk, RealDisk};
 use crate::download::Context;
@@ -20,7 +20,7 @@ use crate::fetch::Source;
 use crate::http::Client;
 use crate::limit::Limits;
 use crate::plan::resource::Resource;
-use crate::probe::{self, Found, Html, Manner};
+use crate::probe::{self, Found, Html, Manner, Shelf};
 use crate::spec::{Config, Id, Settings, Spec};
 use crate::store::Store;
 use table::{Message, Table};
@@ -37,8 +37,8 @@ pub struct Engine {
     context: Arc<Context>,
     transfers: Handle,
     inbox: mpsc::Sender<Message>,
-    /// The table's task, until somebody waits for its end.
-    task: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// The table's task. It ends by itself when the last handle is dropped.
+    task: TaskTracker,
 }
 
 /// A download whose URL has been probed before it was added. It may hold the open first response,
@@ -120,15 +120,18 @@ impl Engine {
             store,
             disk,
             live: Live::new(),
+            shelf: Shelf::new(),
         });
         let (inbox, messages) = mpsc::channel(INBOX);
         let table = Table::load(context.clone(), transfers.clone(), settings).await?;
-        let task = tokio::spawn(table.run(messages));
+        let task = TaskTracker::new();
+        task.spawn(table.run(messages));
+        task.close();
         Ok(Engine {
             context,
             transfers,
             inbox,
-            task: Arc::new(Mutex::new(Some(task))),
+            task,
         })
     }
 
@@ -145,7 +148,7 @@ impl Engine {
         let context = self.context.clone();
         let block = spec.block_size.unwrap_or(self.settings().await?.block_size);
         // On the transfer runtime, so that the connection that it opens lives where it will be used.
-        let mut probing = AbortOnDrop(self.transfers.spawn(async move {
+        let mut probing = AbortOnDropHandle::new(self.transfers.spawn(async move {
             let source = Source::new(spec.url.clone(), spec.headers.clone());
             let html = if spec.accept_html {
                 Html::Accept
@@ -155,12 +158,11 @@ impl Engine {
             let mut found =
                 probe::probe(&context.client, &source, Manner::Block(block), html).await?;
             // Others need the connection more than a download that may start later.
-            if context.limits.is_tight(&found.resource.final_url) {
-                found.opened = None;
-            }
+            let may_stay_open = !context.limits.is_tight(&found.resource.final_url);
+            context.shelf.hold(&mut found, may_stay_open).await;
             Ok(Probed { spec, found })
         }));
-        match tokio::time::timeout(PROBE_TIME, &mut probing.0).await {
+        match tokio::time::timeout(PROBE_TIME, &mut probing).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(broken)) => Err(Error::new(
                 Kind::Stopping,
@@ -228,17 +230,9 @@ impl Engine {
     /// Stops taking work, checkpoints every running download, and returns when all is on disk.
     /// What was active is active again at the next start.
     pub async fn shutdown(&self) {
-        let task = self
-            .task
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        // When it cannot be sent, the table's task is stopping already.
         let _ = self.inbox.send(Message::Shutdown).await;
-        match task {
-            // A panic of the task was reported by its own message.
-            Some(task) => drop(task.await),
-            None => self.inbox.closed().await,
-        }
+        self.task.wait().await;
     }
 
     async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Result<T> {
@@ -249,14 +243,5 @@ impl Engine {
             .await
             .map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())
-    }
-}
-
-/// A task that does not outlive the interest in it.
-struct AbortOnDrop<T>(JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

@@ -1,5 +1,6 @@
 //! One ranged `GET`: a block's bytes as a checked stream. Knows nothing of plans, threads and disks.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -45,11 +46,13 @@ impl Source {
 
 /// Opens a body that brings bytes of `known` from `first` on, up to `last` (inclusive) at most. Every
 /// check of the answer is behind us when this returns; it returns how many bytes the body brings.
+/// `turn` is true while it waits for a connection that is in other hands.
 pub(crate) async fn block(
     client: &Client,
     source: &Source,
     known: &Resource,
     asked: (u64, u64),
+    turn: &AtomicBool,
 ) -> Result<(Body, u64)> {
     let address = source.address();
     let moved = if address == source.home {
@@ -57,10 +60,18 @@ pub(crate) async fn block(
     } else {
         Moved::Redirected
     };
-    match open(client, source, known, asked, &address, moved).await {
+    match open(client, source, known, asked, (&address, moved), turn).await {
         // The address has expired: a fresh walk from the user's URL finds the present one.
         Err(error) if error.retry == Retry::Reresolve => {
-            open(client, source, known, asked, &source.home, Moved::Given).await
+            open(
+                client,
+                source,
+                known,
+                asked,
+                (&source.home, Moved::Given),
+                turn,
+            )
+            .await
         }
         other => other,
     }
@@ -71,8 +82,8 @@ async fn open(
     source: &Source,
     known: &Resource,
     asked: (u64, u64),
-    url: &Url,
-    moved: Moved,
+    (url, moved): (&Url, Moved),
+    turn: &AtomicBool,
 ) -> Result<(Body, u64)> {
     let answer = client
         .get(&Ask {
@@ -80,6 +91,7 @@ async fn open(
             home: &source.home,
             range: Some(asked),
             headers: &source.headers,
+            turn: Some(turn),
         })
         .await?;
     let head = Head {

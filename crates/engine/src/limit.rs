@@ -48,6 +48,11 @@ impl Limits {
         self.permits.acquire(host).await
     }
 
+    /// Most connections to one host.
+    pub(crate) fn most_per_host(&self) -> usize {
+        self.permits.most_per_host()
+    }
+
     /// Open connections, idle ones included.
     pub(crate) fn open_now(&self) -> usize {
         self.permits.open_now()

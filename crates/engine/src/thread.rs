@@ -3,14 +3,16 @@
 
 use std::io::IoSlice;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::disk::Scratch;
+use crate::download::Tuning;
 use crate::error::{Error, Kind, Result, Retry};
 use crate::event::ThreadState;
 use crate::fetch::{self, Source};
@@ -18,7 +20,7 @@ use crate::http::{Body, Client};
 use crate::limit::Rates;
 use crate::plan::resource::Resource;
 use crate::plan::retry::{self, Next, Patience};
-use crate::probe::Opened;
+use crate::probe::{Opened, Opening};
 
 /// Bytes are handed to the disk in pieces of this size, when that many are at hand: smaller writes
 /// cost more than copying.
@@ -31,6 +33,8 @@ pub(crate) struct Span {
     /// One past the last byte. Only the download moves it, and only down.
     end: AtomicU64,
     state: AtomicU8,
+    /// Whether it waits for a connection that is in other hands.
+    waits: AtomicBool,
     failures: AtomicU32,
 }
 
@@ -40,6 +44,7 @@ impl Span {
             at: AtomicU64::new(start),
             end: AtomicU64::new(end),
             state: AtomicU8::new(ThreadState::Connecting as u8),
+            waits: AtomicBool::new(false),
             failures: AtomicU32::new(0),
         }
     }
@@ -58,7 +63,15 @@ impl Span {
         self.end.fetch_min(end, Ordering::AcqRel);
     }
 
+    /// Whether it waits for a connection that is in other hands.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn state(&self) -> ThreadState {
+        if self.waits() {
+            return ThreadState::Waiting;
+        }
         match self.state.load(Ordering::Relaxed) {
             1 => ThreadState::Streaming,
             2 => ThreadState::Waiting,
@@ -103,6 +116,9 @@ pub(crate) struct Block {
     pub(crate) scratch: Arc<dyn Scratch>,
     pub(crate) rates: Rates,
     pub(crate) patience: Patience,
+    /// The patience with answers that are not what was asked for.
+    pub(crate) patience_with_nonsense: Patience,
+    pub(crate) tuning: watch::Receiver<Tuning>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -142,7 +158,7 @@ impl Block {
                 return Outcome::Crowded(error);
             }
             match retry::next(
-                &self.patience_with(&error),
+                self.patience_with(&error),
                 error.retry,
                 in_a_row,
                 fastrand::f64(),
@@ -153,14 +169,10 @@ impl Block {
         }
     }
 
-    /// A server that talks nonsense is given up sooner: asking without ranges may still work.
-    fn patience_with(&self, error: &Error) -> Patience {
+    fn patience_with(&self, error: &Error) -> &Patience {
         match error.kind {
-            Kind::Protocol => Patience {
-                retries: self.patience.retries.min(2),
-                ..self.patience
-            },
-            _ => self.patience,
+            Kind::Protocol => &self.patience_with_nonsense,
+            _ => &self.patience,
         }
     }
 
@@ -177,16 +189,25 @@ impl Block {
 
     /// One request and its body.
     async fn fetch(&mut self) -> Result<()> {
-        if let Some(opened) = self.opened.take() {
-            return self.write_body(opened.body, opened.len).await;
-        }
         let (at, end) = (self.span.at(), self.span.end());
-        if at >= end {
-            return Ok(());
+        match self.opened.take() {
+            Some(Opened {
+                bytes: Opening::Live(body),
+                len,
+            }) => return self.write_body(*body, len).await,
+            Some(Opened {
+                bytes: Opening::Held(held),
+                ..
+            }) => return self.write(&mut vec![held.bytes.clone()], end - at).await,
+            None if at >= end => return Ok(()),
+            None => {}
         }
         self.span.set_state(ThreadState::Connecting);
+        // The cap may have been lowered since the block was given; the rest is asked for next.
+        let last = end.min(at.saturating_add(self.tuning.borrow().block_size)) - 1;
+        let turn = &self.span.waits;
         let (body, len) =
-            fetch::block(&self.client, &self.source, &self.resource, (at, end - 1)).await?;
+            fetch::block(&self.client, &self.source, &self.resource, (at, last), turn).await?;
         self.write_body(body, Some(len)).await
     }
 

@@ -1,6 +1,7 @@
 //! All bytes of one download, from the first free one to the last: hands blocks to threads, watches
 //! them, relieves the slow, and checkpoints. Owns the plan; knows nothing of probes and delivery.
 
+mod checkpoint;
 mod pace;
 mod watch;
 
@@ -8,14 +9,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
+use futures_util::future::{BoxFuture, OptionFuture};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::disk::Scratch;
 use crate::download::{Context, Tuning};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, Retry};
 use crate::fetch::Source;
 use crate::limit::Rates;
 use crate::plan::ranges::RangeSet;
@@ -24,15 +25,16 @@ use crate::plan::retry::{self, Next, Patience};
 use crate::plan::{Lease, LeaseId, Plan, split};
 use crate::probe::Opened;
 use crate::spec::Id;
-use crate::store::{Checkpoint, Record};
+use crate::store::Record;
 use crate::thread::{Block, Outcome, Span};
+use checkpoint::Tried;
 use pace::Pace;
 
 /// How often progress is looked at, told and acted upon.
 const TICK: Duration = Duration::from_millis(200);
 
-/// At most this often bytes are synced and recorded.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// How often the disk is asked whether it has room.
+const LOOK_FOR_ROOM_EVERY: Duration = Duration::from_secs(1);
 
 /// A thread is not judged by its speed before it has had this long.
 const YOUTH: Duration = Duration::from_millis(600);
@@ -43,9 +45,9 @@ const CALM: Duration = Duration::from_secs(10);
 /// Why a transfer ended before its last byte.
 #[derive(Debug)]
 pub(crate) enum Halt {
-    /// Told to stop; what is held is checkpointed.
+    /// Told to stop.
     Stopped,
-    /// The disk has no room; what is held is checkpointed.
+    /// The disk has no room.
     NoRoom,
     /// Given up.
     Failed(Error),
@@ -81,6 +83,10 @@ pub(crate) struct Left {
     pub(crate) wasted: u64,
     /// The length, known now if it was not before.
     pub(crate) size: Option<u64>,
+    /// Whether the store knows of the resource.
+    pub(crate) is_recorded: bool,
+    /// Whether the server has answered a range with just that range.
+    pub(crate) ranges_proven: bool,
 }
 
 /// Fetches every byte that is missing. What it says is held has been synced, however it ends.
@@ -92,7 +98,7 @@ pub(crate) async fn transfer(context: &Context, order: Order) -> (Left, Result<(
         transfer.settle(ended).ok();
     }
     transfer.observe(Instant::now());
-    let synced = transfer.sync_the_rest().await;
+    let synced = transfer.last_sync().await;
     (transfer.left(), result.and(synced.map_err(Halt::Failed)))
 }
 
@@ -104,6 +110,8 @@ struct Worker {
     span: Arc<Span>,
     stop: CancellationToken,
     pace: Pace,
+    /// Whether it asked for its block; the first block's body is there already.
+    asked: bool,
 }
 
 struct Transfer<'a> {
@@ -133,9 +141,13 @@ struct Transfer<'a> {
     unrecorded: Option<Box<Record>>,
     attempts: u32,
     wasted_before: u64,
+    ranges_proven: bool,
     /// The bytes that were synced last.
     synced: RangeSet,
-    recorded: u64,
+    /// A sync has failed: what was written since the one before it may be lost, and a later sync
+    /// would not say so.
+    sync_failed: bool,
+    checkpoint: Option<BoxFuture<'static, Tried>>,
     checkpointed_at: Instant,
     looked_for_room_at: Instant,
 }
@@ -156,7 +168,9 @@ impl<'a> Transfer<'a> {
             patience: context.patience(),
             pace: Pace::new(plan.done().len(), now),
             synced: plan.done().clone(),
-            recorded: plan.done().len(),
+            sync_failed: false,
+            checkpoint: None,
+            ranges_proven: order.opened.is_none() && !plan.done().is_empty(),
             plan,
             threads: JoinSet::new(),
             workers: BTreeMap::new(),
@@ -178,8 +192,6 @@ impl<'a> Transfer<'a> {
     async fn run(&mut self) -> Result<(), Halt> {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut checkpoint: OptionFuture<BoxFuture<'static, Result<RangeSet>>> = None.into();
-        let mut is_recording = false;
         loop {
             if self.plan.is_filled() {
                 return Ok(());
@@ -189,9 +201,8 @@ impl<'a> Transfer<'a> {
                 biased;
                 () = self.stop.cancelled() => return Err(Halt::Stopped),
                 Some(ended) = self.threads.join_next_with_id() => self.settle(ended)?,
-                Some(recorded) = &mut checkpoint, if is_recording => {
-                    is_recording = false;
-                    self.synced = recorded.map_err(Halt::Failed)?;
+                Some(tried) = OptionFuture::from(self.checkpoint.as_mut()) => {
+                    self.note(tried).map_err(Halt::Failed)?;
                 }
                 _ = ticks.tick() => {
                     let now = Instant::now();
@@ -199,10 +210,7 @@ impl<'a> Transfer<'a> {
                     self.relieve();
                     self.publish();
                     self.look_for_room(now)?;
-                    if !is_recording && self.checkpoint_is_due(now) {
-                        checkpoint = Some(self.checkpoint(now)).into();
-                        is_recording = true;
-                    }
+                    self.checkpoint_if_due(now);
                 }
                 Ok(()) = self.tuning.changed() => {}
             }
@@ -245,6 +253,7 @@ impl<'a> Transfer<'a> {
     fn hire(&mut self, lease: &Lease) {
         let span = Arc::new(Span::new(lease.bytes.start, lease.bytes.end));
         let stop = self.halt.child_token();
+        let asked = self.opened.is_none();
         let block = Block {
             span: span.clone(),
             source: self.source.clone(),
@@ -254,6 +263,8 @@ impl<'a> Transfer<'a> {
             scratch: self.scratch.clone(),
             rates: self.rates.clone(),
             patience: self.patience,
+            patience_with_nonsense: self.patience_with_nonsense(),
+            tuning: self.tuning.clone(),
             stop: stop.clone(),
         };
         let task = self.threads.spawn(block.run());
@@ -269,8 +280,21 @@ impl<'a> Transfer<'a> {
                 span,
                 stop,
                 pace,
+                asked,
             },
         );
+    }
+
+    /// A server that talks nonsense from the start is given up soon: asking without ranges may still
+    /// work. One that did well before gets all our patience, because giving up loses what we hold.
+    fn patience_with_nonsense(&self) -> Patience {
+        if self.ranges_proven {
+            return self.patience;
+        }
+        Patience {
+            retries: self.patience.retries.min(2),
+            ..self.patience
+        }
     }
 
     /// A thread has ended: its bytes count, the rest of its block is free again.
@@ -278,7 +302,10 @@ impl<'a> Transfer<'a> {
         let (task, outcome) = match ended {
             Ok(ended) => ended,
             Err(panicked) => {
-                let error = Error::new(Kind::Protocol, format!("a thread broke off: {panicked}"));
+                let error = Error::new(
+                    Kind::IllegalState,
+                    format!("a thread broke off: {panicked}"),
+                );
                 (panicked.id(), Outcome::Failed(error))
             }
         };
@@ -287,16 +314,20 @@ impl<'a> Transfer<'a> {
         };
         self.attempts += worker.span.failures();
         self.plan.wrote(worker.lease, worker.span.at());
+        if self
+            .plan
+            .block(worker.lease)
+            .is_some_and(|(_, done)| done > 0)
+        {
+            self.crowded_in_a_row = 0;
+            self.ranges_proven |= worker.asked && self.resource.ranges;
+        }
         if matches!(outcome, Outcome::Ended) {
             self.plan.ends_at(worker.span.at());
         }
         self.plan.release(worker.lease);
         match outcome {
-            Outcome::Filled | Outcome::Ended => {
-                self.crowded_in_a_row = 0;
-                Ok(())
-            }
-            Outcome::Stopped => Ok(()),
+            Outcome::Filled | Outcome::Ended | Outcome::Stopped => Ok(()),
             Outcome::Crowded(error) => self.make_room(error),
             Outcome::Failed(error) if error.kind == Kind::DiskFull => Err(Halt::NoRoom),
             Outcome::Failed(error) => Err(Halt::Failed(error)),
@@ -307,19 +338,24 @@ impl<'a> Transfer<'a> {
     /// more when the server has had its rest.
     fn make_room(&mut self, error: Error) -> Result<(), Halt> {
         let others = u16::try_from(self.workers.len()).unwrap_or(u16::MAX);
-        self.crowded_in_a_row += 1;
+        let now = Instant::now();
         self.attempts += 1;
         // While others go on, being refused is no failure of the download.
-        let failures = if others > 0 { 1 } else { self.crowded_in_a_row };
+        if others > 0 {
+            let named = match error.retry {
+                Retry::FewerConnections { after } => after,
+                _ => None,
+            };
+            self.ceiling = others;
+            self.crowded_until = Some(now + named.unwrap_or(CALM));
+            return Ok(());
+        }
+        self.crowded_in_a_row += 1;
+        let failures = self.crowded_in_a_row;
         match retry::next(&self.patience, error.retry, failures, fastrand::f64()) {
             Next::GiveUp => Err(Halt::Failed(error)),
-            Next::After(wait) if others == 0 => {
-                self.rest_until = Some(Instant::now() + wait);
-                Ok(())
-            }
             Next::After(wait) => {
-                self.ceiling = others;
-                self.crowded_until = Some(Instant::now() + wait.max(CALM));
+                self.rest_until = Some(now + wait);
                 Ok(())
             }
         }
@@ -379,7 +415,7 @@ impl<'a> Transfer<'a> {
 
     /// Below the least free space nothing more is written.
     fn look_for_room(&mut self, now: Instant) -> Result<(), Halt> {
-        if now.duration_since(self.looked_for_room_at) < CHECKPOINT_EVERY {
+        if now.duration_since(self.looked_for_room_at) < LOOK_FOR_ROOM_EVERY {
             return Ok(());
         }
         self.looked_for_room_at = now;
@@ -387,53 +423,6 @@ impl<'a> Transfer<'a> {
             Ok(free) if free < self.context.config.min_free_space => Err(Halt::NoRoom),
             _ => Ok(()),
         }
-    }
-
-    fn checkpoint_is_due(&self, now: Instant) -> bool {
-        // Without ranges nothing can be built upon after a restart.
-        self.resource.ranges
-            && now.duration_since(self.checkpointed_at) >= CHECKPOINT_EVERY
-            && self.plan.done().len() > self.recorded
-    }
-
-    /// Bytes first, then the record: what is done now is synced, then recorded.
-    fn checkpoint(&mut self, now: Instant) -> BoxFuture<'static, Result<RangeSet>> {
-        self.checkpointed_at = now;
-        self.recorded = self.plan.done().len();
-        let (attempts, wasted) = (self.attempts_now(), self.wasted());
-        let checkpoint = Checkpoint {
-            id: self.id,
-            done: self.plan.done().clone(),
-            attempts,
-            wasted,
-        };
-        let (scratch, store) = (self.scratch.clone(), self.context.store.clone());
-        let whole = self.unrecorded.take();
-        async move {
-            sync(scratch).await?;
-            let done = checkpoint.done.clone();
-            match whole {
-                None => store.checkpoint(checkpoint).await?,
-                Some(mut record) => {
-                    record.done = checkpoint.done;
-                    store.put(vec![*record]).await?;
-                }
-            }
-            Ok(done)
-        }
-        .boxed()
-    }
-
-    /// What is held at the end is synced, so that whoever records it tells the truth.
-    async fn sync_the_rest(&mut self) -> Result<()> {
-        let held = self.plan.done().clone();
-        // Without ranges a part cannot be built upon, so a part is nothing.
-        if held == self.synced || (!self.resource.ranges && !self.plan.is_filled()) {
-            return Ok(());
-        }
-        sync(self.scratch.clone()).await?;
-        self.synced = held;
-        Ok(())
     }
 
     fn attempts_now(&self) -> u32 {
@@ -457,25 +446,12 @@ impl<'a> Transfer<'a> {
             self.resource.size
         };
         Left {
+            is_recorded: self.unrecorded.is_none(),
+            ranges_proven: self.ranges_proven,
             done: self.synced,
             attempts,
             wasted,
             size,
         }
     }
-}
-
-/// Syncs a scratch file without holding up the threads of this runtime.
-pub(crate) async fn sync(scratch: Arc<dyn Scratch>) -> Result<()> {
-    let synced = tokio::task::spawn_blocking(move || {
-        scratch
-            .sync()
-            .map_err(|cause| Error::disk("sync", scratch.path(), &cause))
-    });
-    synced.await.unwrap_or_else(|broken| {
-        Err(Error::new(
-            Kind::DiskIo,
-            format!("syncing broke off: {broken}"),
-        ))
-    })
 }

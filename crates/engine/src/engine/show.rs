@@ -1,6 +1,6 @@
 //! A record as watchers see it while it does not run.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::event::{DigestView, View};
 use crate::plan::{self, name};
@@ -60,12 +60,25 @@ pub(super) fn view(record: &Record, settings: &Settings) -> View {
         started_at: record.started_at,
         finished_at: record.finished_at,
         blocks: Arc::default(),
-        map: plan::map(&record.done, size.unwrap_or(0)).into(),
+        map: if is_completed {
+            full_map(size.unwrap_or(0))
+        } else {
+            plan::map(&record.done, size.unwrap_or(0)).into()
+        },
     };
     if let Some(resource) = &record.resource {
         crate::download::prepare::show_resource(&mut view, resource);
     }
     view
+}
+
+/// The map of a finished file. Nearly all are alike, and share it.
+fn full_map(size: u64) -> Arc<str> {
+    static FULL: LazyLock<Arc<str>> = LazyLock::new(|| "9".repeat(512).into());
+    match usize::try_from(size) {
+        Ok(size) if size < 512 => "9".repeat(size).into(),
+        _ => FULL.clone(),
+    }
 }
 
 fn digest(record: &Record) -> DigestView {

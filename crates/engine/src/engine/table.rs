@@ -3,7 +3,8 @@
 
 mod commands;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -24,6 +25,7 @@ use crate::download::{Context, Download, How, Tuning};
 use crate::error::{Error, Kind, Result};
 use crate::event::{POSITIONS_SHOWN, View};
 use crate::limit::{Bucket, Rates};
+use crate::plan::ranges::RangeSet;
 use crate::plan::state::{Input, Status};
 use crate::probe::Found;
 use crate::spec::{Id, Settings, Spec};
@@ -55,8 +57,22 @@ pub(super) enum Message {
 /// What somebody wants of a download that may first have to stop.
 enum Wish {
     Pause,
+    Resume,
     Cancel,
     Remove(Files),
+}
+
+/// What is left to do when the store has answered.
+enum After {
+    /// Nothing: who asked has been answered.
+    Nothing,
+    /// The records are durable: the downloads exist from now on.
+    Added(
+        Vec<(Record, Option<Box<Found>>)>,
+        Reply<Result<Vec<Arc<View>>>>,
+    ),
+    /// The record could not be removed: the download is still there.
+    Kept(Box<Record>),
 }
 
 /// One row of the table.
@@ -90,7 +106,7 @@ pub(super) struct Table {
     /// Which task runs which download, for the case that a task breaks off.
     tasks: HashMap<tokio::task::Id, Id>,
     /// Answers that wait for the store.
-    saving: FuturesUnordered<BoxFuture<'static, ()>>,
+    saving: FuturesUnordered<BoxFuture<'static, After>>,
     /// The head of the queue as positions were last told.
     told: Vec<Id>,
     ticks: u32,
@@ -136,7 +152,31 @@ impl Table {
                 .insert(show::view(&record, &table.settings));
             table.rest(record, None);
         }
+        table.sweep();
         Ok(table)
+    }
+
+    /// Deletes scratch files that no record speaks of: a crash came between a record's end and its
+    /// file's.
+    fn sweep(&self) {
+        let known: HashSet<&Path> = self
+            .entries
+            .values()
+            .filter_map(|entry| match entry {
+                Entry::Resting { record, .. } => record.scratch.as_deref(),
+                Entry::Running(_) => None,
+            })
+            .collect();
+        let folder = self.context.config.state_dir.join("scratch");
+        let Ok(files) = std::fs::read_dir(folder) else {
+            return;
+        };
+        for path in files.flatten().map(|file| file.path()) {
+            if !known.contains(&*path) && path.extension().is_some_and(|kind| kind == "part") {
+                tracing::info!(path = %path.display(), "deleting a scratch file that nobody knows");
+                let _ = std::fs::remove_file(path);
+            }
+        }
     }
 
     pub(super) async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
@@ -148,9 +188,12 @@ impl Table {
                 return;
             }
             tokio::select! {
-                Some(message) = messages.recv() => self.handle(message, &mut messages),
+                message = messages.recv(), if !messages.is_closed() || !messages.is_empty() => {
+                    // Nobody can ask any more: nobody can want it to go on.
+                    self.handle(message.unwrap_or(Message::Shutdown), &mut messages);
+                }
                 Some(ended) = self.running.join_next_with_id() => self.settle(ended),
-                Some(()) = self.saving.next() => {}
+                Some(after) = self.saving.next() => self.follow(after),
                 _ = ticks.tick() => self.tick(),
             }
         }
@@ -162,7 +205,7 @@ impl Table {
             Message::Pause(id, reply) => self.wish(id, Wish::Pause, reply),
             Message::Cancel(id, reply) => self.wish(id, Wish::Cancel, reply),
             Message::Remove(id, files, reply) => self.wish(id, Wish::Remove(files), reply),
-            Message::Resume(id, reply) => self.requeue(id, Input::Resume, reply),
+            Message::Resume(id, reply) => self.resume(id, reply),
             Message::Retry(id, reply) => self.requeue(id, Input::Retry, reply),
             Message::Reorder(id, position, reply) => self.reorder(id, position, reply),
             Message::Change(id, change, reply) => self.change(id, &change, reply),
@@ -215,16 +258,16 @@ impl Table {
         );
     }
 
-    /// Takes a resting record out of the table and the queue.
-    fn take(&mut self, id: Id) -> Option<Record> {
+    /// Takes a resting record, and what a probe has found, out of the table and the queue.
+    fn take(&mut self, id: Id) -> Option<(Record, Option<Box<Found>>)> {
         let Entry::Resting { .. } = self.entries.get(&id)? else {
             return None;
         };
-        let Some(Entry::Resting { record, .. }) = self.entries.remove(&id) else {
+        let Some(Entry::Resting { record, found }) = self.entries.remove(&id) else {
             return None;
         };
         self.queue.remove(id, place(&record));
-        Some(*record)
+        Some((*record, found))
     }
 
     /// Starts what may start.
@@ -255,7 +298,9 @@ impl Table {
         let stop = CancellationToken::new();
         let download = Download {
             context: self.context.clone(),
-            is_recorded: !record.done.is_empty(),
+            is_recorded: record.started_at.is_some(),
+            knows_resource: !record.done.is_empty(),
+            ranges_proven: false,
             record: Record::clone(&record),
             found: found.map(|found| *found),
             rates: Rates::new(self.context.limits.clone(), rate.clone()),
@@ -299,9 +344,14 @@ impl Table {
                 tracing::error!(%id, %broken, "a download broke off");
                 let error = Error::new(
                     Kind::IllegalState,
-                    "haul made a mistake; retry goes on from the last checkpoint",
+                    "haul made a mistake; retry starts this download afresh",
                 );
-                (Record::clone(&running.record), How::Failed(error))
+                // What it held is known to nobody; what it held at its start may be gone.
+                let mut record = Record::clone(&running.record);
+                record.done = RangeSet::new();
+                record.resource = None;
+                record.inode = None;
+                (record, How::Failed(error))
             }
         };
         let is_changed = record.spec != running.record.spec;
@@ -340,8 +390,10 @@ impl Table {
     fn show(&self, record: &Record) -> Arc<View> {
         let view = show::view(record, &self.settings);
         let shown = self.context.live.update(record.id, |shown| {
+            let position = shown.position.filter(|_| view.status == Status::Queued);
             *shown = View {
                 revision: shown.revision,
+                position,
                 ..view.clone()
             }
         });
@@ -361,9 +413,19 @@ impl Table {
                     tracing::error!(%error, "the database refuses a record");
                 }
                 then(saved);
+                After::Nothing
             }
             .boxed(),
         );
+    }
+
+    /// The store has answered.
+    fn follow(&mut self, after: After) {
+        match after {
+            After::Nothing => {}
+            After::Added(new, reply) => self.take_in(new, reply),
+            After::Kept(record) => self.rest(*record, None),
+        }
     }
 
     /// Tells the head of the queue where it stands.
@@ -377,7 +439,7 @@ impl Table {
                 .live
                 .update(*id, |view| view.position = Some(position));
         }
-        let stays: std::collections::HashSet<&Id> = now.iter().collect();
+        let stays: HashSet<&Id> = now.iter().collect();
         for id in self.told.iter().filter(|id| !stays.contains(id)) {
             self.context.live.update(*id, |view| view.position = None);
         }

@@ -21,9 +21,11 @@ mod tests;
 mod tls;
 mod wire;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Empty;
@@ -70,6 +72,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) range: Option<(u64, u64)>,
     /// The download's own header fields.
     pub(crate) headers: &'a [(String, String)],
+    /// True while this waits for a connection that is in other hands.
+    pub(crate) turn: Option<&'a AtomicBool>,
 }
 
 /// An answer with its body still to be read.
@@ -120,6 +124,22 @@ impl Client {
     }
 }
 
+/// Says that somebody waits, until dropped.
+struct Waiting<'a>(&'a AtomicBool);
+
+impl Waiting<'_> {
+    fn begin(flag: &AtomicBool) -> Waiting<'_> {
+        flag.store(true, Ordering::Relaxed);
+        Waiting(flag)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 enum Step {
     Answer(Box<Answer>),
     To(Url),
@@ -158,7 +178,7 @@ impl Inner {
             .requests
             .build(ask, url, self.jar.field_for(url), &form)?;
         // In this order, so that when dropped the connection closes before the permit returns.
-        let Grant { permit, parked } = self.limits.acquire(&Host::of(url)).await;
+        let Grant { permit, parked } = self.turn_for(url, ask.turn).await;
         let started = Instant::now();
 
         if let Some(conn) = parked.and_then(|parked| parked.downcast::<Conn>().ok()) {
@@ -180,6 +200,16 @@ impl Inner {
         let mut conn = Conn::over(self.dialer.dial(url).await?).await?;
         let response = self.send(&mut conn, request).await?;
         self.answer(url, response, conn, permit, started)
+    }
+
+    async fn turn_for(&self, url: &Url, turn: Option<&AtomicBool>) -> Grant {
+        let host = Host::of(url);
+        let mut acquiring = std::pin::pin!(self.limits.acquire(&host));
+        if let Some(grant) = acquiring.as_mut().now_or_never() {
+            return grant;
+        }
+        let _waiting = turn.map(Waiting::begin);
+        acquiring.await
     }
 
     async fn send(

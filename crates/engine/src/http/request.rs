@@ -269,6 +269,7 @@ mod tests {
             home: &home,
             range: Some((5, 9)),
             headers: &headers,
+            turn: None,
         };
         requests
             .build(&ask, &url(case.at), Some("jar=1".into()), &Form::Origin)
@@ -416,6 +417,7 @@ mod tests {
             home: &home,
             range: None,
             headers: &[],
+            turn: None,
         };
         let login = basic(b"proxy", b"pw");
         let request = requests(&[])

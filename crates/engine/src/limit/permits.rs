@@ -110,6 +110,10 @@ impl Permits {
         self.settle(due);
     }
 
+    pub(super) fn most_per_host(&self) -> usize {
+        self.lock().most_per_host()
+    }
+
     pub(super) fn open_now(&self) -> usize {
         self.lock().open()
     }

@@ -79,6 +79,10 @@ impl Queue {
         }
     }
 
+    pub(super) fn most_per_host(&self) -> usize {
+        self.most_per_host
+    }
+
     pub(super) fn open(&self) -> usize {
         self.open
     }

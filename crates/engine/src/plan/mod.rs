@@ -203,9 +203,11 @@ impl Plan {
             Relief::Cut { index, cut } => {
                 let leased = self.leases.get_mut(&ids[index])?;
                 let end = std::mem::replace(&mut leased.end, cut);
-                debug_assert!(end - cut <= cap);
+                // The cap may have been lowered since the block was given.
+                let helped_to = end.min(cut.saturating_add(cap));
+                self.free.insert(helped_to..end);
                 return Some(Help {
-                    lease: self.give(cut..end),
+                    lease: self.give(cut..helped_to),
                     of: ids[index],
                     new_end: cut,
                 });

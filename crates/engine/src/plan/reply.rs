@@ -177,8 +177,14 @@ fn part(head: &Head<'_>, (first, last): (u64, u64), known: &Resource) -> Result<
             &format!("it now has {total} bytes instead of {size}"),
         ));
     }
-    if known.validators.compare(&validators(head.headers)) == Identity::Different {
-        return Err(changed(head, "its ETag, date or encoding is another one"));
+    match known.validators.compare(&validators(head.headers)) {
+        Identity::Same => {}
+        Identity::Unproven if !known.validators.is_strong() => {}
+        // What could be proven before must be proven again.
+        Identity::Unproven => return Err(changed(head, "it no longer says which version it is")),
+        Identity::Different => {
+            return Err(changed(head, "its ETag, date or encoding is another one"));
+        }
     }
     if got_first != first || got_last > last {
         let why = format!("was asked for bytes {first}-{last} and sends {got_first}-{got_last}");

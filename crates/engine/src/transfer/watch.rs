@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::Transfer;
-use crate::event::BlockView;
+use tokio::time::Instant;
+
+use super::{Transfer, Worker};
+use crate::event::{BlockView, ThreadState};
 
 impl Transfer<'_> {
     /// Tells the live state how far the download is.
@@ -13,16 +15,11 @@ impl Transfer<'_> {
         let left = self.resource.size.map(|size| size - done.min(size));
         let eta = left.filter(|_| speed > 0).map(|left| left.div_ceil(speed));
         let blocks = self.blocks();
-        let active = u16::try_from(blocks.len()).unwrap_or(u16::MAX);
+        let active = self.active();
         let limit = self.tuning.borrow().threads;
         let (attempts, wasted) = (self.attempts_now(), self.wasted());
         let map = self.plan.map();
-        let reason = self.crowded_until.map(|_| {
-            format!(
-                "the server accepts no more than {} connections now",
-                self.ceiling
-            )
-        });
+        let reason = self.reason(active);
         let address = self.source.address();
         self.context.live.update(self.id, |view| {
             view.done = done;
@@ -41,6 +38,33 @@ impl Transfer<'_> {
                 view.final_url = Some(address.as_str().into());
             }
         });
+    }
+
+    /// Threads at work: those that wait for a connection or for their next try are not.
+    fn active(&self) -> u16 {
+        let works =
+            |worker: &&Worker| !worker.span.waits() && worker.span.state() != ThreadState::Retrying;
+        u16::try_from(self.workers.values().filter(works).count()).unwrap_or(u16::MAX)
+    }
+
+    /// Why threads wait, if any does.
+    fn reason(&self, active: u16) -> Option<String> {
+        let now = Instant::now();
+        let rest = self
+            .rest_until
+            .map(|until| until.saturating_duration_since(now));
+        if let Some(rest) = rest.filter(|rest| !rest.is_zero()) {
+            return Some(format!("server asked to wait {} s", rest.as_secs().max(1)));
+        }
+        if self.workers.values().any(|worker| worker.span.waits()) {
+            let most = self.context.limits.most_per_host();
+            return Some(format!(
+                "{active} of {most} connections allowed by this host"
+            ));
+        }
+        let ceiling = self.ceiling;
+        self.crowded_until
+            .map(|_| format!("the server accepts no more than {ceiling} connections now"))
     }
 
     fn blocks(&self) -> Vec<BlockView> {

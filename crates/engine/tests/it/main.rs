@@ -3,5 +3,7 @@
 mod disk;
 mod download;
 mod lifecycle;
+
 mod store;
+mod trust;
 mod world;

@@ -1,12 +1,13 @@
 //! What users ask of the table: add, pause, resume, cancel, remove, move, change. Each answers when
 //! it has taken effect and is durable.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures_util::FutureExt;
 
-use super::{Entry, Reply, Table, Wish, answer, place};
+use super::{After, Entry, Reply, Table, Wish, answer, place};
 use crate::engine::queue::{Between, Queue};
 use crate::engine::show;
 use crate::engine::{Change, Files, New};
@@ -15,46 +16,62 @@ use crate::event::View;
 use crate::plan::name;
 use crate::plan::ranges::RangeSet;
 use crate::plan::state::{Input, Status};
+use crate::probe::Found;
 use crate::spec::{Id, Settings, Spec};
 use crate::store::Record;
 
 impl Table {
+    /// Records new downloads; they exist when that is durable.
     pub(super) fn add(&mut self, new: Vec<New>, reply: Reply<Result<Vec<Arc<View>>>>) {
         let now = SystemTime::now();
-        let mut views = Vec::with_capacity(new.len());
-        let mut records = Vec::with_capacity(new.len());
-        for new in new {
-            let (spec, found) = match new {
-                New::Unseen(spec) => (spec, None),
-                New::Probed(probed) => (probed.spec, Some(Box::new(probed.found))),
-            };
-            self.last_rank = Queue::rank_after(self.last_rank);
-            let mut record = new_record(self.new_id(), spec, self.last_rank, now);
-            record.resource = found.as_ref().map(|found| found.resource.clone());
-            views.push(
-                self.context
-                    .live
-                    .insert(show::view(&record, &self.settings)),
-            );
-            records.push(record.clone());
+        let new: Vec<(Record, Option<Box<Found>>)> = new
+            .into_iter()
+            .map(|new| {
+                let (spec, found) = match new {
+                    New::Unseen(spec) => (spec, None),
+                    New::Probed(probed) => (probed.spec, Some(Box::new(probed.found))),
+                };
+                self.last_rank = Queue::rank_after(self.last_rank);
+                let mut record = new_record(self.new_id(), spec, self.last_rank, now);
+                record.resource = found.as_ref().map(|found| found.resource.clone());
+                (record, found)
+            })
+            .collect();
+        let records = new.iter().map(|(record, _)| record.clone()).collect();
+        let saved = self.context.store.put(records);
+        let adding = async move {
+            match saved.await {
+                Ok(()) => After::Added(new, reply),
+                Err(error) => {
+                    answer(reply, Err(error));
+                    After::Nothing
+                }
+            }
+        };
+        self.saving.push(adding.boxed());
+    }
+
+    /// Takes recorded downloads into the table, starts what may start, and answers.
+    pub(super) fn take_in(
+        &mut self,
+        new: Vec<(Record, Option<Box<Found>>)>,
+        reply: Reply<Result<Vec<Arc<View>>>>,
+    ) {
+        let ids: Vec<Id> = new.iter().map(|(record, _)| record.id).collect();
+        for (record, found) in new {
+            self.context
+                .live
+                .insert(show::view(&record, &self.settings));
             self.rest(record, found);
         }
         self.admit();
-        self.let_go_of_connections();
+        self.let_go_of_connections(&ids);
         self.tell_positions();
-        let ids: Vec<Id> = views.iter().map(|view| view.id).collect();
-        let live = self.context.live.clone();
-        self.save(records, move |saved| {
-            let views = ids
-                .iter()
-                .zip(views)
-                .map(|(id, view)| live.get(*id).unwrap_or(view))
-                .collect();
-            answer(reply, saved.map(|()| views));
-        });
+        let views = ids.iter().filter_map(|id| self.context.live.get(*id));
+        answer(reply, Ok(views.collect()));
     }
 
-    pub(super) fn new_id(&self) -> Id {
+    fn new_id(&self) -> Id {
         loop {
             let id = Id(fastrand::u64(1..));
             if !self.entries.contains_key(&id) {
@@ -64,13 +81,13 @@ impl Table {
     }
 
     /// A download that waits for its turn keeps no connection from others.
-    pub(super) fn let_go_of_connections(&mut self) {
-        for id in self.queue.iter() {
+    fn let_go_of_connections(&mut self, ids: &[Id]) {
+        for id in ids {
             if let Some(Entry::Resting {
                 found: Some(found), ..
-            }) = self.entries.get_mut(&id)
+            }) = self.entries.get_mut(id)
             {
-                found.opened = None;
+                found.let_go();
             }
         }
     }
@@ -85,110 +102,111 @@ impl Table {
             }
             Some(Entry::Resting { .. }) => match wish {
                 Wish::Pause => self.pause(id, reply),
+                Wish::Resume => self.requeue(id, Input::Resume, reply),
                 Wish::Cancel => self.cancel(id, reply),
                 Wish::Remove(files) => self.remove(id, files, reply),
             },
         }
     }
 
-    pub(super) fn pause(&mut self, id: Id, reply: Reply) {
-        let Some(mut record) = self.take(id) else {
+    fn pause(&mut self, id: Id, reply: Reply) {
+        let Some((mut record, found)) = self.take(id) else {
             return answer(reply, Err(unknown(id)));
         };
         match record.status.step(Input::Pause) {
             None if record.status == Status::Paused => {
                 answer(reply, self.present(id));
-                self.rest(record, None);
+                self.rest(record, found);
             }
             None => self.refuse(record, "paused", reply),
             Some(status) => {
                 record.status = status;
-                self.update(record, reply);
+                self.update(record, found, reply);
             }
         }
     }
 
     pub(super) fn cancel(&mut self, id: Id, reply: Reply) {
-        let Some(mut record) = self.take(id) else {
+        let Some((mut record, _)) = self.take(id) else {
             return answer(reply, Err(unknown(id)));
         };
         let Some(status) = record.status.step(Input::Cancel) else {
             return self.refuse(record, "cancelled", reply);
         };
-        record.status = status;
-        record.finished_at = Some(SystemTime::now());
-        record.done = RangeSet::new();
-        record.resource = None;
-        record.error = None;
-        let scratch = record.scratch.take();
+        let scratch = record.scratch.clone();
+        record = Record {
+            status,
+            attempts: record.attempts,
+            wasted: record.wasted,
+            started_at: record.started_at,
+            finished_at: Some(SystemTime::now()),
+            ..new_record(id, record.spec, record.rank, record.added_at)
+        };
         let view = self.show(&record);
-        self.save(vec![record.clone()], move |saved| {
-            if let Some(scratch) = scratch {
-                let _ = std::fs::remove_file(scratch);
+        let saved = self.context.store.put(vec![record.clone()]);
+        let cancelling = async move {
+            let saved = saved.await;
+            // Delete last: as long as the record speaks of the bytes they stay.
+            if saved.is_ok() {
+                delete([scratch]).await;
             }
             answer(reply, saved.map(|()| view));
-        });
+            After::Nothing
+        };
+        self.saving.push(cancelling.boxed());
         self.rest(record, None);
     }
 
     pub(super) fn remove(&mut self, id: Id, files: Files, reply: Reply) {
-        let Some(record) = self.take(id) else {
-            return answer(reply, Err(unknown(id)));
-        };
-        let finished = record
-            .path
-            .filter(|_| record.status == Status::Completed && files == Files::Delete);
-        let Some(view) = self.context.live.remove(id) else {
+        let Some((record, _)) = self.take(id) else {
             return answer(reply, Err(unknown(id)));
         };
         let forgotten = self.context.store.remove(vec![id]);
-        let scratch = record.scratch;
-        self.tell_positions();
-        self.saving.push(
-            async move {
-                let forgotten = forgotten.await;
-                let deleting = tokio::task::spawn_blocking(move || {
-                    for path in [scratch, finished].into_iter().flatten() {
-                        let _ = std::fs::remove_file(path);
-                    }
-                });
-                let _ = deleting.await;
-                answer(reply, forgotten.map(|()| view));
+        let live = self.context.live.clone();
+        let removing = async move {
+            if let Err(error) = forgotten.await {
+                answer(reply, Err(error));
+                return After::Kept(Box::new(record));
             }
-            .boxed(),
-        );
+            let is_unwanted = record.status == Status::Completed && files == Files::Delete;
+            delete([record.scratch, record.path.filter(|_| is_unwanted)]).await;
+            answer(reply, live.remove(id).ok_or_else(|| unknown(id)));
+            After::Nothing
+        };
+        self.saving.push(removing.boxed());
+    }
+
+    pub(super) fn resume(&mut self, id: Id, reply: Reply) {
+        match self.entries.get_mut(&id) {
+            Some(Entry::Running(running)) if running.wishes.is_empty() => {
+                answer(reply, self.present(id));
+            }
+            // It is being stopped for somebody else: after that it is resumed.
+            Some(Entry::Running(running)) => running.wishes.push((Wish::Resume, reply)),
+            _ => self.requeue(id, Input::Resume, reply),
+        }
     }
 
     /// Back into the queue.
     pub(super) fn requeue(&mut self, id: Id, input: Input, reply: Reply) {
         if let Some(Entry::Running(_)) = self.entries.get(&id) {
-            return match input {
-                Input::Resume => answer(reply, self.present(id)),
-                _ => answer(reply, Err(illegal(id, "it runs", "tried again"))),
-            };
+            return answer(reply, Err(illegal(id, "it runs", "tried again")));
         }
-        let Some(mut record) = self.take(id) else {
+        let Some((mut record, found)) = self.take(id) else {
             return answer(reply, Err(unknown(id)));
         };
         match record.status.step(input) {
             None if input == Input::Resume && record.status == Status::Queued => {
                 answer(reply, self.present(id));
-                self.rest(record, None);
+                self.rest(record, found);
             }
-            None => self.refuse(
-                record,
-                if input == Input::Resume {
-                    "resumed"
-                } else {
-                    "tried again"
-                },
-                reply,
-            ),
+            None if input == Input::Resume => self.refuse(record, "resumed", reply),
+            None => self.refuse(record, "tried again", reply),
             Some(status) => {
                 record.status = status;
                 record.finished_at = None;
                 record.error = None;
-                self.update(record, reply);
+                self.update(record, found, reply);
             }
         }
     }
@@ -205,7 +223,7 @@ impl Table {
                 Err(illegal(id, "only queued downloads have a place", "moved")),
             );
         }
-        let Some(mut record) = self.take(id) else {
+        let Some((mut record, found)) = self.take(id) else {
             return;
         };
         if self.queue.place_at(position, record.spec.priority) == Between::Full {
@@ -216,11 +234,11 @@ impl Table {
             record.spec.priority = place.priority;
             self.last_rank = self.last_rank.max(place.rank);
         }
-        self.update(record, reply);
+        self.update(record, found, reply);
     }
 
     /// Gives the queued ranks with room between them, in their present order.
-    pub(super) fn spread_ranks(&mut self) {
+    fn spread_ranks(&mut self) {
         let mut moved = Vec::new();
         for (id, rank) in self.queue.spread() {
             let Some(Entry::Resting { record, .. }) = self.entries.get_mut(&id) else {
@@ -263,14 +281,14 @@ impl Table {
             });
             return answer(reply, view.ok_or_else(|| unknown(id)));
         }
-        let Some(mut record) = self.take(id) else {
+        let Some((mut record, found)) = self.take(id) else {
             return answer(reply, Err(unknown(id)));
         };
         if change.name.is_some() && record.status == Status::Completed {
             return self.refuse(record, "renamed", reply);
         }
         apply(change, &mut record.spec);
-        self.update(record, reply);
+        self.update(record, found, reply);
     }
 
     pub(super) fn set_settings(&mut self, settings: Settings, reply: Reply<Settings>) {
@@ -298,11 +316,11 @@ impl Table {
     }
 
     /// Shows and saves a resting record, then answers.
-    pub(super) fn update(&mut self, record: Record, reply: Reply) {
+    fn update(&mut self, record: Record, found: Option<Box<Found>>, reply: Reply) {
         let id = record.id;
         let records = vec![record.clone()];
         let view = self.show(&record);
-        self.rest(record, None);
+        self.rest(record, found);
         self.admit();
         self.tell_positions();
         let live = self.context.live.clone();
@@ -311,8 +329,10 @@ impl Table {
         });
     }
 
-    pub(super) fn refuse(&mut self, record: Record, what: &str, reply: Reply) {
+    fn refuse(&mut self, record: Record, what: &str, reply: Reply) {
         let (id, status) = (record.id, record.status);
+        // Who asked may have waited for the download to stop, and it ended otherwise.
+        self.show(&record);
         self.rest(record, None);
         answer(
             reply,
@@ -320,7 +340,7 @@ impl Table {
         );
     }
 
-    pub(super) fn present(&self, id: Id) -> Result<Arc<View>> {
+    fn present(&self, id: Id) -> Result<Arc<View>> {
         self.context.live.get(id).ok_or_else(|| unknown(id))
     }
 }
@@ -356,6 +376,21 @@ fn apply(change: &Change, spec: &mut Spec) {
     spec.threads = change.threads.or(spec.threads);
     spec.priority = change.priority.unwrap_or(spec.priority);
     spec.name = change.name.clone().or(spec.name.take());
+}
+
+/// Deletes files, off the table's task: that of a large file takes long. One that is gone already is
+/// no failure.
+async fn delete(paths: impl IntoIterator<Item = Option<PathBuf>> + Send + 'static) {
+    let deleting = tokio::task::spawn_blocking(move || {
+        for path in paths.into_iter().flatten() {
+            if let Err(cause) = std::fs::remove_file(&path)
+                && cause.kind() != std::io::ErrorKind::NotFound
+            {
+                tracing::warn!(path = %path.display(), %cause, "a file could not be deleted");
+            }
+        }
+    });
+    let _ = deleting.await;
 }
 
 fn unknown(id: Id) -> Error {

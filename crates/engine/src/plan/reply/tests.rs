@@ -35,14 +35,22 @@ fn judge(status: u16, fields: &[(&'static str, &str)]) -> Result<u64> {
     judge_at(status, fields, Moved::Given)
 }
 
+/// Judges an answer that has the known tag, unless `fields` say otherwise.
 fn judge_at(status: u16, fields: &[(&'static str, &str)], moved: Moved) -> Result<u64> {
-    let (url, headers) = (url(), headers(fields));
+    let mut headers = headers(fields);
+    let tag = HeaderValue::from_static("\"a\"");
+    headers.entry(header::ETAG).or_insert(tag);
+    judge_as_is(status, &headers, moved)
+}
+
+fn judge_as_is(status: u16, headers: &HeaderMap, moved: Moved) -> Result<u64> {
+    let url = url();
     let status = StatusCode::from_u16(status).expect("a status");
     let at = SystemTime::UNIX_EPOCH;
     let head = Head {
         url: &url,
         status,
-        headers: &headers,
+        headers,
         at,
     };
     block(&head, (100, 199), &known(), moved)
@@ -128,10 +136,8 @@ fn another_length_tag_date_or_encoding_is_another_file() {
         Kind::Changed
     );
     assert_eq!(kind(judge(206, &[range, ("etag", "\"b\"")])), Kind::Changed);
-    assert_eq!(
-        kind(judge(206, &[range, ("last-modified", NEW)])),
-        Kind::Changed
-    );
+    let dated = |date| validators(&headers(&[("last-modified", date)]));
+    assert_eq!(dated(OLD).compare(&dated(NEW)), Identity::Different);
     assert_eq!(
         kind(judge(206, &[range, ("content-encoding", "gzip")])),
         Kind::Changed
@@ -140,6 +146,19 @@ fn another_length_tag_date_or_encoding_is_another_file() {
         kind(judge(416, &[("content-range", "bytes */50")])),
         Kind::Changed
     );
+}
+
+#[test]
+fn an_answer_that_no_longer_proves_its_version_is_not_believed() {
+    let range = ("content-range", "bytes 100-199/1000");
+    for fields in [
+        &[range][..],
+        &[range, ("etag", "W/\"a\"")],
+        &[range, ("last-modified", OLD)],
+    ] {
+        let answer = judge_as_is(206, &headers(fields), Moved::Given);
+        assert_eq!(kind(answer), Kind::Changed, "{fields:?}");
+    }
 }
 
 #[test]

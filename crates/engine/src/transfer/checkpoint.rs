@@ -1,0 +1,116 @@
+//! Checkpoints of a running transfer: bytes first, then the record. Owns the knowledge of what is
+//! surely on the disk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::FutureExt;
+use tokio::time::Instant;
+
+use super::Transfer;
+use crate::disk::Scratch;
+use crate::error::{Error, Kind, Result};
+use crate::plan::ranges::RangeSet;
+use crate::store::Checkpoint;
+
+/// At most this often bytes are synced and recorded.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+
+/// What became of a checkpoint.
+pub(super) struct Tried {
+    /// The bytes that were held when it began.
+    held: RangeSet,
+    /// Whether they are on the disk.
+    synced: Result<()>,
+    /// Whether they are recorded.
+    stored: Result<()>,
+}
+
+impl Transfer<'_> {
+    /// Begins a checkpoint when the last one is long enough ago and there is something new.
+    pub(super) fn checkpoint_if_due(&mut self, now: Instant) {
+        let is_due = now.duration_since(self.checkpointed_at) >= CHECKPOINT_EVERY;
+        let has_news = self.unrecorded.is_some() || self.plan.done().len() > self.synced.len();
+        // Without ranges nothing can be built upon after a restart.
+        if !is_due || !has_news || self.checkpoint.is_some() || !self.resource.ranges {
+            return;
+        }
+        self.checkpointed_at = now;
+        let held = self.plan.done().clone();
+        let checkpoint = Checkpoint {
+            id: self.id,
+            done: held.clone(),
+            attempts: self.attempts_now(),
+            wasted: self.wasted(),
+        };
+        let (scratch, store) = (self.scratch.clone(), self.context.store.clone());
+        let whole = self.unrecorded.clone();
+        let trying = async move {
+            let synced = sync(scratch).await;
+            let stored = match (&synced, whole) {
+                (Err(_), _) => Ok(()),
+                (Ok(()), None) => store.checkpoint(checkpoint).await,
+                (Ok(()), Some(mut record)) => {
+                    record.done = checkpoint.done;
+                    store.put(vec![*record]).await
+                }
+            };
+            Tried {
+                held,
+                synced,
+                stored,
+            }
+        };
+        self.checkpoint = Some(trying.boxed());
+    }
+
+    /// Takes note of a checkpoint's end.
+    pub(super) fn note(&mut self, tried: Tried) -> Result<()> {
+        self.checkpoint = None;
+        if let Err(error) = tried.synced {
+            self.sync_failed = true;
+            return Err(error);
+        }
+        self.synced = tried.held;
+        match tried.stored {
+            Ok(()) => self.unrecorded = None,
+            // The bytes are safe, only their record is late: the next checkpoint makes up for it.
+            Err(error) => tracing::warn!(id = %self.id, %error, "a checkpoint was not recorded"),
+        }
+        Ok(())
+    }
+
+    /// What is held at the end is synced, so that whoever records it tells the truth.
+    pub(super) async fn last_sync(&mut self) -> Result<()> {
+        // A failure that this one has met would not be told again.
+        if let Some(trying) = self.checkpoint.take() {
+            let tried = trying.await;
+            self.note(tried)?;
+        }
+        let held = self.plan.done().clone();
+        // Without ranges a part cannot be built upon, so a part is nothing.
+        let is_nothing = !self.resource.ranges && !self.plan.is_filled();
+        if self.sync_failed || is_nothing || held == self.synced {
+            return Ok(());
+        }
+        sync(self.scratch.clone()).await?;
+        self.synced = held;
+        Ok(())
+    }
+}
+
+/// Syncs a scratch file without holding up the threads of this runtime.
+async fn sync(scratch: Arc<dyn Scratch>) -> Result<()> {
+    let synced = tokio::task::spawn_blocking(move || {
+        scratch
+            .sync()
+            .map_err(|cause| Error::disk("sync", scratch.path(), &cause))
+    });
+    let broken = |cause| {
+        Err(Error::new(
+            Kind::DiskIo,
+            format!("syncing broke off: {cause}"),
+        ))
+    };
+    synced.await.unwrap_or_else(broken)
+}
