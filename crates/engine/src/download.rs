@@ -361,7 +361,13 @@ impl Download {
 
     /// A file of that name is there and wanted to stay: nothing is delivered.
     async fn skip(&mut self, path: PathBuf) -> Result<(), Halt> {
+        let resource = self.record.resource.take();
         self.discard();
+        let there = std::fs::metadata(&path).ok().map(|file| file.len());
+        self.record.resource = resource.map(|known| Resource {
+            size: there,
+            ..known
+        });
         self.record.path = Some(path);
         self.complete().await
     }

@@ -220,7 +220,7 @@ impl Block {
         loop {
             body.read_at_most(self.rates.piece());
             let wanted = self.span.end().min(promised).saturating_sub(self.span.at());
-            if held as u64 >= wanted && wanted != u64::MAX {
+            if held as u64 >= wanted {
                 self.write(&mut pieces, wanted).await?;
                 body.finish();
                 return Ok(());

@@ -1,5 +1,6 @@
 //! A record as watchers see it while it does not run.
 
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use crate::event::{DigestView, View};
@@ -7,8 +8,9 @@ use crate::plan::{self, name};
 use crate::spec::{Algorithm, Settings};
 use crate::store::Record;
 
-/// The view of a record at rest. `revision` is set by the table of live downloads.
-pub(super) fn view(record: &Record, settings: &Settings) -> View {
+/// The view of a record at rest; `dir` is where files go by default. `revision` is set by the table of
+/// live downloads.
+pub(super) fn view(record: &Record, settings: &Settings, dir: &Path) -> View {
     let spec = &record.spec;
     let size = record.resource.as_ref().and_then(|resource| resource.size);
     let is_completed = record.status == crate::Status::Completed;
@@ -28,6 +30,10 @@ pub(super) fn view(record: &Record, settings: &Settings) -> View {
         .filter(|_| is_completed)
         .and_then(|path| path.file_name());
     let shown = delivered.map_or(wanted, |name| name.to_string_lossy().into_owned());
+    let dir = spec.dir.as_deref().unwrap_or(dir);
+    // Before delivery it is where the file would go, as far as its name is known.
+    let planned = record.resource.as_ref().map(|_| dir.join(&shown));
+    let path = record.path.clone().filter(|_| is_completed).or(planned);
     let mut view = View {
         id: record.id,
         revision: 0,
@@ -35,7 +41,7 @@ pub(super) fn view(record: &Record, settings: &Settings) -> View {
         final_url: None,
         mirrors: spec.mirrors.iter().map(ToString::to_string).collect(),
         name: shown.into(),
-        path: record.path.as_deref().map(Into::into),
+        path: path.map(Into::into),
         status: record.status,
         size: None,
         done,

@@ -146,10 +146,11 @@ impl Table {
                 record.status = queued;
             }
             table.last_rank = table.last_rank.max(record.rank);
-            table
-                .context
-                .live
-                .insert(show::view(&record, &table.settings));
+            table.context.live.insert(show::view(
+                &record,
+                &table.settings,
+                &table.context.config.dir,
+            ));
             table.rest(record, None);
         }
         table.sweep();
@@ -388,7 +389,7 @@ impl Table {
 
     /// Shows a record at rest.
     fn show(&self, record: &Record) -> Arc<View> {
-        let view = show::view(record, &self.settings);
+        let view = show::view(record, &self.settings, &self.context.config.dir);
         let shown = self.context.live.update(record.id, |shown| {
             let position = shown.position.filter(|_| view.status == Status::Queued);
             *shown = View {

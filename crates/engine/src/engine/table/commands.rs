@@ -59,9 +59,11 @@ impl Table {
     ) {
         let ids: Vec<Id> = new.iter().map(|(record, _)| record.id).collect();
         for (record, found) in new {
-            self.context
-                .live
-                .insert(show::view(&record, &self.settings));
+            self.context.live.insert(show::view(
+                &record,
+                &self.settings,
+                &self.context.config.dir,
+            ));
             self.rest(record, found);
         }
         self.admit();
@@ -278,6 +280,13 @@ impl Table {
                 view.speed_limit = spec.speed_limit;
                 view.priority = spec.priority;
                 view.threads_limit = threads;
+                if let Some(name) = &change.name {
+                    view.path = view
+                        .path
+                        .as_deref()
+                        .map(|path| path.with_file_name(name).into());
+                    view.name = name.as_str().into();
+                }
             });
             return answer(reply, view.ok_or_else(|| unknown(id)));
         }
