@@ -1,7 +1,7 @@
 //! One download from its turn to its end: probe → transfer → verify → deliver. Owns its record while
 //! it runs; knows nothing of other downloads and of who asked.
 
-pub(crate) mod prepare;
+mod prepare;
 mod verify;
 
 use std::path::PathBuf;
@@ -11,59 +11,19 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::context::{Context, Tuning};
 use crate::deliver::{self, Placed, Target};
-use crate::disk::{Disk, Scratch};
+use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result};
-use crate::event::Live;
 use crate::fetch::Source;
-use crate::http::Client;
-use crate::limit::{Limits, Rates};
+use crate::limit::Rates;
 use crate::plan::name;
 use crate::plan::resource::Resource;
-use crate::plan::retry::{self, Next, Patience};
+use crate::plan::retry::{self, Next};
 use crate::plan::state::{Input, Status};
-use crate::probe::{Found, Manner, Opened, Shelf};
-use crate::spec::Config;
-use crate::store::{Record, Store};
+use crate::probe::{Found, Manner, Opened};
+use crate::store::Record;
 use crate::transfer::{self, Halt, Order};
-
-/// What every download of an engine shares.
-pub(crate) struct Context {
-    pub(crate) config: Config,
-    pub(crate) client: Client,
-    pub(crate) limits: Arc<Limits>,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) live: Live,
-    pub(crate) shelf: Shelf,
-}
-
-impl Context {
-    pub(crate) fn patience(&self) -> Patience {
-        let Config {
-            retries,
-            retry_wait,
-            retry_wait_max,
-            ..
-        } = self.config;
-        Patience {
-            retries,
-            wait: retry_wait,
-            wait_max: retry_wait_max,
-        }
-    }
-}
-
-/// What may change while a download runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Tuning {
-    /// Most threads.
-    pub(crate) threads: u16,
-    /// Most bytes in one range request.
-    pub(crate) block_size: u64,
-    /// The wanted name.
-    pub(crate) name: Option<String>,
-}
 
 /// How a download's run ended. The record says the rest.
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
+use crate::context::Context;
 use crate::disk::{Disk, RealDisk};
-use crate::download::Context;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Live, View};
 use crate::fetch::Source;

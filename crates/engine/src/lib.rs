@@ -7,6 +7,7 @@ pub mod plan;
 pub mod spec;
 pub mod store;
 
+mod context;
 mod deliver;
 mod download;
 mod fetch;

@@ -11,8 +11,8 @@ use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::context::Tuning;
 use crate::disk::Scratch;
-use crate::download::Tuning;
 use crate::error::{Error, Kind, Result, Retry};
 use crate::event::ThreadState;
 use crate::fetch::{self, Source};

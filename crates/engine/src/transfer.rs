@@ -14,8 +14,8 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use crate::context::{Context, Tuning};
 use crate::disk::Scratch;
-use crate::download::{Context, Tuning};
 use crate::error::{Error, Kind, Result, Retry};
 use crate::fetch::Source;
 use crate::limit::Rates;

@@ -198,7 +198,7 @@ impl Download {
             view.name = name.into();
             view.path = Some(path.into());
             view.done = done;
-            show_resource(view, resource);
+            view.learn(resource);
         });
     }
 
@@ -279,20 +279,6 @@ impl Download {
         self.say(Some(why));
         self.sleep(LOOK_AGAIN).await
     }
-}
-
-/// Shows a resource.
-pub(crate) fn show_resource(view: &mut crate::View, resource: &Resource) {
-    view.final_url = Some(resource.final_url.as_str().into());
-    view.size = resource.size;
-    view.ranges = Some(resource.ranges);
-    view.etag = resource
-        .validators
-        .etag
-        .as_ref()
-        .map(|etag| etag.to_value().into());
-    view.last_modified = resource.validators.last_modified;
-    view.content_type = resource.content_type.as_deref().map(Into::into);
 }
 
 /// The last bytes of held ranges, `len` of each at most: of all, or of some that are spread evenly and

@@ -73,7 +73,7 @@ pub(super) fn view(record: &Record, settings: &Settings, dir: &Path) -> View {
         },
     };
     if let Some(resource) = &record.resource {
-        crate::download::prepare::show_resource(&mut view, resource);
+        view.learn(resource);
     }
     view
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::error::Error;
+use crate::plan::resource::Resource;
 use crate::plan::state::Status;
 use crate::spec::{Algorithm, Id};
 
@@ -216,4 +217,17 @@ pub struct Changes {
     pub removed: Vec<Id>,
     /// Totals at `to`.
     pub stats: Stats,
+}
+
+impl View {
+    /// Takes over what the probe learned.
+    pub(crate) fn learn(&mut self, resource: &Resource) {
+        let validators = &resource.validators;
+        self.final_url = Some(resource.final_url.as_str().into());
+        self.size = resource.size;
+        self.ranges = Some(resource.ranges);
+        self.etag = validators.etag.as_ref().map(|etag| etag.to_value().into());
+        self.last_modified = validators.last_modified;
+        self.content_type = resource.content_type.as_deref().map(Into::into);
+    }
 }
