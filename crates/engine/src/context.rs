@@ -7,8 +7,8 @@ use crate::disk::Disk;
 use crate::event::Live;
 use crate::http::Client;
 use crate::limit::Limits;
+use crate::opened::Shelf;
 use crate::plan::retry::Patience;
-use crate::probe::Shelf;
 use crate::spec::Config;
 use crate::store::Store;
 

@@ -15,13 +15,14 @@ use crate::context::{Context, Tuning};
 use crate::deliver::{self, Placed, Target};
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result};
-use crate::fetch::Source;
 use crate::limit::Rates;
+use crate::opened::Opened;
 use crate::plan::name;
 use crate::plan::resource::Resource;
 use crate::plan::retry::{self, Next};
 use crate::plan::state::{Input, Status};
-use crate::probe::{Found, Manner, Opened};
+use crate::probe::{Found, Manner};
+use crate::source::Source;
 use crate::store::Record;
 use crate::transfer::{self, Halt, Order};
 

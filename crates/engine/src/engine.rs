@@ -16,11 +16,12 @@ use crate::context::Context;
 use crate::disk::{Disk, RealDisk};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Live, View};
-use crate::fetch::Source;
 use crate::http::Client;
 use crate::limit::Limits;
+use crate::opened::{Otherwise, Shelf};
 use crate::plan::resource::Resource;
-use crate::probe::{self, Found, Html, Manner, Shelf};
+use crate::probe::{self, Found, Html, Manner};
+use crate::source::Source;
 use crate::spec::{Config, Id, Settings, Spec};
 use crate::store::Store;
 use table::{Message, Table};
@@ -158,8 +159,14 @@ impl Engine {
             let mut found =
                 probe::probe(&context.client, &source, Manner::Block(block), html).await?;
             // Others need the connection more than a download that may start later.
-            let may_stay_open = !context.limits.is_tight(&found.resource.final_url);
-            context.shelf.hold(&mut found, may_stay_open).await;
+            let otherwise = if context.limits.is_tight(&found.resource.final_url) {
+                Otherwise::Close
+            } else {
+                Otherwise::KeepOpen
+            };
+            if let Some(opened) = found.opened.take() {
+                found.opened = context.shelf.hold(opened, otherwise).await;
+            }
             Ok(Probed { spec, found })
         }));
         match tokio::time::timeout(PROBE_TIME, &mut probing).await {

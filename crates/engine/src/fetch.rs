@@ -1,7 +1,6 @@
 //! One ranged `GET`: a block's bytes as a checked stream. Knows nothing of plans, threads and disks.
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use url::Url;
@@ -10,39 +9,7 @@ use crate::error::{Result, Retry};
 use crate::http::{Ask, Body, Client};
 use crate::plan::reply::{self, Head, Moved};
 use crate::plan::resource::Resource;
-
-/// Where one download's bytes come from. All its threads share it.
-pub(crate) struct Source {
-    /// The URL that the user gave.
-    pub(crate) home: Url,
-    /// Its own request headers.
-    pub(crate) headers: Vec<(String, String)>,
-    /// Where the last walk along the redirects ended.
-    at: Mutex<Url>,
-}
-
-impl Source {
-    pub(crate) fn new(home: Url, headers: Vec<(String, String)>) -> Source {
-        Source {
-            at: Mutex::new(home.clone()),
-            home,
-            headers,
-        }
-    }
-
-    /// Where the bytes are, after redirects.
-    pub(crate) fn address(&self) -> Url {
-        self.at
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Notes where the bytes are.
-    pub(crate) fn found_at(&self, url: Url) {
-        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = url;
-    }
-}
+use crate::source::Source;
 
 /// Opens a body that brings bytes of `known` from `first` on, up to `last` (inclusive) at most. Every
 /// check of the answer is behind us when this returns; it returns how many bytes the body brings.

@@ -13,7 +13,9 @@ mod download;
 mod fetch;
 mod http;
 mod limit;
+mod opened;
 mod probe;
+mod source;
 mod thread;
 mod transfer;
 

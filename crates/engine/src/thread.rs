@@ -15,12 +15,13 @@ use crate::context::Tuning;
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result, Retry};
 use crate::event::ThreadState;
-use crate::fetch::{self, Source};
+use crate::fetch;
 use crate::http::{Body, Client};
 use crate::limit::Rates;
+use crate::opened::{Opened, Opening};
 use crate::plan::resource::Resource;
 use crate::plan::retry::{self, Next, Patience};
-use crate::probe::{Opened, Opening};
+use crate::source::Source;
 
 /// Bytes are handed to the disk in pieces of this size, when that many are at hand: smaller writes
 /// cost more than copying.

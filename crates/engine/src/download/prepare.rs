@@ -11,11 +11,13 @@ use bytes::Bytes;
 use super::{Download, Prepared, Tries};
 use crate::disk::{self, Scratch};
 use crate::error::{Error, Kind, Result};
-use crate::fetch::{self, Source};
+use crate::fetch;
 use crate::http::Client;
+use crate::opened::read_all;
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
 use crate::probe::{self, Found, Html, Manner};
+use crate::source::Source;
 use crate::spec::OnFull;
 use crate::transfer::Halt;
 
@@ -302,7 +304,7 @@ async fn fetch_all(
     let asked = (window.start, window.end - 1);
     let turn = AtomicBool::new(false);
     let (body, len) = fetch::block(client, source, resource, asked, &turn).await?;
-    let bytes = probe::read_all(body, len).await?;
+    let bytes = read_all(body, len).await?;
     if len == window.end - window.start {
         return Ok(bytes);
     }

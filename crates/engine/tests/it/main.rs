@@ -2,6 +2,7 @@
 
 mod disk;
 mod download;
+mod layers;
 mod lifecycle;
 
 mod store;
