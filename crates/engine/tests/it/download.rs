@@ -93,6 +93,19 @@ async fn a_probe_made_before_is_the_downloads_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_comes_over_tls_from_a_server_that_is_trusted() {
+    let origin = Origin::start_tls().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, origin.ca_pem()).expect("a certificate");
+    let trusting = World::with(|c| c.ca_file = Some(ca)).await;
+    let url = origin.url("/a.bin?size=4M&seed=15");
+    assert_right(&*trusting.fetch(url.clone()).await, 15, 4 * MIB);
+    let view = World::new().await.fetch(url).await;
+    assert_eq!(view.error.as_ref().map(|e| e.kind), Some(Kind::Tls));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn redirects_are_followed_and_blocks_go_straight_to_the_end_of_them() {
     let (origin, world) = (
         Origin::start().await,
