@@ -1,4 +1,4 @@
-//! A disk that fails on command: full, without free space, unable to sync. It is the real disk
+//! A disk that fails on command: full, over quota, without free space, unable to sync. It is the real disk
 //! underneath, so what it lets pass is really there.
 
 use std::io::{self, IoSlice};
@@ -20,10 +20,16 @@ struct Faults {
     /// What the next calls fail with.
     write: Mutex<Option<io::ErrorKind>>,
     sync: Mutex<Option<io::ErrorKind>>,
+    /// What the next sync alone fails with.
+    next_sync: Mutex<Option<io::ErrorKind>>,
     reserve: Mutex<Option<io::ErrorKind>>,
     /// Free bytes it claims to have, plus one; 0 asks the real disk.
     free: AtomicU64,
     writes: AtomicU64,
+    /// Bytes that may be written in all, plus one; 0 is no limit.
+    quota: AtomicU64,
+    written: AtomicU64,
+    unsynced: AtomicU64,
 }
 
 impl BadDisk {
@@ -42,6 +48,19 @@ impl BadDisk {
         set(&self.faults.sync, kind);
     }
 
+    /// The next sync fails like this, and the ones after it do not: what the kernel does when it
+    /// drops the pages that it could not write.
+    pub fn fail_next_sync(&self, kind: io::ErrorKind) {
+        set(&self.faults.next_sync, Some(kind));
+    }
+
+    /// Writes beyond so many bytes in all fail for the quota from now on, whatever free space there
+    /// is; `None` lifts it.
+    pub fn limit_writes(&self, bytes: Option<u64>) {
+        let stored = bytes.map_or(0, |bytes| bytes.saturating_add(1));
+        self.faults.quota.store(stored, Ordering::SeqCst);
+    }
+
     /// Every reservation of room fails like this from now on; `None` heals it.
     pub fn fail_reservations(&self, kind: Option<io::ErrorKind>) {
         set(&self.faults.reserve, kind);
@@ -51,6 +70,11 @@ impl BadDisk {
     pub fn claim_free(&self, bytes: Option<u64>) {
         let stored = bytes.map_or(0, |bytes| bytes.saturating_add(1));
         self.faults.free.store(stored, Ordering::SeqCst);
+    }
+
+    /// Bytes written since the last sync that succeeded.
+    pub fn unsynced(&self) -> u64 {
+        self.faults.unsynced.load(Ordering::SeqCst)
     }
 
     /// Writes so far.
@@ -83,6 +107,8 @@ impl Scratch for BadScratch {
     fn write_at(&self, pieces: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
         self.faults.writes.fetch_add(1, Ordering::SeqCst);
         check(&self.faults.write)?;
+        self.faults
+            .take(pieces.iter().map(|piece| piece.len() as u64).sum())?;
         self.file.write_at(pieces, offset)
     }
 
@@ -105,7 +131,13 @@ impl Scratch for BadScratch {
 
     fn sync(&self) -> io::Result<()> {
         check(&self.faults.sync)?;
-        self.file.sync()
+        if let Some(kind) = set(&self.faults.next_sync, None) {
+            return Err(kind.into());
+        }
+        let before = self.faults.unsynced.load(Ordering::SeqCst);
+        self.file.sync()?;
+        self.faults.unsynced.fetch_sub(before, Ordering::SeqCst);
+        Ok(())
     }
 
     fn inode(&self) -> io::Result<u64> {
@@ -117,8 +149,26 @@ impl Scratch for BadScratch {
     }
 }
 
-fn set(fault: &Mutex<Option<io::ErrorKind>>, kind: Option<io::ErrorKind>) {
-    *fault.lock().unwrap_or_else(PoisonError::into_inner) = kind;
+impl Faults {
+    /// Takes room for `bytes` out of the quota.
+    fn take(&self, bytes: u64) -> io::Result<()> {
+        let quota = self.quota.load(Ordering::SeqCst);
+        let written = self.written.fetch_add(bytes, Ordering::SeqCst) + bytes;
+        if quota > 0 && written >= quota {
+            self.written.fetch_sub(bytes, Ordering::SeqCst);
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        self.unsynced.fetch_add(bytes, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+/// Sets a fault, and returns the one that was set before.
+fn set(fault: &Mutex<Option<io::ErrorKind>>, kind: Option<io::ErrorKind>) -> Option<io::ErrorKind> {
+    std::mem::replace(
+        &mut *fault.lock().unwrap_or_else(PoisonError::into_inner),
+        kind,
+    )
 }
 
 fn check(fault: &Mutex<Option<io::ErrorKind>>) -> io::Result<()> {

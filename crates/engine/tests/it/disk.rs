@@ -1,4 +1,4 @@
-//! A disk in trouble: full, short of free space, unable to sync.
+//! A disk in trouble: full, over quota, short of free space, unable to sync.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -96,4 +96,41 @@ async fn a_disk_that_refuses_says_so() {
     let view = world.fetch(origin.url("/a.bin?size=1M&seed=5")).await;
     let error = view.error.as_ref().expect("an error");
     assert_eq!(error.kind, Kind::DiskPermission);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_used_up_quota_is_a_full_disk_whatever_free_space_is_shown() {
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    let world = world_on(&disk, OnFull::Fail).await;
+    disk.limit_writes(Some(3 * MIB));
+    let view = world
+        .fetch(origin.url("/a.bin?size=8M&seed=6&etag=%22x%22"))
+        .await;
+    assert_eq!(view.error.as_ref().map(|e| e.kind), Some(Kind::DiskFull));
+    assert!(origin.log().len() <= 8, "no block is asked for again");
+    disk.limit_writes(None);
+    world
+        .engine
+        .retry(view.id)
+        .await
+        .expect("can be tried again");
+    assert_right(&*world.ended(view.id).await, 6, 8 * MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_failed_is_not_made_good_by_the_next() {
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    let world = world_on(&disk, OnFull::Wait).await;
+    disk.fail_next_sync(ErrorKind::Other);
+    let view = world
+        .fetch(origin.url("/a.bin?size=8M&seed=7&etag=%22x%22&rate=512K"))
+        .await;
+    assert_eq!((view.status, view.done), (Status::Failed, 0));
+    assert_eq!(view.error.as_ref().map(|e| e.kind), Some(Kind::DiskIo));
+    world
+        .engine
+        .retry(view.id)
+        .await
+        .expect("can be tried again");
+    assert_right(&*world.ended(view.id).await, 7, 8 * MIB);
 }

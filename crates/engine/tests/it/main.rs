@@ -1,10 +1,12 @@
 //! The engine against the world: files, sockets, databases. One binary, so that it links once.
 
+mod caps;
+mod commands;
 mod disk;
 mod download;
 mod layers;
 mod lifecycle;
-
 mod store;
+mod store_faults;
 mod trust;
 mod world;

@@ -31,6 +31,17 @@ impl World {
         World::start(Arc::new(RealDisk), Arc::new(folder), change).await
     }
 
+    /// The same on another disk and another store.
+    pub(crate) async fn on_store(
+        disk: Arc<dyn Disk>,
+        store: Arc<dyn Store>,
+        change: impl FnOnce(&mut Config),
+    ) -> World {
+        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+        let config = config(&folder, change);
+        World::begin(disk, store, config, folder).await
+    }
+
     /// The same on another disk.
     pub(crate) async fn on(disk: Arc<dyn Disk>, change: impl FnOnce(&mut Config)) -> World {
         let folder = tempfile::tempdir().expect("a folder");
@@ -50,14 +61,17 @@ impl World {
         folder: Arc<TempDir>,
         change: impl FnOnce(&mut Config),
     ) -> World {
-        let mut config = Config::new(folder.path().join("files"), folder.path().join("state"));
-        config.retry_wait = Duration::from_millis(10);
-        config.retry_wait_max = Duration::from_millis(50);
-        config.min_free_space = 0;
-        change(&mut config);
-        std::fs::create_dir_all(&config.state_dir).expect("a folder");
+        let config = config(&folder, change);
         let store = SqliteStore::open(&config.state_dir.join("haul.db")).expect("a database");
-        let store: Arc<dyn Store> = Arc::new(store);
+        World::begin(disk, Arc::new(store), config, folder).await
+    }
+
+    async fn begin(
+        disk: Arc<dyn Disk>,
+        store: Arc<dyn Store>,
+        config: Config,
+        folder: Arc<TempDir>,
+    ) -> World {
         let engine = Engine::start_on(disk, config, store, Handle::current())
             .await
             .expect("an engine");
@@ -112,6 +126,17 @@ impl World {
     }
 }
 
+/// Quick retries, no free space kept, and whatever else a test wants; its state directory exists.
+fn config(folder: &TempDir, change: impl FnOnce(&mut Config)) -> Config {
+    let mut config = Config::new(folder.path().join("files"), folder.path().join("state"));
+    config.retry_wait = Duration::from_millis(10);
+    config.retry_wait_max = Duration::from_millis(50);
+    config.min_free_space = 0;
+    change(&mut config);
+    std::fs::create_dir_all(&config.state_dir).expect("a folder");
+    config
+}
+
 /// The paths in a folder, sorted.
 pub(crate) fn list(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else {
@@ -129,9 +154,13 @@ pub(crate) fn assert_right(view: &View, seed: u64, size: u64) {
     assert_eq!(view.status, Status::Completed, "{:?}", view.error);
     let path = view.path.as_deref().expect("a completed file has a path");
     let bytes = std::fs::read(path).expect("a readable file");
-    assert_eq!(bytes.len() as u64, size, "length");
-    let right = haul_testkit::origin::content(seed, 0..size);
-    let wrong = bytes.iter().zip(&right).position(|(a, b)| a != b);
-    assert_eq!(wrong, None, "first wrong byte");
+    assert_bytes(&bytes, &haul_testkit::origin::content(seed, 0..size));
     assert_eq!((view.size, view.done), (Some(size), size));
+}
+
+/// Asserts that these are the right bytes; says where they are not.
+pub(crate) fn assert_bytes(bytes: &[u8], right: &[u8]) {
+    assert_eq!(bytes.len(), right.len(), "length");
+    let wrong = bytes.iter().zip(right).position(|(a, b)| a != b);
+    assert_eq!(wrong, None, "first wrong byte");
 }

@@ -91,6 +91,10 @@ fn way(knobs: &Knobs, request: &Request, facts: &Facts) -> Option<Reply> {
 fn refused(knobs: &Knobs, request: &Request, facts: &Facts) -> Option<Reply> {
     if let Some(status) = knobs.status
         && facts.nth <= knobs.status_times
+        && knobs
+            .status_on
+            .as_ref()
+            .is_none_or(|gate| facts.gates.contains(gate))
         && !is_healed(knobs, facts)
     {
         return Some(waiting(knobs, status));

@@ -12,6 +12,9 @@ use super::request::{Asked, Request};
 /// The file as it is at one request.
 struct Version {
     seed: u64,
+    /// The bytes before `old_until` are those made from `old_seed`.
+    old_seed: u64,
+    old_until: u64,
     size: u64,
     etag: Option<Vec<u8>>,
     last_modified: Option<Vec<u8>>,
@@ -27,6 +30,8 @@ impl Version {
         if !is_changed {
             return Version {
                 seed: knobs.seed,
+                old_seed: knobs.seed,
+                old_until: 0,
                 size: knobs.size,
                 etag: etag(knobs, facts, ""),
                 last_modified: knobs.last_modified.clone(),
@@ -35,6 +40,8 @@ impl Version {
         let keeps = |what: &str| knobs.change_keeps.iter().any(|kept| kept == what);
         let mut version = Version {
             seed: changed_seed(knobs.seed),
+            old_seed: knobs.seed,
+            old_until: knobs.change_from,
             size: knobs.change_size.unwrap_or(knobs.size),
             etag: etag(knobs, facts, "-changed"),
             last_modified: knobs.last_modified.as_ref().map(|_| CHANGED_DATE.to_vec()),
@@ -45,14 +52,27 @@ impl Version {
         if keeps("last_modified") {
             version.last_modified.clone_from(&knobs.last_modified);
         }
+        let drops = |what: &str| knobs.change_drops.iter().any(|dropped| dropped == what);
+        if drops("etag") {
+            version.etag = None;
+        }
+        if drops("last_modified") {
+            version.last_modified = None;
+        }
         version
     }
 
-    fn piece(&self, span: Range<u64>) -> Piece {
-        Piece::File {
-            seed: self.seed,
-            span,
-        }
+    /// Its bytes in `span`.
+    fn pieces(&self, span: Range<u64>) -> Vec<Piece> {
+        let border = self.old_until.clamp(span.start, span.end);
+        let both = [
+            (self.old_seed, span.start..border),
+            (self.seed, border..span.end),
+        ];
+        both.into_iter()
+            .filter(|(_, span)| !span.is_empty())
+            .map(|(seed, span)| Piece::File { seed, span })
+            .collect()
     }
 
     /// The header lines that identify it.
@@ -124,7 +144,7 @@ fn honoured(knobs: &Knobs, request: &Request, version: &Version) -> Option<Asked
 }
 
 fn whole(knobs: &Knobs, version: &Version) -> Reply {
-    let body = vec![version.piece(0..version.size)];
+    let body = version.pieces(0..version.size);
     described(knobs, version, 200, body, version.size)
 }
 
@@ -150,10 +170,10 @@ fn part(knobs: &Knobs, version: &Version, span: Range<u64>) -> Reply {
         return multipart(knobs, version, &span);
     }
     let body = match knobs.ranges {
-        Ranges::IgnoreOffset => version.piece(0..length),
-        _ => version.piece(span.clone()),
+        Ranges::IgnoreOffset => version.pieces(0..length),
+        _ => version.pieces(span.clone()),
     };
-    let reply = described(knobs, version, 206, vec![body], length);
+    let reply = described(knobs, version, 206, body, length);
     match content_range(knobs.content_range, &span, version.size) {
         Some(line) => reply.with(&line),
         None => reply,
@@ -190,11 +210,9 @@ fn multipart(knobs: &Knobs, version: &Version, span: &Range<u64>) -> Reply {
     let before = format!("--testkit\r\nContent-Type: application/octet-stream\r\n{range}\r\n\r\n");
     let after = "\r\n--testkit--\r\n";
     let framing = before.len() + after.len();
-    let body = vec![
-        Piece::Text(before.into_bytes()),
-        version.piece(span.clone()),
-        Piece::Text(after.into()),
-    ];
+    let mut body = version.pieces(span.clone());
+    body.insert(0, Piece::Text(before.into_bytes()));
+    body.push(Piece::Text(after.into()));
     let length = span.end - span.start + u64::try_from(framing).expect("a short text");
     let knobs = Knobs {
         content_type: b"multipart/byteranges; boundary=testkit".to_vec(),
@@ -246,7 +264,7 @@ fn misstate_length(knobs: &Knobs, reply: &mut Reply, version: &Version) {
     if knobs.long > 0 {
         reply
             .body
-            .push(version.piece(version.size..version.size + knobs.long));
+            .extend(version.pieces(version.size..version.size + knobs.long));
     }
     if let Some(Piece::File { span, .. }) = reply.body.last_mut() {
         span.end = span.end.saturating_sub(knobs.short).max(span.start);

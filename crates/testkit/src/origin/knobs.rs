@@ -39,8 +39,12 @@ pub(crate) struct Knobs {
     pub(crate) change_on: Option<String>,
     /// `change_size=N`: the changed file's length.
     pub(crate) change_size: Option<u64>,
+    /// `change_from=N`: the changed file's bytes before N are those of the old one.
+    pub(crate) change_from: u64,
     /// `change_keeps=etag,last_modified`: validators that do not tell of the change.
     pub(crate) change_keeps: Vec<String>,
+    /// `change_drops=etag,last_modified`: validators that the changed file is sent without.
+    pub(crate) change_drops: Vec<String>,
 
     // ---- The way to the file ----
     /// `redirect=N`: N hops first, each relative to the last.
@@ -68,6 +72,8 @@ pub(crate) struct Knobs {
     pub(crate) status: Option<u16>,
     /// `status_times=N`: only the first N requests.
     pub(crate) status_times: u64,
+    /// `status_on=GATE`: only once the gate is open.
+    pub(crate) status_on: Option<String>,
     /// `retry_after=RAW`: sent with `status` and `over_status`.
     pub(crate) retry_after: Option<Vec<u8>>,
     /// `max_conns=N`: when N requests for this target are being answered, others are refused.
@@ -289,7 +295,9 @@ impl Default for Knobs {
             change_after: None,
             change_on: None,
             change_size: None,
+            change_from: 0,
             change_keeps: Vec::new(),
+            change_drops: Vec::new(),
             redirect: 0,
             redirect_status: 302,
             redirect_to: None,
@@ -301,6 +309,7 @@ impl Default for Knobs {
             once: false,
             status: None,
             status_times: u64::MAX,
+            status_on: None,
             retry_after: None,
             max_conns: None,
             over_status: Refusal::Status(503),

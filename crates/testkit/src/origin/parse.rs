@@ -38,8 +38,9 @@ pub(crate) fn parse(query: &str) -> Result<Knobs> {
 }
 
 /// Knobs that only qualify another.
-const NEEDS: [(&str, &str); 6] = [
+const NEEDS: [(&str, &str); 7] = [
     ("status_times", "status"),
+    ("status_on", "status"),
     ("over_status", "max_conns"),
     ("long_range_status", "long_range"),
     ("gate_after", "gate"),
@@ -62,7 +63,9 @@ fn set(knobs: &mut Knobs, name: &str, value: Value) -> Result<()> {
         "change_after" => knobs.change_after = Some(value.positive()?),
         "change_on" => knobs.change_on = Some(value.text()?),
         "change_size" => knobs.change_size = Some(value.size()?),
-        "change_keeps" => knobs.change_keeps = value.list(&["etag", "last_modified"])?,
+        "change_from" => knobs.change_from = value.size()?,
+        "change_keeps" => knobs.change_keeps = value.list(&VALIDATORS)?,
+        "change_drops" => knobs.change_drops = value.list(&VALIDATORS)?,
 
         "redirect" => knobs.redirect = value.number()?,
         "redirect_status" => knobs.redirect_status = value.status()?,
@@ -76,6 +79,7 @@ fn set(knobs: &mut Knobs, name: &str, value: Value) -> Result<()> {
         "once" => knobs.once = value.flag()?,
         "status" => knobs.status = Some(value.status()?),
         "status_times" => knobs.status_times = value.positive()?,
+        "status_on" => knobs.status_on = Some(value.text()?),
         "retry_after" => knobs.retry_after = Some(value.raw()?),
         "max_conns" => knobs.max_conns = Some(value.positive()?),
         "over_status" => knobs.over_status = value.refusal()?,
@@ -122,6 +126,8 @@ fn set(knobs: &mut Knobs, name: &str, value: Value) -> Result<()> {
     }
     Ok(())
 }
+
+const VALIDATORS: [&str; 2] = ["etag", "last_modified"];
 
 const RANGES: [(&str, Ranges); 7] = [
     ("yes", Ranges::Yes),

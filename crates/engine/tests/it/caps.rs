@@ -1,0 +1,191 @@
+//! Limits of ours and of servers: connections, threads, block sizes, bytes per second.
+
+use haul_engine::event::ThreadState;
+use haul_engine::{Spec, Status};
+use haul_testkit::origin::{Origin, Seen};
+
+use crate::world::{World, assert_right};
+
+const MIB: u64 = 1 << 20;
+
+/// Bytes asked for; every request of ours names both ends.
+fn asked_len(seen: &Seen) -> u64 {
+    let asked = seen.range.expect("a range");
+    asked.last.expect("an end") - asked.first + 1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn caps_hold_at_every_moment() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| {
+        c.settings.max_downloads = 3;
+        c.settings.threads = 4;
+        c.settings.max_connections_per_host = 5;
+        c.settings.block_size = 256 << 10;
+    })
+    .await;
+    let mut ids = Vec::new();
+    for n in 0..8 {
+        ids.push(
+            world
+                .add(origin.url(&format!("/{n}.bin?size=2M&seed={n}&rate=2M")))
+                .await,
+        );
+    }
+    let mut most = 0;
+    loop {
+        let (_, views, stats) = world.engine.live().snapshot(|_| true);
+        assert!(stats.active <= 3, "{stats:?}");
+        assert!(views.iter().all(|view| view.threads_active <= 4));
+        most = most.max(open_sockets_to(origin.address()));
+        assert!(most <= 5, "{most} connections");
+        if stats.completed == 8 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert!(most > 1);
+    for (seed, id) in (0..).zip(ids) {
+        assert_right(&*world.ended(id).await, seed, 2 * MIB);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_speed_limit_holds_and_can_be_changed_on_the_way() {
+    let (origin, world) = (Origin::start().await, World::new().await);
+    let spec = Spec {
+        speed_limit: MIB,
+        ..Spec::new(origin.url("/a.bin?size=8M&seed=6"))
+    };
+    let started = std::time::Instant::now();
+    let id = world.add_spec(spec).await;
+    world.until(id, |view| view.done >= 2 * MIB).await;
+    assert!(
+        started.elapsed().as_millis() > 1000,
+        "{:?}",
+        started.elapsed()
+    );
+    let change = haul_engine::Change {
+        speed_limit: Some(0),
+        ..Default::default()
+    };
+    world.engine.change(id, change).await.expect("changeable");
+    assert_right(&*world.ended(id).await, 6, 8 * MIB);
+    assert!(started.elapsed().as_secs() < 7, "{:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn threads_that_wait_for_a_connection_are_not_active_and_the_reason_is_told() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| {
+        c.settings.threads = 4;
+        c.settings.max_connections_per_host = 2;
+        c.settings.block_size = 256 << 10;
+    })
+    .await;
+    let id = world
+        .add(origin.url("/a.bin?size=2M&seed=7&gate=go&gate_after=64K"))
+        .await;
+    origin.wait_gate("go", 2).await;
+    let wanted = Some("2 of 2 connections allowed by this host");
+    let view = world
+        .until(id, |view| view.reason.as_deref() == wanted)
+        .await;
+    assert_eq!((view.threads_active, view.threads_limit), (2, 4));
+    let waiting = |view: &haul_engine::View| {
+        let states = view.blocks.iter().map(|block| block.state);
+        states
+            .filter(|state| *state == ThreadState::Waiting)
+            .count()
+    };
+    assert_eq!((view.blocks.len(), waiting(&view)), (4, 2));
+    origin.open_gate("go");
+    let view = world.ended(id).await;
+    assert_right(&view, 7, 2 * MIB);
+    assert_eq!(view.reason, None);
+    assert_eq!(origin.max_open(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lowered_block_size_holds_for_every_later_request() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| {
+        c.settings.threads = 2;
+        c.settings.block_size = 4 * MIB;
+    })
+    .await;
+    // Both connections break after the change, with most of their long blocks still to come.
+    let faults = "gate=go&gate_after=64K&reset_after=128K&fail_times=2";
+    let id = world
+        .add(origin.url(&format!("/a.bin?size=8M&seed=8&etag=%22x%22&{faults}")))
+        .await;
+    origin.wait_gate("go", 2).await;
+    let mut settings = world.engine.settings().await.expect("it runs");
+    settings.block_size = 64 << 10;
+    world.engine.set_settings(settings).await.expect("it runs");
+    origin.open_gate("go");
+    assert_right(&*world.ended(id).await, 8, 8 * MIB);
+    let log = origin.log();
+    assert!(log[..2].iter().all(|seen| asked_len(seen) > 128 << 10));
+    let longest = log[2..].iter().map(asked_len).max();
+    assert_eq!(longest, Some(64 << 10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proof_after_a_pause_asks_for_no_more_than_a_block() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| {
+        c.settings.threads = 2;
+        c.settings.block_size = 16 << 10;
+    })
+    .await;
+    // Nothing identifies this file: what is held must be proven.
+    let id = world
+        .add(origin.url("/a.bin?size=1M&seed=9&rate=256K"))
+        .await;
+    world.until(id, |view| view.done > 200 << 10).await;
+    let held = world.engine.pause(id).await.expect("pausable").done;
+    let before = origin.log().len();
+    world.engine.resume(id).await.expect("resumable");
+    assert_right(&*world.ended(id).await, 9, MIB);
+    let log = origin.log();
+    assert!(log.iter().all(|seen| asked_len(seen) <= 16 << 10));
+    let after: u64 = log[before..].iter().map(|seen| seen.body_sent).sum();
+    assert!(after > MIB - held, "nothing was proven");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_turns_many_threads_away_at_once_is_waited_for() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| {
+        c.settings.threads = 12;
+        c.settings.block_size = 256 << 10;
+    })
+    .await;
+    // More threads than tries: all lose their connections, and all are told to come back later.
+    let cut = "gate=busy&gate_after=64K&close_after=64K&fail_times=12";
+    let busy = "status=503&status_on=busy&retry_after=1&fail_until=calm";
+    let id = world
+        .add(origin.url(&format!("/a.bin?size=4M&seed=10&etag=%22x%22&{cut}&{busy}")))
+        .await;
+    origin.wait_gate("busy", 12).await;
+    origin.open_gate("busy");
+    origin.wait_requests(24).await;
+    let waiting = world.until(id, |view| view.reason.is_some()).await;
+    assert_eq!(waiting.status, Status::Downloading);
+    origin.open_gate("calm");
+    assert_right(&*world.ended(id).await, 10, 4 * MIB);
+}
+
+/// How many sockets are connected or connecting to `peer`, as the kernel sees it from the client's
+/// side: an origin notices late that a connection was closed.
+fn open_sockets_to(peer: std::net::SocketAddr) -> usize {
+    let table = std::fs::read_to_string("/proc/self/net/tcp").expect("the kernel's table");
+    let remote = format!("0100007F:{:04X}", peer.port());
+    let is_open = |line: &&str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        // 01 is ESTABLISHED, 02 is SYN_SENT.
+        fields.get(2) == Some(&&*remote) && matches!(fields.get(3), Some(&"01" | &"02"))
+    };
+    table.lines().filter(is_open).count()
+}
