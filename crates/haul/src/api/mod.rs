@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use serve::serve;
+pub(crate) use tls::acceptor;
 pub(crate) use types::download::{Detail, Download};
 
 /// A language of the text console.

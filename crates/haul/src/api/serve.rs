@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::auth::{self, Guard, Scheme};
-use super::{ApiOptions, App, TlsFiles, rest, tls};
+use super::{ApiOptions, App, rest};
 
 /// How long requests and goodbyes may take once the server stops.
 const LONGEST_STOP: Duration = Duration::from_secs(5);
@@ -38,15 +38,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const MOST_CONNECTIONS: usize = 4096;
 
 /// Serves until `stop` is cancelled, then closes every WebSocket with 1001, gives open requests
-/// 5 s, and returns. Fails when a listener or the TLS files are unusable.
+/// 5 s, and returns. With an `acceptor` it speaks TLS.
 pub(crate) async fn serve(
     engine: Engine,
     options: ApiOptions,
-    tls: Option<TlsFiles>,
+    acceptor: Option<TlsAcceptor>,
     listeners: Vec<(SocketAddr, TcpListener)>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let acceptor = tls.as_ref().map(tls::acceptor).transpose()?;
     let scheme = if acceptor.is_some() {
         Scheme::Https
     } else {
@@ -163,6 +162,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::{TlsFiles, tls};
     use axum::body::Body;
     use axum::routing::get;
     use rustls::pki_types::ServerName;

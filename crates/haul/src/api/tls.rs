@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use super::TlsFiles;
 
 /// Reads the files. An error names the file and says what it should hold.
-pub(super) fn acceptor(files: &TlsFiles) -> anyhow::Result<TlsAcceptor> {
+pub(crate) fn acceptor(files: &TlsFiles) -> anyhow::Result<TlsAcceptor> {
     let chain = chain(&files.cert)?;
     let key = PrivateKeyDer::from_pem_file(&files.key).with_context(|| {
         format!(

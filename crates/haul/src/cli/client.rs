@@ -1,5 +1,7 @@
 //! Talks to a daemon over its live WebSocket: one JSON-RPC call at a time. Knows no commands.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -13,10 +15,13 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::Error as SocketError;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
+};
 use url::Url;
 
 use super::exit::{self, Failure};
+use super::trust;
 
 /// Which daemon, and how to be let in.
 #[derive(Debug, Clone, Args)]
@@ -40,6 +45,15 @@ pub(crate) struct Server {
         help_heading = "Daemon"
     )]
     token: Option<String>,
+    /// More certificates to trust, a PEM file: the daemon's own or its authority's
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HAUL_CA_FILE",
+        hide_env_values = true,
+        help_heading = "Daemon"
+    )]
+    ca_file: Option<PathBuf>,
 }
 
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -86,15 +100,36 @@ impl Server {
             })?;
             request.headers_mut().insert(AUTHORIZATION, value);
         }
-        match timeout(CONNECT, connect_async(request)).await {
+        let connector = self.connector(&url)?;
+        let connected = connect_async_tls_with_config(request, None, false, Some(connector));
+        match timeout(CONNECT, connected).await {
             Ok(Ok((socket, _))) => Ok(socket),
             Ok(Err(error)) => Err(self.unreachable(error)),
             Err(_) => Err(self.silent(CONNECT)),
         }
     }
 
+    fn connector(&self, url: &Url) -> Result<Connector, Failure> {
+        if url.scheme() != "wss" {
+            return Ok(Connector::Plain);
+        }
+        // An empty variable means "not set", as everywhere.
+        let ca_file = self.ca_file.as_deref();
+        let ca_file = ca_file.filter(|path| !path.as_os_str().is_empty());
+        Ok(Connector::Rustls(Arc::new(trust::client(ca_file)?)))
+    }
+
     fn unreachable(&self, error: SocketError) -> Failure {
         let server = &self.server;
+        if let SocketError::Io(cause) = &error
+            && let Some(why) = trust::refused(cause)
+        {
+            return Failure::new(
+                exit::NETWORK,
+                format!("the certificate of {server} is not accepted: {why}"),
+            )
+            .next("for a private certificate give it, or its authority's, with --ca-file FILE");
+        }
         match error {
             SocketError::Http(answer) if matches!(answer.status().as_u16(), 401 | 403) => {
                 Failure::new(
@@ -110,7 +145,7 @@ impl Server {
             .next("check --server"),
             SocketError::Tls(cause) => {
                 Failure::new(exit::NETWORK, format!("no TLS with {server}: {cause}"))
-                    .next("for a private authority set SSL_CERT_FILE to its PEM file")
+                    .next("check --server")
             }
             SocketError::ConnectionClosed | SocketError::AlreadyClosed => {
                 Failure::new(exit::NETWORK, format!("{server} closed the connection"))
@@ -228,6 +263,7 @@ mod tests {
         let server = Server {
             server: server.to_owned(),
             token: None,
+            ca_file: None,
         };
         server.address("api/v1/ws").map(String::from)
     }

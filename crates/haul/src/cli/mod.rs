@@ -16,6 +16,7 @@ mod paint;
 mod rows;
 mod serve;
 mod settings;
+mod trust;
 mod wanted;
 
 #[cfg(test)]

@@ -10,9 +10,10 @@ use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::exit;
+use super::exit::{self, Failure};
 use super::output::{self, LogDefault, Verbosity};
 use crate::api;
 use crate::assemble::{self, State, Token};
@@ -42,18 +43,37 @@ pub(crate) fn serve(asked: &Serve, verbosity: Verbosity) -> anyhow::Result<u8> {
         tracing::warn!("the environment variable {variable} means nothing; did you mean {near}?");
     }
     let config = loaded.config;
+    let acceptor = acceptor(&config)?;
     assemble::create_dir(&config.dir)?;
     let state = State::take(&config.state_dir())?;
     let transfers = assemble::transfer_runtime().context("cannot start threads")?;
     let api = assemble::api_runtime().context("cannot start threads")?;
-    let ended = api.block_on(run(&config, &state, &transfers));
+    let ended = api.block_on(run(&config, &state, acceptor, &transfers));
     // Whatever still runs has been told to stop and has had its time.
     transfers.shutdown_background();
     api.shutdown_background();
     ended
 }
 
-async fn run(config: &Config, state: &State, transfers: &Runtime) -> anyhow::Result<u8> {
+/// What speaks TLS, when that is configured. Read before anything is promised to anybody.
+fn acceptor(config: &Config) -> anyhow::Result<Option<TlsAcceptor>> {
+    let Some(files) = config.tls() else {
+        return Ok(None);
+    };
+    match api::acceptor(&files) {
+        Ok(acceptor) => Ok(Some(acceptor)),
+        Err(cause) => Err(Failure::new(exit::USAGE, format!("{cause:#}"))
+            .next("check tls_cert and tls_key; `haul config` shows where they come from")
+            .into()),
+    }
+}
+
+async fn run(
+    config: &Config,
+    state: &State,
+    acceptor: Option<TlsAcceptor>,
+    transfers: &Runtime,
+) -> anyhow::Result<u8> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let listeners = assemble::listen(&config.host, config.port).await?;
     let addresses: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
@@ -65,7 +85,7 @@ async fn run(config: &Config, state: &State, transfers: &Runtime) -> anyhow::Res
     )
     .await?;
     let stop = CancellationToken::new();
-    let mut server = start_server(config, &engine, token.as_ref(), listeners, &stop);
+    let mut server = start_server(config, &engine, acceptor, token.as_ref(), listeners, &stop);
     announce(config, &addresses, token.as_ref());
     notify(&[NotifyState::Ready]);
 
@@ -108,6 +128,7 @@ fn token(config: &Config, state: &State) -> anyhow::Result<Option<Token>> {
 fn start_server(
     config: &Config,
     engine: &Engine,
+    acceptor: Option<TlsAcceptor>,
     token: Option<&Token>,
     listeners: Vec<(SocketAddr, TcpListener)>,
     stop: &CancellationToken,
@@ -117,7 +138,7 @@ fn start_server(
     server.spawn(api::serve(
         engine.clone(),
         config.api(token),
-        config.tls(),
+        acceptor,
         listeners,
         stop.clone(),
     ));

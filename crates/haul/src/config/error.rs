@@ -37,9 +37,11 @@ pub(crate) enum Error {
         cause: Box<toml::de::Error>,
     },
     /// A value of the wrong TOML type.
-    #[error("{key} in {}: {why}; allowed: {allowed}", file.display())]
+    #[error("{key} = {value} (file {}): {why}; allowed: {allowed}", file.display())]
     Type {
         key: &'static str,
+        /// As TOML; masked when it is a secret.
+        value: String,
         file: PathBuf,
         why: String,
         allowed: String,

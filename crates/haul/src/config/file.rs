@@ -74,12 +74,15 @@ impl File {
         } else {
             scalar(value).map(|text| vec![text])
         };
-        texts.map(Some).map_err(|why| Error::Type {
-            key: key.name,
-            file: self.path.clone(),
-            why,
-            allowed: key.allowed(),
-        })
+        texts
+            .map(Some)
+            .map_err(|Misfit { value, why }| Error::Type {
+                key: key.name,
+                value: (key.masked)(&value),
+                file: self.path.clone(),
+                why,
+                allowed: key.allowed(),
+            })
     }
 }
 
@@ -93,21 +96,37 @@ fn user_directory(variable: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> 
     Some(Path::new(&home).join(".config"))
 }
 
-fn scalar(value: &toml::Value) -> Result<String, String> {
+/// A value of a type that its key does not take.
+struct Misfit {
+    /// As TOML, behind its name when it has one of its own.
+    value: String,
+    why: String,
+}
+
+fn scalar(value: &toml::Value) -> Result<String, Misfit> {
     match value {
         toml::Value::String(text) => Ok(text.clone()),
         toml::Value::Integer(number) => Ok(number.to_string()),
-        other => Err(format!("a TOML {} does not fit here", other.type_str())),
+        other => Err(Misfit {
+            value: other.to_string(),
+            why: format!("a TOML {} does not fit here", other.type_str()),
+        }),
     }
 }
 
 /// An array of texts, one text, or a table of names and values.
-fn list(value: &toml::Value) -> Result<Vec<String>, String> {
+fn list(value: &toml::Value) -> Result<Vec<String>, Misfit> {
     match value {
         toml::Value::Array(items) => items.iter().map(scalar).collect(),
         toml::Value::Table(fields) => fields
             .iter()
-            .map(|(name, value)| Ok(format!("{name}: {}", scalar(value)?)))
+            .map(|(name, value)| match scalar(value) {
+                Ok(text) => Ok(format!("{name}: {text}")),
+                Err(Misfit { value, why }) => Err(Misfit {
+                    value: format!("{name}: {value}"),
+                    why,
+                }),
+            })
             .collect(),
         single => Ok(vec![scalar(single)?]),
     }

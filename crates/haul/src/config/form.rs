@@ -15,9 +15,6 @@ pub(crate) trait Form {
     /// For lists: what separates the items inside one text.
     const SEPARATOR: Option<char> = None;
 
-    /// Whether error texts must not repeat it.
-    const SECRET: bool = false;
-
     /// Whether `--help` says what is allowed: ranges and words, but not "a path".
     const NARROW: bool = false;
 
@@ -26,6 +23,11 @@ pub(crate) trait Form {
 
     /// What `haul config` shows; secrets are masked.
     fn show(&self, value: &Self::Value) -> String;
+
+    /// How error texts repeat a given text, right or wrong: without the secrets that may be in it.
+    fn masked(&self, text: &str) -> String {
+        text.to_owned()
+    }
 
     /// What is allowed, in a few words.
     fn allowed(&self) -> String;
@@ -211,13 +213,15 @@ pub(crate) struct Secret(pub(crate) Text);
 impl Form for Secret {
     type Value = String;
 
-    const SECRET: bool = true;
-
     fn read(&self, texts: &[String]) -> Result<String, String> {
         self.0.read(texts)
     }
 
     fn show(&self, _: &String) -> String {
+        MASK.to_owned()
+    }
+
+    fn masked(&self, _: &str) -> String {
         MASK.to_owned()
     }
 
@@ -259,7 +263,6 @@ impl<F: Form> Form for Maybe<F> {
     type Value = Option<F::Value>;
 
     const SEPARATOR: Option<char> = F::SEPARATOR;
-    const SECRET: bool = F::SECRET;
     const NARROW: bool = F::NARROW;
 
     fn read(&self, texts: &[String]) -> Result<Self::Value, String> {
@@ -273,6 +276,10 @@ impl<F: Form> Form for Maybe<F> {
         value
             .as_ref()
             .map_or_else(String::new, |value| self.0.show(value))
+    }
+
+    fn masked(&self, text: &str) -> String {
+        self.0.masked(text)
     }
 
     fn allowed(&self) -> String {

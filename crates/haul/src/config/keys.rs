@@ -78,7 +78,6 @@ const fn about(group: Group, flag: &'static str, placeholder: &'static str) -> A
 pub(crate) struct Key {
     pub(crate) name: &'static str,
     pub(crate) about: About,
-    pub(crate) secret: bool,
     /// Whether `--help` says what is allowed.
     pub(crate) narrow: bool,
     /// For lists: what separates the items inside one text.
@@ -86,6 +85,8 @@ pub(crate) struct Key {
     help: &'static str,
     default: &'static str,
     allowed: fn() -> String,
+    /// A given text as errors repeat it.
+    pub(crate) masked: fn(&str) -> String,
     /// Reads a value into the configuration, or says why it cannot.
     pub(crate) read: fn(&mut Config, &[String]) -> Result<(), String>,
     /// The value as `haul config` shows it.
@@ -133,12 +134,12 @@ macro_rules! keys {
         pub(crate) static KEYS: &[Key] = &[$(Key {
             name: stringify!($name),
             about: $about,
-            secret: secret(&$form),
             narrow: narrow(&$form),
             separator: separator(&$form),
             help: concat!($($help),+),
             default: $default,
             allowed: || Form::allowed(&$form),
+            masked: |text| Form::masked(&$form, text),
             read: |config, texts| {
                 config.$name = Form::read(&$form, texts)?;
                 Ok(())
@@ -157,10 +158,6 @@ macro_rules! keys {
             }
         }
     };
-}
-
-const fn secret<F: Form>(_: &F) -> bool {
-    F::SECRET
 }
 
 const fn narrow<F: Form>(_: &F) -> bool {

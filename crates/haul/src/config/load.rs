@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use super::file::File;
-use super::form::MASK;
 use super::keys::{Config, KEYS, Key};
 use super::settle::settle;
 
@@ -114,14 +113,10 @@ fn split(key: &Key, texts: Vec<String>) -> Vec<String> {
 }
 
 fn refuse(key: &'static Key, texts: &[String], source: &Source, why: String) -> Error {
-    let value = if key.secret {
-        MASK.to_owned()
-    } else {
-        texts.join(", ")
-    };
+    let masked: Vec<String> = texts.iter().map(|text| (key.masked)(text)).collect();
     Error::Value {
         key: key.name,
-        value,
+        value: masked.join(", "),
         source_name: source.clone(),
         why,
         allowed: key.allowed(),

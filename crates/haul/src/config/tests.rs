@@ -209,7 +209,9 @@ fn secrets_are_neither_shown_nor_told() {
     for (name, value) in [
         ("token", "hush hush"),
         ("proxy", "ftp://hush@x"),
-        ("headers", "hush"),
+        ("proxy", "http://me:hu@sh/hush@"),
+        ("headers", "Authorization hush"),
+        ("headers", "A(: hush"),
     ] {
         let told = refusal(&Given {
             flags: &[(name, value)],
@@ -349,4 +351,40 @@ proptest! {
     fn no_value_of_any_key_makes_it_panic(name in prop::sample::select(KEYS.iter().map(|key| key.name).collect::<Vec<_>>()), value: String) {
         let _ = load_for::<Serve>(&Given { flags: &[(name, &value)], ..NOTHING });
     }
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_told_without_its_secrets() {
+    let file = |file| refusal(&Given { file, ..NOTHING });
+    let told = file("threads = 1.5");
+    assert!(
+        told.starts_with("threads = 1.5 (file /etc/haul.toml): "),
+        "{told}"
+    );
+    let told = file("headers = { Authorization = 1.25 }");
+    assert!(told.starts_with("headers = Authorization: ***"), "{told}");
+    let told = file("token = [\"hush\"]");
+    assert!(told.starts_with("token = ***"), "{told}");
+}
+
+#[test]
+fn a_refused_value_that_holds_no_secret_is_told_as_it_is() {
+    let flag = |name, value| {
+        refusal(&Given {
+            flags: &[(name, value)],
+            ..NOTHING
+        })
+    };
+    assert!(flag("proxy", "ftp://box:1").contains("proxy = \"ftp://box:1\""));
+    let told = flag("proxy", "ftp://me:hush@box:1");
+    assert!(
+        told.contains("@box:1\"") && !told.contains("hush"),
+        "{told}"
+    );
+    assert!(flag("headers", "X-Thing").contains("headers = \"X-Thing\""));
+    let told = flag("headers", "A(: hush");
+    assert!(
+        told.contains("\"A(: ***") && !told.contains("hush"),
+        "{told}"
+    );
 }

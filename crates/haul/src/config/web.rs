@@ -11,8 +11,6 @@ pub(crate) struct Proxy;
 impl Form for Proxy {
     type Value = Url;
 
-    const SECRET: bool = true;
-
     fn read(&self, texts: &[String]) -> Result<Url, String> {
         let url = Url::parse(only(texts)).map_err(|cause| cause.to_string())?;
         if !matches!(url.scheme(), "http" | "socks5") {
@@ -36,6 +34,17 @@ impl Form for Proxy {
         shown.to_string()
     }
 
+    fn masked(&self, text: &str) -> String {
+        // It may be no URL at all, so everything that can be user information counts as such.
+        let Some((before, host)) = text.rsplit_once('@') else {
+            return text.to_owned();
+        };
+        match before.split_once("://") {
+            Some((scheme, _)) => format!("{scheme}://{MASK}@{host}"),
+            None => format!("{MASK}@{host}"),
+        }
+    }
+
     fn allowed(&self) -> String {
         "http://[USER:PASSWORD@]HOST:PORT, socks5://[USER:PASSWORD@]HOST:PORT".to_owned()
     }
@@ -49,7 +58,6 @@ impl Form for Headers {
 
     // Commas and semicolons occur inside header values; line ends cannot.
     const SEPARATOR: Option<char> = Some('\n');
-    const SECRET: bool = true;
 
     fn read(&self, texts: &[String]) -> Result<Self::Value, String> {
         texts.iter().map(|text| header(text)).collect()
@@ -61,6 +69,18 @@ impl Form for Headers {
             .map(|(name, _)| format!("{name}: {MASK}"))
             .collect();
         names.join(", ")
+    }
+
+    fn masked(&self, text: &str) -> String {
+        // Where the colon was forgotten, what follows the first word is most likely the value.
+        let end = text.find([':', ' ', '\t', '=']);
+        let Some((name, value)) = end.and_then(|end| text.split_at_checked(end + 1)) else {
+            return text.to_owned();
+        };
+        match value.trim() {
+            "" => text.to_owned(),
+            _ => format!("{} {MASK}", name.trim_end()),
+        }
     }
 
     fn allowed(&self) -> String {

@@ -25,6 +25,7 @@ console-queued = url:{ $url }, status: Queued
 console-paused-waiting = url:{ $url }, status: Paused
 console-loading = url:{ $url }, file_amount_bytes:{ $size }, threads_size:{ $threads }, status:{ $percent }
 console-downloaded = url:{ $url }, file_amount_bytes:{ $size }, patch: { $file }
+console-not-downloaded = url:{ $url }, status: Failed: { $why }
 console-empty = The list is empty.
 console-unknown-command = No such command.
 

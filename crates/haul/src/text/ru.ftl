@@ -25,6 +25,7 @@ console-queued = url:{ $url }, status: В очереди
 console-paused-waiting = url:{ $url }, status: На паузе
 console-loading = url:{ $url }, file_amount_bytes:{ $size }, threads_size:{ $threads }, status:{ $percent }
 console-downloaded = url:{ $url }, file_amount_bytes:{ $size }, patch: { $file }
+console-not-downloaded = url:{ $url }, status: Ошибка: { $why }
 console-empty = Список пуст.
 console-unknown-command = Команда не найдена.
 

@@ -99,3 +99,60 @@ fn a_port_in_use_and_a_state_in_use_are_told_with_the_way_out() {
     );
     first.stop();
 }
+
+#[test]
+fn a_certificate_without_its_key_is_a_configuration_error_before_anything_listens() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let made = || rcgen::generate_simple_self_signed(vec!["localhost".into()]).expect("made");
+    let (one, two) = (made(), made());
+    let write = |name: &str, text: &str| {
+        fs::write(dir.path().join(name), text).expect("a file");
+    };
+    write("cert.pem", &one.cert.pem());
+    write("other.pem", &two.signing_key.serialize_pem());
+    write("bad.pem", "no PEM");
+    for (cert, key, told) in [
+        ("cert.pem", "bad.pem", "tls_key"),
+        ("bad.pem", "other.pem", "tls_cert"),
+        ("cert.pem", "other.pem", "do not go together"),
+    ] {
+        let arguments = ["serve", "--port", "0", "--tls-cert", cert, "--tls-key", key];
+        let ended = end(&mut haul(dir.path(), &arguments));
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+        assert!(ended.stderr.contains(key) || ended.stderr.contains(cert));
+        assert!(!ended.stderr.contains("listening"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_private_certificate_is_named_as_the_trouble_and_trusted_when_given() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).expect("made");
+    fs::write(dir.path().join("cert.pem"), made.cert.pem()).expect("a file");
+    let key = made.signing_key.serialize_pem();
+    fs::write(dir.path().join("key.pem"), key).expect("a file");
+    let arguments = ["--tls-cert", "cert.pem", "--tls-key", "key.pem"];
+    let daemon = Serve::start(dir.path(), &arguments, "listening on https://");
+    let (_, port) = daemon.said[0].rsplit_once(':').expect("an address");
+    let server = format!("https://localhost:{port}");
+    for command in ["ls", "console"] {
+        let ended = end(&mut haul(dir.path(), &[command, "--server", &server]));
+        assert_eq!(ended.code, Some(5), "{}", ended.stderr);
+        assert!(ended.stderr.contains("certificate"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("--ca-file"), "{}", ended.stderr);
+        assert!(
+            !ended.stderr.contains("is `haul serve`"),
+            "{}",
+            ended.stderr
+        );
+        let mut trusting = haul(dir.path(), &[command, "--server", &server]);
+        let ended = end(trusting.env("HAUL_CA_FILE", "cert.pem"));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let mut wrong = haul(dir.path(), &[command, "--server", &server]);
+        let ended = end(wrong.args(["--ca-file", "key.pem"]));
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(ended.stderr.contains("key.pem"), "{}", ended.stderr);
+    }
+    daemon.stop();
+}

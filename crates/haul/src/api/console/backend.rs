@@ -7,6 +7,7 @@ use std::time::Duration;
 use haul_engine::event::Fields;
 use haul_engine::plan::state::Input;
 use haul_engine::{Engine, Error, Id, Kind, Live, New, Probed, Spec, Status, View};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use url::Url;
@@ -40,8 +41,8 @@ pub(super) trait Backend: Send + Sync + 'static {
     /// Does something to every download of a URL that allows it.
     fn act(&self, verb: Verb, url: Url) -> impl Future<Output = Acted> + Send;
 
-    /// What finished after revision `since`, and the revision that this was true at.
-    fn finished_since(&self, since: u64) -> (u64, Vec<Arc<View>>);
+    /// What was delivered or failed after revision `since`, and the revision that this was true at.
+    fn ended_since(&self, since: u64) -> (u64, Vec<Arc<View>>);
 
     /// The last revision.
     fn revision(&self) -> u64;
@@ -97,8 +98,9 @@ pub(super) enum Verb {
 impl Verb {
     pub(super) fn applies(self, status: Status) -> bool {
         match self {
-            Verb::Pause => status.step(Input::Pause).is_some(),
-            Verb::Resume => status == Status::Paused,
+            // What is so already is a success, as it is over REST.
+            Verb::Pause => status == Status::Paused || status.step(Input::Pause).is_some(),
+            Verb::Resume => matches!(status, Status::Queued | Status::Paused) || status.is_active(),
             Verb::Cancel => status.step(Input::Cancel).is_some(),
         }
     }
@@ -116,12 +118,24 @@ pub(super) enum Acted {
 }
 
 /// The downloads that the console submitted last.
-#[derive(Default)]
-pub(crate) struct LastBatch(Mutex<Vec<Id>>);
+pub(crate) struct LastBatch {
+    ids: Mutex<Vec<Id>>,
+    /// One submission at a time: what one begins, the next one sees.
+    turn: Semaphore,
+}
+
+impl Default for LastBatch {
+    fn default() -> LastBatch {
+        LastBatch {
+            ids: Mutex::default(),
+            turn: Semaphore::new(1),
+        }
+    }
+}
 
 impl LastBatch {
     fn ids(&self) -> MutexGuard<'_, Vec<Id>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_running(&self, live: &Live) -> bool {
@@ -166,7 +180,9 @@ impl Daemon {
     }
 
     fn of_url(&self, url: &Url) -> Vec<Arc<View>> {
-        self.live().snapshot(|view| *view.url == *url.as_str()).1
+        let wanted = without_fragment(url.as_str());
+        let is_meant = |view: &View| without_fragment(&view.url) == wanted;
+        self.live().snapshot(is_meant).1
     }
 
     /// What is known of a URL without asking its server.
@@ -190,6 +206,11 @@ impl Daemon {
     }
 }
 
+/// What a server sees of a URL: two that differ in their fragment only are the same file.
+fn without_fragment(url: &str) -> &str {
+    url.split('#').next().unwrap_or(url)
+}
+
 async fn is_file(path: Arc<Path>) -> bool {
     // A stalled disk must not stall every other answer.
     spawn_blocking(move || path.is_file())
@@ -211,11 +232,18 @@ impl Backend for Daemon {
         }
     }
 
-    async fn submit(&self, probed: Vec<Probed>, paused: Vec<Id>) -> Result<(), Error> {
-        let new = probed
-            .into_iter()
-            .map(|probed| New::Probed(Box::new(probed)))
-            .collect();
+    async fn submit(&self, probed: Vec<Probed>, mut paused: Vec<Id>) -> Result<(), Error> {
+        // Closed never: it lives as long as the daemon.
+        let _turn = self.app.batch.turn.acquire().await;
+        let mut new = Vec::with_capacity(probed.len());
+        for probed in probed {
+            // Another connection may have submitted it since it was asked about.
+            match self.known(&probed.spec().url).await {
+                None => new.push(New::Probed(Box::new(probed))),
+                Some(Checked::Paused(id)) => paused.push(id),
+                Some(_) => {}
+            }
+        }
         let mut begun = self.engine().add(new).await?;
         for id in paused {
             match self.engine().resume(id).await {
@@ -265,17 +293,16 @@ impl Backend for Daemon {
         outcome
     }
 
-    fn finished_since(&self, since: u64) -> (u64, Vec<Arc<View>>) {
+    fn ended_since(&self, since: u64) -> (u64, Vec<Arc<View>>) {
         let changes = self.live().changes(since);
-        let finished = changes
+        let has_ended = |view: &View| matches!(view.status, Status::Completed | Status::Failed);
+        let ended = changes
             .changed
             .into_iter()
-            .filter(|(view, fields)| {
-                view.status == Status::Completed && fields.intersects(Fields::STATUS)
-            })
+            .filter(|(view, fields)| has_ended(view) && fields.intersects(Fields::STATUS))
             .map(|(view, _)| view)
             .collect();
-        (changes.to, finished)
+        (changes.to, ended)
     }
 
     fn revision(&self) -> u64 {

@@ -62,7 +62,7 @@ impl Outbox {
 
 struct Watch {
     due: Instant,
-    /// What finished up to this revision has been told.
+    /// What ended up to this revision has been told.
     told: u64,
 }
 
@@ -240,11 +240,11 @@ impl<B: Backend> Console<B> {
         let Some(watch) = &mut self.watch else {
             return;
         };
-        let (revision, finished) = self.backend.finished_since(watch.told);
+        let (revision, ended) = self.backend.ended_since(watch.told);
         watch.told = revision;
         watch.due = Instant::now() + WATCH_EVERY;
         let mut views = self.backend.list(List::Loading);
-        views.extend(finished);
+        views.extend(ended);
         self.outbox.listed = Some(views.into_iter());
     }
 
@@ -319,6 +319,13 @@ fn line(view: &View) -> Phrase {
             url,
             size: view.size.unwrap_or(view.done),
             file: file_url(view).unwrap_or_default(),
+        },
+        Status::Failed => Phrase::NotDownloaded {
+            url,
+            why: view
+                .error
+                .as_ref()
+                .map_or_else(String::new, |error| error.detail.clone()),
         },
         Status::Queued => Phrase::Queued { url },
         Status::Paused => Phrase::PausedWaiting { url },

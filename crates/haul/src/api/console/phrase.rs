@@ -34,6 +34,8 @@ pub(super) enum Phrase {
         size: u64,
         file: String,
     },
+    /// A download that failed.
+    NotDownloaded { url: String, why: String },
     /// A command for one URL was done; its name in the text files.
     Done { what: &'static str, url: String },
     /// It was not done, for this reason.
@@ -139,6 +141,11 @@ impl Phrase {
                 values.set("file", file.as_str());
                 "console-downloaded"
             }
+            Phrase::NotDownloaded { url, why } => {
+                values.set("url", url.as_str());
+                values.set("why", why.as_str());
+                "console-not-downloaded"
+            }
             Phrase::Done { what, url } => {
                 values.set("url", url.as_str());
                 what
@@ -190,6 +197,10 @@ mod tests {
                 url: url(),
                 size: 21_657_943,
                 file: "file:///a".into(),
+            },
+            Phrase::NotDownloaded {
+                url: url(),
+                why: "the disk is full".into(),
             },
             done("console-paused"),
             done("console-resumed"),

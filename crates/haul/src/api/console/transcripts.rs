@@ -46,12 +46,17 @@ impl World {
             threads_active: 1,
             ..view("unsized", Status::Downloading)
         };
+        let failed_one = View {
+            error: Some(std::sync::Arc::new(Error::new(Kind::DiskFull, "the disk is full"))),
+            ..view("failed", Status::Failed)
+        };
         vec![
             view("queued", Status::Queued),
             view("loading", Status::Downloading),
             view("paused", Status::Paused),
             unsized_one,
             view("done", Status::Completed),
+            failed_one,
         ]
     }
 }
@@ -111,8 +116,15 @@ impl Backend for World {
         }
     }
 
-    fn finished_since(&self, _: u64) -> (u64, Vec<Arc<View>>) {
-        (1, self.list(List::Download))
+    fn ended_since(&self, _: u64) -> (u64, Vec<Arc<View>>) {
+        let mut ended = self.list(List::Download);
+        ended.extend(
+            self.views()
+                .into_iter()
+                .filter(|view| view.status == Status::Failed)
+                .map(Arc::new),
+        );
+        (1, ended)
     }
 
     fn revision(&self) -> u64 {
@@ -318,6 +330,7 @@ async fn watch_shows_what_runs_and_what_finished_until_it_is_off() {
         "url:http://host/loading,",
         "url:http://host/unsized,",
         "url:http://host/done,",
+        "url:http://host/failed, status: Ошибка: the disk is full",
     ] {
         let said = answer(&mut talk, "watch").await;
         assert!(said.starts_with(expected), "{said}");
