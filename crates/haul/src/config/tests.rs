@@ -209,7 +209,7 @@ fn secrets_are_neither_shown_nor_told() {
     for (name, value) in [
         ("token", "hush hush"),
         ("proxy", "ftp://hush@x"),
-        ("proxy", "http://me:hu@sh/hush@"),
+        ("proxy", "http://me:hu@sh:hush@"),
         ("headers", "Authorization hush"),
         ("headers", "A(: hush"),
     ] {

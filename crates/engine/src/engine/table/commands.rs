@@ -332,10 +332,9 @@ impl Table {
         self.rest(record, found);
         self.admit();
         self.tell_positions();
-        let live = self.context.live.clone();
-        self.save(records, move |saved| {
-            answer(reply, saved.map(|()| live.get(id).unwrap_or(view)));
-        });
+        // As it is now: what comes after is not this command's effect.
+        let view = self.context.live.get(id).unwrap_or(view);
+        self.save(records, move |saved| answer(reply, saved.map(|()| view)));
     }
 
     fn refuse(&mut self, record: Record, what: &str, reply: Reply) {
