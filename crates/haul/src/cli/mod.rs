@@ -55,7 +55,7 @@ struct Cli {
 enum Command {
     /// Download here and now, without a daemon
     Get(Box<get::Get>),
-    /// Run the daemon: WebSocket, REST and web page on one port
+    /// Run the daemon: text console, REST and live WebSocket on one port
     Serve(Box<serve::Serve>),
     /// Hand downloads to the daemon
     Add(Box<add::Add>),
