@@ -47,10 +47,7 @@ impl World {
             ..view("unsized", Status::Downloading)
         };
         let failed_one = View {
-            error: Some(std::sync::Arc::new(Error::new(
-                Kind::DiskFull,
-                "the disk is full",
-            ))),
+            error: Some(Arc::new(Error::new(Kind::DiskFull, "the disk is full"))),
             ..view("failed", Status::Failed)
         };
         vec![
