@@ -190,7 +190,7 @@ impl Table {
                 return;
             }
             tokio::select! {
-                message = messages.recv(), if !messages.is_closed() || !messages.is_empty() => {
+                message = messages.recv(), if !self.stopping || !messages.is_empty() => {
                     // Nobody can ask any more: nobody can want it to go on.
                     self.handle(message.unwrap_or(Message::Shutdown), &mut messages);
                 }
