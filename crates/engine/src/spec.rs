@@ -2,6 +2,7 @@
 //! know nothing of flags, files, environment or JSON.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -309,6 +310,9 @@ pub struct Config {
     pub netrc: Option<PathBuf>,
     /// Which addresses may be downloaded from.
     pub targets: Targets,
+    /// Names with their addresses, instead of those that the system finds, as in a hosts file. The
+    /// target policy applies to them too.
+    pub hosts: Vec<(String, Vec<IpAddr>)>,
 }
 
 impl Config {
@@ -332,6 +336,7 @@ impl Config {
             cookies_file: None,
             netrc: None,
             targets: Targets::Any,
+            hosts: Vec::new(),
         }
     }
 }
