@@ -2,6 +2,7 @@
 //! it runs; knows nothing of other downloads and of who asked.
 
 mod prepare;
+mod prove;
 mod verify;
 
 use std::path::PathBuf;
@@ -25,6 +26,9 @@ use crate::probe::{Found, Manner};
 use crate::source::Source;
 use crate::store::Record;
 use crate::transfer::{self, Halt, Order};
+
+/// So often a download starts over in blocks when the remote file changes; then it comes in one stream.
+const CHANGES_BORNE: u32 = 1;
 
 /// How a download's run ended. The record says the rest.
 #[derive(Debug)]
@@ -98,7 +102,12 @@ impl Download {
             }
             self.enter(Input::Probed);
             let (scratch, resource) = (prepared.scratch.clone(), prepared.resource.clone());
-            match self.transfer(prepared).await {
+            let source = prepared.source.clone();
+            let outcome = match self.transfer(prepared).await {
+                Ok(()) => self.prove_whole(&source, &resource, &scratch).await,
+                halted => halted,
+            };
+            match outcome {
                 Ok(()) => break (scratch, resource),
                 Err(halt) => match self.after(halt, &resource, &mut tries).await? {
                     After::GoOn => self.enter(Input::Restart),
@@ -195,9 +204,13 @@ impl Download {
             Halt::Failed(error) => error,
         };
         // A mixed file must never be: what is held belongs to the old version.
-        if error.kind == Kind::Changed && !tries.restarted {
+        if error.kind == Kind::Changed && resource.ranges {
             tracing::info!(id = %self.record.id, %error, "starting over");
-            tries.restarted = true;
+            tries.changes += 1;
+            // It changes faster than it can be put together; one answer is one version.
+            if tries.changes > CHANGES_BORNE {
+                tries.manner = Some(Manner::Whole);
+            }
             return Ok(After::StartOver);
         }
         // It said it had ranges, and has never given one: then one stream it is.
@@ -403,8 +416,8 @@ impl Download {
 /// What was tried already in this run.
 #[derive(Debug, Default)]
 struct Tries {
-    /// Whether it has started over because the remote file changed.
-    restarted: bool,
+    /// How often it has started over because the remote file changed.
+    changes: u32,
     /// How to probe, when not as usual.
     manner: Option<Manner>,
     /// Failed streams without ranges.
