@@ -17,7 +17,7 @@ use crate::disk::{Disk, RealDisk};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Live, View};
 use crate::http::Client;
-use crate::limit::Limits;
+use crate::limit::{Limits, Owner};
 use crate::opened::{Otherwise, Shelf};
 use crate::plan::resource::Resource;
 use crate::probe::{self, Found, Html, Manner};
@@ -150,7 +150,7 @@ impl Engine {
         let block = spec.block_size.unwrap_or(self.settings().await?.block_size);
         // On the transfer runtime, so that the connection that it opens lives where it will be used.
         let mut probing = AbortOnDropHandle::new(self.transfers.spawn(async move {
-            let source = Source::new(spec.url.clone(), spec.headers.clone());
+            let source = Source::new(spec.url.clone(), spec.headers.clone(), Owner::Nobody);
             let html = if spec.accept_html {
                 Html::Accept
             } else {

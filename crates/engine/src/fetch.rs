@@ -79,6 +79,7 @@ async fn open(
             home: &source.home,
             range: Some(asked),
             headers: &source.headers,
+            owner: source.owner,
             turn: Some(turn),
         })
         .await?;
@@ -88,7 +89,16 @@ async fn open(
         headers: &answer.headers,
         at: SystemTime::now(),
     };
-    let len = reply::block(&head, asked, known, moved)?;
-    source.found_at(answer.url);
-    Ok((answer.body, len))
+    match reply::block(&head, asked, known, moved) {
+        Ok(len) => {
+            source.found_at(answer.url);
+            Ok((answer.body, len))
+        }
+        Err(error) => {
+            if let Retry::FewerConnections { after } = error.retry {
+                answer.body.refused(after);
+            }
+            Err(error)
+        }
+    }
 }

@@ -5,6 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use url::Url;
 
+use crate::limit::Owner;
+
 /// So many answers in a row must speak of another version before that is believed: a node of many
 /// may be behind the others, or name the same bytes differently.
 const BELIEVED: u32 = 16;
@@ -18,6 +20,8 @@ pub(crate) struct Source {
     pub(crate) home: Url,
     /// Its own request headers.
     pub(crate) headers: Vec<(String, String)>,
+    /// Whose share of the connections it takes.
+    pub(crate) owner: Owner,
     /// Where the last walk along the redirects ended.
     at: Mutex<Url>,
     /// Answers in a row that spoke of another version than the one that was begun.
@@ -27,11 +31,12 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn new(home: Url, headers: Vec<(String, String)>) -> Source {
+    pub(crate) fn new(home: Url, headers: Vec<(String, String)>, owner: Owner) -> Source {
         Source {
             at: Mutex::new(home.clone()),
             home,
             headers,
+            owner,
             strangers: AtomicU32::new(0),
             has_many_nodes: AtomicBool::new(false),
         }

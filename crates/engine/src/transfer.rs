@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::{Context, Tuning};
 use crate::disk::Scratch;
-use crate::error::{Error, Kind, Result, Retry};
+use crate::error::{Error, Kind, Result};
+use crate::event::ThreadState;
 use crate::limit::Rates;
 use crate::opened::Opened;
 use crate::plan::ranges::RangeSet;
@@ -38,9 +39,6 @@ const LOOK_FOR_ROOM_EVERY: Duration = Duration::from_secs(1);
 
 /// A thread is not judged by its speed before it has had this long.
 const YOUTH: Duration = Duration::from_millis(600);
-
-/// After the server has asked for fewer connections, one more is tried this much later.
-const CALM: Duration = Duration::from_secs(10);
 
 /// Why a transfer ended before its last byte.
 #[derive(Debug)]
@@ -132,9 +130,7 @@ struct Transfer<'a> {
     opened: Option<Opened>,
     setup: Duration,
     pace: Pace,
-    /// Fewer threads than the limit, because the server asked for it.
-    ceiling: u16,
-    crowded_until: Option<Instant>,
+    /// Refusals in a row while no thread was at work.
     crowded_in_a_row: u32,
     /// The server refuses even one connection: nothing is asked before this.
     rest_until: Option<Instant>,
@@ -176,8 +172,6 @@ impl<'a> Transfer<'a> {
             workers: BTreeMap::new(),
             opened: order.opened,
             setup: order.setup,
-            ceiling: u16::MAX,
-            crowded_until: None,
             crowded_in_a_row: 0,
             rest_until: None,
             unrecorded: order.unrecorded,
@@ -219,7 +213,7 @@ impl<'a> Transfer<'a> {
 
     /// Gives blocks to threads, as many as are allowed.
     fn staff(&mut self) {
-        if self.rest_until.is_some_and(|until| until > Instant::now()) {
+        if self.rests() {
             return;
         }
         let limit = self.thread_limit();
@@ -247,7 +241,7 @@ impl<'a> Transfer<'a> {
         if !self.resource.ranges {
             return 1;
         }
-        self.tuning.borrow().threads.min(self.ceiling).max(1)
+        self.tuning.borrow().threads.max(1)
     }
 
     fn hire(&mut self, lease: &Lease) {
@@ -334,20 +328,14 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// The server accepts fewer connections than we hold: go on with those that work, and try one
-    /// more when the server has had its rest.
+    /// The server accepts fewer connections than we hold: those that work go on, and the limits give
+    /// out fewer from now on. When none works, all rest.
     fn make_room(&mut self, error: Error) -> Result<(), Halt> {
-        let others = u16::try_from(self.workers.len()).unwrap_or(u16::MAX);
-        let now = Instant::now();
         self.attempts += 1;
-        // While others go on, being refused is no failure of the download.
-        if others > 0 {
-            let named = match error.retry {
-                Retry::FewerConnections { after } => after,
-                _ => None,
-            };
-            self.ceiling = others;
-            self.crowded_until = Some(now + named.unwrap_or(CALM));
+        let works = |worker: &Worker| worker.span.state() == ThreadState::Streaming;
+        // While others go on, being refused is no failure of the download; nor is it another one when
+        // the rest has begun already.
+        if self.workers.values().any(works) || self.rests() {
             return Ok(());
         }
         self.crowded_in_a_row += 1;
@@ -355,10 +343,18 @@ impl<'a> Transfer<'a> {
         match retry::next(&self.patience, error.retry, failures, fastrand::f64()) {
             Next::GiveUp => Err(Halt::Failed(error)),
             Next::After(wait) => {
-                self.rest_until = Some(now + wait);
+                self.rest_until = Some(Instant::now() + wait);
+                for worker in self.workers.values() {
+                    worker.stop.cancel();
+                }
                 Ok(())
             }
         }
+    }
+
+    /// Whether nothing is asked for now, because the server refuses even one connection.
+    fn rests(&self) -> bool {
+        self.rest_until.is_some_and(|until| until > Instant::now())
     }
 
     /// Takes note of how far every thread has come.
@@ -377,10 +373,6 @@ impl<'a> Transfer<'a> {
             for worker in self.workers.values().filter(|worker| worker.lease == lease) {
                 worker.stop.cancel();
             }
-        }
-        if self.crowded_until.is_some_and(|until| until <= now) {
-            self.crowded_until = (self.ceiling < self.tuning.borrow().threads).then(|| now + CALM);
-            self.ceiling = self.ceiling.saturating_add(1);
         }
     }
 

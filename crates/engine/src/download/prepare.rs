@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Download, Prepared, Tries};
 use crate::disk::{self, Scratch};
 use crate::error::{Error, Kind};
+use crate::limit::Owner;
 use crate::plan::resource::Resource;
 use crate::probe::{self, Found, Html, Manner};
 use crate::source::Source;
@@ -59,6 +60,7 @@ impl Download {
         Source::new(
             self.record.spec.url.clone(),
             self.record.spec.headers.clone(),
+            Owner::Download(self.record.id),
         )
     }
 
