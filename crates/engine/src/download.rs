@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::{Context, Tuning};
 use crate::deliver::{self, Placed, Target};
 use crate::disk::Scratch;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, Retry};
 use crate::limit::Rates;
 use crate::opened::Opened;
 use crate::plan::name;
@@ -24,15 +25,22 @@ use crate::plan::retry::{self, Next};
 use crate::plan::state::{Input, Status};
 use crate::probe::{Found, Manner};
 use crate::source::Source;
+use crate::spec::OnLoss;
 use crate::store::Record;
-use crate::transfer::{self, Halt, Order};
+pub(crate) use crate::transfer::Wait;
+use crate::transfer::{self, GIVE_WAY, Halt, Order};
 
 /// So often a download starts over in blocks when the remote file changes; then it comes in one stream.
 const CHANGES_BORNE: u32 = 1;
 
+/// While its server cannot be reached, a download that has begun tries again this often at least.
+const LOSS_WAIT: Duration = Duration::from_secs(10);
+
 /// How a download's run ended. The record says the rest.
 #[derive(Debug)]
 pub(crate) enum How {
+    /// It needs no place until its next try.
+    Waits(Wait),
     /// The file is at its final name, and that is recorded.
     Completed,
     /// Told to stop; it can go on from where it was.
@@ -56,6 +64,10 @@ pub(crate) struct Download {
     pub(crate) knows_resource: bool,
     /// Whether the server has answered a range with just that range.
     pub(crate) ranges_proven: bool,
+    /// Whether the server has ever been reached for it.
+    pub(crate) has_begun: bool,
+    /// Tries that have failed in a row, without a byte gained in between.
+    pub(crate) failures: u32,
 }
 
 /// Everything a transfer stands on.
@@ -82,6 +94,7 @@ impl Download {
         let how = match self.steps().await {
             Ok(()) => How::Completed,
             Err(Halt::Failed(error)) => How::Failed(error),
+            Err(Halt::Waits(wait)) => How::Waits(wait),
             // Waiting for room ends with room, a failure or a stop.
             Err(Halt::Stopped | Halt::NoRoom) => How::Stopped,
         };
@@ -149,6 +162,7 @@ impl Download {
     }
 
     async fn transfer(&mut self, prepared: Prepared) -> Result<(), Halt> {
+        let held = self.record.done.len();
         let unrecorded = (!self.knows_resource).then(|| Box::new(self.record.clone()));
         let order = Order {
             id: self.record.id,
@@ -157,6 +171,7 @@ impl Download {
             scratch: prepared.scratch,
             rates: self.rates.clone(),
             done: std::mem::take(&mut self.record.done),
+            failures: self.failures,
             opened: prepared.opened,
             setup: prepared.setup,
             tuning: self.tuning.clone(),
@@ -167,6 +182,9 @@ impl Download {
         };
         let (left, result) = transfer::transfer(&self.context, order).await;
         self.record.done = left.done;
+        if self.record.done.len() > held {
+            self.failures = 0;
+        }
         self.record.attempts = left.attempts;
         self.record.wasted = left.wasted;
         self.is_recorded = true;
@@ -187,7 +205,7 @@ impl Download {
         tries: &mut Tries,
     ) -> Result<After, Halt> {
         let error = match halt {
-            Halt::Stopped => return Err(Halt::Stopped),
+            Halt::Stopped | Halt::Waits(_) => return Err(halt),
             Halt::NoRoom => {
                 // Free space that is shown need not be ours: a quota may be used up.
                 self.wait_a_little_for_room(
@@ -219,35 +237,55 @@ impl Download {
             tries.manner = Some(Manner::Whole);
             return Ok(After::StartOver);
         }
-        if resource.ranges || error.kind == Kind::Changed {
+        // Its threads have been patient already; without ranges every new try starts at byte 0.
+        if resource.ranges && !self.may_outwait(&error) {
             return Err(Halt::Failed(error));
         }
-        // Without ranges every new try starts at byte 0.
-        tries.streams += 1;
-        self.wait_after(&error, tries.streams).await?;
-        Ok(After::StartOver)
+        self.wait_after(&error).await?;
+        Ok(if resource.ranges {
+            After::GoOn
+        } else {
+            After::StartOver
+        })
     }
 
-    /// Waits as patience tells after the failure number `failures`, or fails for good.
-    async fn wait_after(&mut self, error: &Error, failures: u32) -> Result<(), Halt> {
-        let Next::After(wait) = retry::next(
-            &self.context.patience(),
-            error.retry,
-            failures,
-            fastrand::f64(),
-        ) else {
-            return Err(Halt::Failed(error.clone()));
+    /// Whether this trouble is waited for without end: the server was there, and may come back.
+    fn may_outwait(&self, error: &Error) -> bool {
+        let waits = self.context.config.on_loss == OnLoss::Wait;
+        waits && self.has_begun && error.retry == Retry::Unreachable
+    }
+
+    /// Waits as patience tells after one more failure, or fails for good. A long wait may end early, so
+    /// that another download gets the place.
+    async fn wait_after(&mut self, error: &Error) -> Result<(), Halt> {
+        self.failures += 1;
+        let patience = self.context.patience();
+        let next = retry::next(&patience, error.retry, self.failures, fastrand::f64());
+        let wait = match next {
+            Next::After(wait) => wait,
+            Next::GiveUp if self.may_outwait(error) => {
+                let wait = patience.wait_max.min(LOSS_WAIT);
+                wait.mul_f64(f64::midpoint(1.0, fastrand::f64()))
+            }
+            Next::GiveUp => return Err(Halt::Failed(error.clone())),
         };
         self.record.attempts += 1;
         tracing::debug!(id = %self.record.id, %error, wait_ms = wait.as_millis(), "trying again");
-        self.say(Some(format!(
-            "{}; next try in {} s",
-            error.detail,
-            wait.as_secs().max(1)
-        )));
-        self.sleep(wait).await?;
+        let wait = Wait::after(error, Instant::now() + wait, self.failures);
+        self.say(Some(wait.reason.clone()));
+        self.wait_in_place(wait).await?;
         self.say(None);
         Ok(())
+    }
+
+    async fn wait_in_place(&self, wait: Wait) -> Result<(), Halt> {
+        let is_long = wait.until.saturating_duration_since(Instant::now()) >= GIVE_WAY;
+        let mut wanted = self.context.place_wanted.subscribe();
+        tokio::select! {
+            () = self.stop.cancelled() => Err(Halt::Stopped),
+            () = tokio::time::sleep_until(wait.until) => Ok(()),
+            _ = wanted.wait_for(|wanted| *wanted), if is_long => Err(Halt::Waits(wait)),
+        }
     }
 
     async fn sleep(&self, wait: Duration) -> Result<(), Halt> {
@@ -420,6 +458,4 @@ struct Tries {
     changes: u32,
     /// How to probe, when not as usual.
     manner: Option<Manner>,
-    /// Failed streams without ranges.
-    streams: u32,
 }

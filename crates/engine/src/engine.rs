@@ -4,12 +4,13 @@
 mod queue;
 mod show;
 mod table;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::context::Context;
@@ -122,6 +123,7 @@ impl Engine {
             disk,
             live: Live::new(),
             shelf: Shelf::new(),
+            place_wanted: watch::Sender::new(false),
         });
         let (inbox, messages) = mpsc::channel(INBOX);
         let table = Table::load(context.clone(), transfers.clone(), settings).await?;

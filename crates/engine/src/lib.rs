@@ -23,4 +23,4 @@ pub use engine::{Change, Engine, Files, New, Probed};
 pub use error::{Error, Kind, Result, Retry};
 pub use event::{Live, Stats, View, Watcher};
 pub use plan::state::Status;
-pub use spec::{Config, Id, OnFull, Settings, Spec};
+pub use spec::{Config, Id, OnFull, OnLoss, Settings, Spec};

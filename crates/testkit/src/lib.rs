@@ -1,5 +1,5 @@
 //! What the tests break haul with: an origin that misbehaves on command, real servers, the real
-//! daemon, a foreign console client, a ledger that counts bytes, disks and stores that
+//! daemon, a foreign console client, a ledger that counts bytes, a line that can be cut, disks and stores that
 //! fail, and the suite that every store passes. It knows haul by its public faces only.
 
 pub mod conformance;
@@ -10,6 +10,7 @@ pub mod faulty_store;
 pub mod http;
 pub mod ledger;
 pub mod origin;
+pub mod relay;
 pub mod servers;
 
 mod child;

@@ -70,7 +70,6 @@ impl Download {
         } else {
             Html::Refuse
         };
-        let mut failures = 0;
         loop {
             let manner = tries
                 .manner
@@ -81,11 +80,11 @@ impl Download {
                 answer = probe::probe(&self.context.client, source, manner, html) => answer,
             };
             match answer {
-                Ok(found) => return Ok(found),
-                Err(error) => {
-                    failures += 1;
-                    self.wait_after(&error, failures).await?;
+                Ok(found) => {
+                    self.has_begun = true;
+                    return Ok(found);
                 }
+                Err(error) => self.wait_after(&error).await?,
             }
         }
     }

@@ -79,7 +79,6 @@ impl Download {
         scratch: &Arc<dyn Scratch>,
         windows: &[Range<u64>],
     ) -> Result<bool, Halt> {
-        let mut failures = 0;
         loop {
             let stop = self.stop.clone();
             let client = &self.context.client;
@@ -93,10 +92,7 @@ impl Download {
                     return Ok(are_same);
                 }
                 Err(error) if error.kind == Kind::Changed => return Ok(false),
-                Err(error) => {
-                    failures += 1;
-                    self.wait_after(&error, failures).await?;
-                }
+                Err(error) => self.wait_after(&error).await?,
             }
         }
     }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use super::{Transfer, Worker};
 use crate::event::{BlockView, ThreadState};
 
@@ -49,12 +47,8 @@ impl Transfer<'_> {
 
     /// Why threads wait, if any does.
     fn reason(&self, active: u16) -> Option<String> {
-        let now = Instant::now();
-        let rest = self
-            .rest_until
-            .map(|until| until.saturating_duration_since(now));
-        if let Some(rest) = rest.filter(|rest| !rest.is_zero()) {
-            return Some(format!("server asked to wait {} s", rest.as_secs().max(1)));
+        if let Some(wait) = self.next_try() {
+            return Some(wait.reason);
         }
         if !self.workers.values().any(|worker| worker.span.waits()) {
             return None;
