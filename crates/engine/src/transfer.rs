@@ -240,6 +240,7 @@ impl<'a> Transfer<'a> {
                 _ = ticks.tick() => {
                     let now = Instant::now();
                     self.observe(now);
+                    self.replace_hopeless();
                     self.relieve();
                     self.publish();
                     self.look_for_room(now)?;
@@ -415,6 +416,28 @@ impl<'a> Transfer<'a> {
         self.pace.observe(self.plan.done().len(), now);
         for lease in self.plan.moot() {
             for worker in self.workers.values().filter(|worker| worker.lease == lease) {
+                worker.stop.cancel();
+            }
+        }
+    }
+
+    /// Threads whose connections crawl are given new ones: their blocks are free again, and go to as
+    /// many threads as before.
+    fn replace_hopeless(&mut self) {
+        // Under a speed limit the pace is ours; without ranges there is nothing to go on with.
+        if !self.resource.ranges || self.rates.piece().is_some() {
+            return;
+        }
+        let workers = &self.workers;
+        let had_its_trial = |lease| {
+            let worker = workers.values().find(|worker| worker.lease == lease);
+            worker.is_some_and(|worker| {
+                let streams = worker.span.state() == ThreadState::Streaming;
+                streams && worker.pace.age() >= split::FAIR_TRIAL
+            })
+        };
+        for lease in self.plan.hopeless(had_its_trial) {
+            for worker in workers.values().filter(|worker| worker.lease == lease) {
                 worker.stop.cancel();
             }
         }

@@ -107,3 +107,18 @@ async fn threads_that_all_wait_leave_the_place_and_keep_their_bytes() {
     world.engine.resume(first).await.expect("resumable");
     assert_right(&*world.ended(first).await, 5, 8 * MIB);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_trickle_are_replaced_even_when_no_other_is_left() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| {
+        c.settings.threads = 3;
+        c.settings.block_size = MIB;
+    })
+    .await;
+    // A byte now and then never times out, and nobody is idle who could help.
+    let view = world
+        .fetch(origin.url("/a.bin?size=16M&seed=7&etag=%22x%22&rate=8M&slow_conn=1-3:1"))
+        .await;
+    assert_right(&view, 7, 16 * MIB);
+}
