@@ -143,6 +143,20 @@ impl Engine {
         &self.context.live
     }
 
+    /// Tasks alive now on the runtime of the transfers and on the caller's. In a long life it comes
+    /// back to the same number whenever nothing runs.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub fn tasks(&self) -> usize {
+        let own = Handle::current();
+        let transfers = self.transfers.metrics().num_alive_tasks();
+        if own.id() == self.transfers.id() {
+            return transfers;
+        }
+        transfers + own.metrics().num_alive_tasks()
+    }
+
     /// Asks the server what there is at `spec.url`, without adding anything.
     ///
     /// Answers within 10 seconds, or fails with [`Kind::Timeout`].

@@ -9,6 +9,8 @@ mod conn;
 mod cookies;
 mod dial;
 mod fault;
+#[cfg(test)]
+mod fuzz;
 mod netrc;
 mod proxy;
 mod redirect;

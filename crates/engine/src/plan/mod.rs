@@ -5,6 +5,8 @@
 
 pub mod content_range;
 pub mod disposition;
+#[cfg(test)]
+mod fuzz;
 pub mod name;
 pub mod ranges;
 pub mod reply;

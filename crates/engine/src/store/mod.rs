@@ -4,6 +4,8 @@
 
 mod column;
 mod database;
+#[cfg(test)]
+mod fuzz;
 mod memory;
 mod row;
 mod schema;

@@ -9,6 +9,7 @@ use rusqlite::{CachedStatement, Connection, Row, params};
 use super::column::Stored;
 use super::schema::{COLUMNS, options_text, read_options};
 use super::{Checkpoint, Record};
+use crate::plan::ranges::RangeSet;
 use crate::plan::resource::{ETag, Resource, Validators};
 use crate::spec::{Id, Spec};
 
@@ -94,7 +95,7 @@ pub(super) fn remove(connection: &Connection, id: Id) -> rusqlite::Result<()> {
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
     let mut columns = Columns { row, at: 0 };
     // Fields are evaluated as written: in the order of `COLUMNS`.
-    Ok(Record {
+    let mut record = Record {
         id: columns.stored()?,
         rank: columns.plain()?,
         status: columns.stored()?,
@@ -111,7 +112,14 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
         added_at: columns.stored()?,
         started_at: columns.maybe()?,
         finished_at: columns.maybe()?,
-    })
+    };
+    let size = record.resource.as_ref().and_then(|known| known.size);
+    if size.is_some_and(|size| record.done.end() > size) {
+        // Bytes past the end of the file cannot be there, so none of it is believed: counted as held
+        // they would stand for others that are missing.
+        record.done = RangeSet::new();
+    }
+    Ok(record)
 }
 
 fn read_spec(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Spec> {
@@ -288,7 +296,9 @@ mod tests {
             (digest, error) in (of(".*"), of(any_error())),
             (added_at, started_at, finished_at) in (any_time(), of(any_time()), of(any_time())),
         ) -> Record {
-            let done = done.into_iter().map(|(a, b)| a / 8..b / 8).collect();
+            let mut done: RangeSet = done.into_iter().map(|(a, b)| a / 8..b / 8).collect();
+            let size = resource.as_ref().and_then(|known: &Resource| known.size);
+            done.remove(size.unwrap_or(u64::MAX)..u64::MAX);
             Record {
                 id: Id(id), spec, rank, status, resource, scratch, done, path, inode, digest,
                 error, attempts, wasted, added_at, started_at, finished_at,
@@ -300,6 +310,47 @@ mod tests {
         let mut statement = select(connection).expect("a statement");
         let rows = statement.query_map([], read).expect("rows");
         rows.collect::<Result<_, _>>().expect("readable rows")
+    }
+
+    #[test]
+    fn bytes_recorded_past_the_end_of_the_file_are_not_believed() {
+        let connection = Connection::open_in_memory().expect("a database");
+        connection
+            .execute_batch(&MIGRATIONS.concat())
+            .expect("tables");
+        let url = Url::parse("http://host/a").expect("a URL");
+        let resource = Resource {
+            final_url: url.clone(),
+            name: "a".into(),
+            size: Some(100),
+            ranges: true,
+            validators: Validators::default(),
+            content_type: None,
+        };
+        let record = Record {
+            id: Id(1),
+            spec: Spec::new(url),
+            rank: 0,
+            status: Status::Paused,
+            resource: Some(resource),
+            scratch: None,
+            done: std::iter::once(0..50).collect(),
+            path: None,
+            inode: None,
+            digest: None,
+            error: None,
+            attempts: 0,
+            wasted: 0,
+            added_at: UNIX_EPOCH,
+            started_at: None,
+            finished_at: None,
+        };
+        put(&connection, &record).expect("storable");
+        assert_eq!(read_all(&connection), [record]);
+        // As many bytes as the file has, and half of them elsewhere.
+        let damage = "UPDATE download SET done = '0-50,100-150'";
+        connection.execute(damage, []).expect("a change");
+        assert_eq!(read_all(&connection)[0].done, RangeSet::new());
     }
 
     proptest! {

@@ -6,6 +6,8 @@ mod error;
 mod file;
 mod flags;
 mod form;
+#[cfg(test)]
+mod fuzz;
 mod keys;
 mod load;
 mod settle;
