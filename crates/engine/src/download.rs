@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::{Context, Tuning};
+use crate::crash::{Point, point};
 use crate::deliver::{self, Placed, Target};
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result};
@@ -110,8 +111,10 @@ impl Download {
             }
         };
         let (scratch, resource) = prepared;
+        point(Point::Filled);
         self.enter(Input::Filled);
         self.verify(&scratch).await?;
+        point(Point::Verified);
         self.deliver(&scratch, &resource).await
     }
 
@@ -127,16 +130,19 @@ impl Download {
 
     /// Whether an earlier run was cut short between the rename and its record.
     fn was_delivered(&self) -> bool {
-        let Record {
-            path: Some(path),
-            inode: Some(inode),
-            scratch: Some(scratch),
-            ..
-        } = &self.record
+        let (Some(path), Some(inode), Some(scratch)) =
+            (&self.record.path, self.record.inode, &self.record.scratch)
         else {
             return false;
         };
-        !scratch.exists() && deliver::is_delivered(path, *inode)
+        if !deliver::is_delivered(path, inode) {
+            return false;
+        }
+        // Where delivery is a hard link and a deletion, the deletion may still be to do.
+        if deliver::is_delivered(scratch, inode) {
+            let _ = std::fs::remove_file(scratch);
+        }
+        true
     }
 
     async fn transfer(&mut self, prepared: Prepared) -> Result<(), Halt> {
@@ -296,7 +302,9 @@ impl Download {
             self.record.path = Some(path.clone());
             self.record.inode = Some(inode);
             self.save().await?;
+            point(Point::Targeted);
             if self.place(scratch.path().to_owned(), path).await? == Placed::Done {
+                point(Point::Delivered);
                 return self.complete().await;
             }
         }
@@ -346,6 +354,7 @@ impl Download {
         };
         let saved = self.context.store.put(vec![completed.clone()]).await;
         saved.map_err(Halt::Failed)?;
+        point(Point::Completed);
         self.record = completed;
         Ok(())
     }
