@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::{Context, Tuning};
+use crate::crash::{Point, point};
 use crate::deliver::{self, Placed, Target};
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result, Retry};
@@ -132,8 +133,10 @@ impl Download {
             }
         };
         let (scratch, resource) = prepared;
+        point(Point::Filled);
         self.enter(Input::Filled);
         self.verify(&scratch).await?;
+        point(Point::Verified);
         self.deliver(&scratch, &resource).await
     }
 
@@ -149,16 +152,19 @@ impl Download {
 
     /// Whether an earlier run was cut short between the rename and its record.
     fn was_delivered(&self) -> bool {
-        let Record {
-            path: Some(path),
-            inode: Some(inode),
-            scratch: Some(scratch),
-            ..
-        } = &self.record
+        let (Some(path), Some(inode), Some(scratch)) =
+            (&self.record.path, self.record.inode, &self.record.scratch)
         else {
             return false;
         };
-        !scratch.exists() && deliver::is_delivered(path, *inode)
+        if !deliver::is_delivered(path, inode) {
+            return false;
+        }
+        // Where delivery is a hard link and a deletion, the deletion may still be to do.
+        if deliver::is_delivered(scratch, inode) {
+            let _ = std::fs::remove_file(scratch);
+        }
+        true
     }
 
     async fn transfer(&mut self, prepared: Prepared) -> Result<(), Halt> {
@@ -347,7 +353,9 @@ impl Download {
             self.record.path = Some(path.clone());
             self.record.inode = Some(inode);
             self.save().await?;
+            point(Point::Targeted);
             if self.place(scratch.path().to_owned(), path).await? == Placed::Done {
+                point(Point::Delivered);
                 return self.complete().await;
             }
         }
@@ -397,6 +405,7 @@ impl Download {
         };
         let saved = self.context.store.put(vec![completed.clone()]).await;
         saved.map_err(Halt::Failed)?;
+        point(Point::Completed);
         self.record = completed;
         Ok(())
     }

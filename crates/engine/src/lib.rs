@@ -1,4 +1,5 @@
 //! Downloads files over many parallel range requests; knows nothing of who asks.
+pub mod crash;
 pub mod disk;
 pub mod engine;
 pub mod error;

@@ -7,6 +7,7 @@
 )]
 
 mod fuzz;
+mod kill;
 mod report;
 mod test;
 mod tools;
@@ -22,6 +23,9 @@ The project's chores.
   cargo xtask fuzz [--seconds 60] [TARGET]
                            bad input for everything that reads it; each target (or the one named)
                            for this long
+  cargo xtask kill         kills the program 200 times during 1 GiB over 64 threads and 200 times
+                           during 500 small files, and prints what that costs: about 9 minutes.
+                           --times N, --seed N (to do the same again), --release
   cargo xtask help         this text
 
 What a test run needs beyond cargo (nginx, a Python with `websockets`, cargo-deny) is installed when
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
             Some(fuzz) => fuzz.run(),
             None => return unknown(&words),
         },
+        ["kill", words @ ..] => kill::kill(words),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");
             return ExitCode::SUCCESS;

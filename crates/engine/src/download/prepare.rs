@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Download, Prepared, Tries};
+use crate::crash::{Point, point};
 use crate::disk::{self, Scratch};
 use crate::error::{Error, Kind};
 use crate::limit::Owner;
@@ -31,7 +32,9 @@ impl Download {
         // The record of the old bytes goes before the scratch file is written anew, so that no crash
         // leaves new bytes under an old record.
         if std::mem::take(&mut self.is_recorded) {
+            point(Point::Discarded);
             self.save().await?;
+            point(Point::Forgotten);
         }
         let source = Arc::new(self.source());
         let Found {
@@ -155,6 +158,7 @@ impl Download {
                 .await
                 .unwrap_or_else(|broken| Err(std::io::Error::other(broken)))
             else {
+                point(Point::Reserved);
                 return Ok(scratch);
             };
             let error = Error::disk("reserve room in", &path, &cause);

@@ -23,6 +23,7 @@ use super::show;
 use super::waiting::Waiting;
 use super::{Change, Files, New};
 use crate::context::{Context, Tuning};
+use crate::crash::{Point, point};
 use crate::download::{Download, How, Wait};
 use crate::error::{Error, Kind, Result};
 use crate::event::{POSITIONS_SHOWN, View};
@@ -190,6 +191,7 @@ impl Table {
         loop {
             self.admit();
             if self.stopping && self.running.is_empty() && self.saving.is_empty() {
+                point(Point::Stopped);
                 return;
             }
             tokio::select! {
@@ -217,6 +219,7 @@ impl Table {
             Message::Settings(reply) => answer(reply, self.settings.clone()),
             Message::SetSettings(settings, reply) => self.set_settings(settings, reply),
             Message::Shutdown => {
+                point(Point::Stopping);
                 messages.close();
                 self.stopping = true;
                 for entry in self.entries.values() {
@@ -395,6 +398,7 @@ impl Table {
         }
         let wishes = running.wishes;
         if !is_saved {
+            point(Point::Halted);
             self.save(vec![record.clone()], |_| ());
         }
         if wishes.is_empty() {
