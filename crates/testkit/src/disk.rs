@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use haul_engine::disk::{Disk, RealDisk, Scratch};
+use haul_engine::plan::stamp::Stamp;
 
 /// A disk that fails on command. Clones are the same disk.
 #[derive(Clone, Default)]
@@ -142,6 +143,10 @@ impl Scratch for BadScratch {
 
     fn inode(&self) -> io::Result<u64> {
         self.file.inode()
+    }
+
+    fn stamp(&self) -> io::Result<Stamp> {
+        self.file.stamp()
     }
 
     fn path(&self) -> &Path {

@@ -113,8 +113,9 @@ impl Download {
             return Ok(None);
         };
         // Without ranges only a whole file is of use; with them any part is.
-        let is_whole = record.done.len() == size;
-        if !is_whole && (!resource.ranges || record.done.is_empty()) {
+        let is_whole = |done: &RangeSet| done.len() == size;
+        let is_of_use = |done: &RangeSet| is_whole(done) || (resource.ranges && !done.is_empty());
+        if !is_of_use(&record.done) {
             return Ok(None);
         }
         // A file that is missing or has another length is not the one that we left.
@@ -125,9 +126,13 @@ impl Download {
         if scratch.len().ok() != Some(size) {
             return Ok(None);
         }
+        self.forget_unproven(&scratch).await?;
+        if !is_of_use(&self.record.done) {
+            return Ok(None);
+        }
         let source = Arc::new(self.source());
         source.found_at(resource.final_url.clone());
-        if !is_whole
+        if !is_whole(&self.record.done)
             && !resource.validators.is_strong()
             && !self.prove(&source, &resource, &scratch).await?
         {
