@@ -157,10 +157,8 @@ mod tests {
         };
         let kept = kept(seals, bad_sector, &CancellationToken::new()).expect("not stopped");
         let half = FILE_SIZE as u64 / 2;
-        assert_eq!(
-            kept.covered().iter().collect::<Vec<_>>(),
-            [half..FILE_SIZE as u64]
-        );
+        let second = half..FILE_SIZE as u64;
+        assert_eq!(kept.covered(), std::iter::once(second).collect());
     }
 
     #[test]
