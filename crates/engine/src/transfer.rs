@@ -111,7 +111,7 @@ pub(crate) async fn transfer(context: &Context, order: Order) -> (Left, Result<(
     transfer.observe(Instant::now());
     let synced = transfer.last_sync().await;
     let stamp = match (&result, &synced) {
-        (Err(_), Ok(())) => checkpoint::stamp(&*transfer.scratch).await,
+        (Err(_), Ok(())) => transfer.stamp().await,
         _ => None,
     };
     (

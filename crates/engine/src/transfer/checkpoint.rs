@@ -107,14 +107,18 @@ impl Transfer<'_> {
         self.synced = held;
         Ok(())
     }
-}
 
-/// How the scratch file looks now that nobody writes to it, if that can tell a later change.
-pub(super) async fn stamp(scratch: &dyn Scratch) -> Option<Stamp> {
-    // Until the file system's clock has moved on, a change would look like our own last one.
-    tokio::time::sleep(QUIET).await;
-    let stamp = scratch.stamp().ok()?;
-    stamp.is_settled(SystemTime::now()).then_some(stamp)
+    /// How the scratch file looks when no thread writes any more, if that can tell a later change.
+    pub(super) async fn stamp(&self) -> Option<Stamp> {
+        // What the disk has not confirmed has to be looked at.
+        if self.sync_failed {
+            return None;
+        }
+        // Until the file system's clock has moved on, a change would look like our own last one.
+        tokio::time::sleep(QUIET).await;
+        let stamp = self.scratch.stamp().ok()?;
+        stamp.is_settled(SystemTime::now()).then_some(stamp)
+    }
 }
 
 /// Syncs a scratch file without holding up the threads of this runtime.
