@@ -109,7 +109,7 @@ impl Transfer<'_> {
     }
 
     /// How the scratch file looks when no thread writes any more, if that can tell a later change.
-    pub(super) async fn stamp(&self) -> Option<Stamp> {
+    pub(super) async fn stamp(&mut self) -> Option<Stamp> {
         // What the disk has not confirmed has to be looked at.
         if self.sync_failed {
             return None;
