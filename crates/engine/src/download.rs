@@ -1,6 +1,7 @@
 //! One download from its turn to its end: probe → transfer → verify → deliver. Owns its record while
 //! it runs; knows nothing of other downloads and of who asked.
 
+mod held;
 mod prepare;
 mod prove;
 mod verify;
@@ -21,15 +22,17 @@ use crate::error::{Error, Kind, Result, Retry};
 use crate::limit::Rates;
 use crate::opened::Opened;
 use crate::plan::name;
+use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
 use crate::plan::retry::{self, Next};
+use crate::plan::seals::Seals;
 use crate::plan::state::{Input, Status};
 use crate::probe::{Found, Manner};
 use crate::source::Source;
 use crate::spec::OnLoss;
 use crate::store::Record;
 pub(crate) use crate::transfer::Wait;
-use crate::transfer::{self, GIVE_WAY, Halt, Order};
+use crate::transfer::{self, GIVE_WAY, Halt, Held, Order};
 
 /// So often a download starts over in blocks when the remote file changes; then it comes in one stream.
 const CHANGES_BORNE: u32 = 1;
@@ -176,8 +179,11 @@ impl Download {
             resource: prepared.resource,
             scratch: prepared.scratch,
             rates: self.rates.clone(),
-            done: std::mem::take(&mut self.record.done),
             failures: self.failures,
+            held: Held {
+                done: std::mem::take(&mut self.record.done),
+                seals: std::mem::take(&mut self.record.seals),
+            },
             opened: prepared.opened,
             setup: prepared.setup,
             tuning: self.tuning.clone(),
@@ -187,10 +193,12 @@ impl Download {
             unrecorded,
         };
         let (left, result) = transfer::transfer(&self.context, order).await;
-        self.record.done = left.done;
+        self.record.done = left.held.done;
         if self.record.done.len() > held {
             self.failures = 0;
         }
+        self.record.seals = left.held.seals;
+        self.record.stamp = left.stamp;
         self.record.attempts = left.attempts;
         self.record.wasted = left.wasted;
         self.is_recorded = true;
@@ -400,6 +408,8 @@ impl Download {
             finished_at: Some(SystemTime::now()),
             inode: None,
             scratch: None,
+            seals: Seals::default(),
+            stamp: None,
             error: None,
             ..self.record.clone()
         };
@@ -420,7 +430,9 @@ impl Download {
 
     /// Forgets all bytes that are held.
     fn discard(&mut self) {
-        self.record.done = crate::plan::ranges::RangeSet::new();
+        self.record.done = RangeSet::new();
+        self.record.seals = Seals::default();
+        self.record.stamp = None;
         self.record.resource = None;
         self.record.inode = None;
         if let Some(scratch) = self.record.scratch.take() {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use crc32fast::Hasher;
 use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -22,6 +23,7 @@ use crate::limit::Rates;
 use crate::opened::{Opened, Opening};
 use crate::plan::resource::Resource;
 use crate::plan::retry::{self, Next, Patience};
+use crate::plan::seals::Seal;
 use crate::source::Source;
 
 /// Bytes are handed to the disk in pieces of this size, when that many are at hand: smaller writes
@@ -34,6 +36,8 @@ pub(crate) struct Span {
     at: AtomicU64,
     /// One past the last byte. Only the download moves it, and only down.
     end: AtomicU64,
+    /// What is written and not sealed. A leaf: nothing is awaited or written while it is locked.
+    unsealed: Mutex<Unsealed>,
     state: AtomicU8,
     /// Whether it waits for a connection that is in other hands.
     waits: AtomicBool,
@@ -51,11 +55,23 @@ pub(crate) struct Trouble {
     pub(crate) failures: u32,
 }
 
+/// Bytes that are written, from `start` on, and their checksum so far.
+struct Unsealed {
+    start: u64,
+    at: u64,
+    crc: Hasher,
+}
+
 impl Span {
     pub(crate) fn new(start: u64, end: u64) -> Span {
         Span {
             at: AtomicU64::new(start),
             end: AtomicU64::new(end),
+            unsealed: Mutex::new(Unsealed {
+                start,
+                at: start,
+                crc: Hasher::new(),
+            }),
             state: AtomicU8::new(ThreadState::Connecting as u8),
             waits: AtomicBool::new(false),
             failures: AtomicU32::new(0),
@@ -106,6 +122,30 @@ impl Span {
 
     fn lock_trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Seals what was written since the last call. The end of the seal is how far the block has come.
+    pub(crate) fn seal(&self) -> Seal {
+        let mut unsealed = self.unsealed();
+        let bytes = unsealed.start..unsealed.at;
+        unsealed.start = bytes.end;
+        Seal {
+            bytes,
+            crc: std::mem::take(&mut unsealed.crc).finalize(),
+        }
+    }
+
+    /// Bytes with this checksum are written behind those that were before.
+    fn wrote(&self, len: u64, crc: &Hasher) {
+        let mut unsealed = self.unsealed();
+        unsealed.at += len;
+        unsealed.crc.combine(crc);
+        self.at.store(unsealed.at, Ordering::Release);
+    }
+
+    fn unsealed(&self) -> MutexGuard<'_, Unsealed> {
+        // No step above can leave it half changed, so a panic elsewhere does not spoil it.
+        self.unsealed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set_state(&self, state: ThreadState) {
@@ -325,11 +365,14 @@ impl Block {
         if len == 0 {
             return Ok(());
         }
+        // Now the bytes are in the cache, and the copy that follows finds them there.
+        let mut crc = Hasher::new();
+        pieces.iter().for_each(|piece| crc.update(piece));
         let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
         let at = self.span.at();
         let written = self.scratch.write_at(&mut slices, at);
         written.map_err(|cause| Error::disk("write to", self.scratch.path(), &cause))?;
-        self.span.at.store(at + len as u64, Ordering::Release);
+        self.span.wrote(len as u64, &crc);
         Ok(())
     }
 }

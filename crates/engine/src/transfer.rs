@@ -23,6 +23,8 @@ use crate::opened::Opened;
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
 use crate::plan::retry::{self, Next, Patience};
+use crate::plan::seals::{self, Seals};
+use crate::plan::stamp::Stamp;
 use crate::plan::{Lease, LeaseId, Plan, split};
 use crate::source::Source;
 use crate::spec::Id;
@@ -85,6 +87,13 @@ pub(crate) enum Halt {
     Failed(Error),
 }
 
+/// Bytes that are held, and the seals that speak for every one of them.
+#[derive(Clone, Default)]
+pub(crate) struct Held {
+    pub(crate) done: RangeSet,
+    pub(crate) seals: Seals,
+}
+
 /// What a transfer works with.
 pub(crate) struct Order {
     pub(crate) id: Id,
@@ -92,8 +101,8 @@ pub(crate) struct Order {
     pub(crate) resource: Arc<Resource>,
     pub(crate) scratch: Arc<dyn Scratch>,
     pub(crate) rates: Rates,
-    /// The bytes that are held already.
-    pub(crate) done: RangeSet,
+    /// What is held already.
+    pub(crate) held: Held,
     /// The body that the probe opened.
     pub(crate) opened: Option<Opened>,
     /// What a new connection costs before its first byte.
@@ -112,7 +121,9 @@ pub(crate) struct Order {
 
 /// What a transfer leaves behind, however it ended.
 pub(crate) struct Left {
-    pub(crate) done: RangeSet,
+    pub(crate) held: Held,
+    /// How the scratch file looked when it was left unfinished, if that can tell a later change.
+    pub(crate) stamp: Option<Stamp>,
     pub(crate) attempts: u32,
     pub(crate) wasted: u64,
     /// The length, known now if it was not before.
@@ -133,7 +144,14 @@ pub(crate) async fn transfer(context: &Context, order: Order) -> (Left, Result<(
     }
     transfer.observe(Instant::now());
     let synced = transfer.last_sync().await;
-    (transfer.left(), result.and(synced.map_err(Halt::Failed)))
+    let stamp = match (&result, &synced) {
+        (Err(_), Ok(())) => transfer.stamp().await,
+        _ => None,
+    };
+    (
+        transfer.left(stamp),
+        result.and(synced.map_err(Halt::Failed)),
+    )
 }
 
 /// One thread at work.
@@ -146,6 +164,17 @@ struct Worker {
     pace: Pace,
     /// Whether it asked for its block; the first block's body is there already.
     asked: bool,
+}
+
+impl Worker {
+    /// What it has written counts from now on, sealed. Returns how far its block has come.
+    fn hand_over(&self, plan: &mut Plan, seals: &mut Seals, longest: u64) -> u64 {
+        let seal = self.span.seal();
+        let at = seal.bytes.end;
+        plan.wrote(self.lease, at);
+        seals.add(seal, longest);
+        at
+    }
 }
 
 struct Transfer<'a> {
@@ -161,6 +190,8 @@ struct Transfer<'a> {
     /// Tries that had failed in a row before the first byte of this transfer.
     failures: u32,
     plan: Plan,
+    /// They cover what the plan has as done.
+    seals: Seals,
     threads: JoinSet<Outcome>,
     workers: BTreeMap<tokio::task::Id, Worker>,
     /// Stops every thread.
@@ -176,8 +207,8 @@ struct Transfer<'a> {
     attempts: u32,
     wasted_before: u64,
     ranges_proven: bool,
-    /// The bytes that were synced last.
-    synced: RangeSet,
+    /// What was synced last.
+    synced: Held,
     /// A sync has failed: what was written since the one before it may be lost, and a later sync
     /// would not say so.
     sync_failed: bool,
@@ -189,7 +220,7 @@ struct Transfer<'a> {
 impl<'a> Transfer<'a> {
     fn new(context: &'a Context, order: Order) -> Transfer<'a> {
         let now = Instant::now();
-        let plan = Plan::new(order.resource.size, order.done);
+        let plan = Plan::new(order.resource.size, order.held.done.clone());
         Transfer {
             context,
             id: order.id,
@@ -202,7 +233,8 @@ impl<'a> Transfer<'a> {
             patience: context.patience(),
             failures: order.failures,
             pace: Pace::new(plan.done().len(), now),
-            synced: plan.done().clone(),
+            seals: order.held.seals.clone(),
+            synced: order.held,
             sync_failed: false,
             checkpoint: None,
             ranges_proven: order.opened.is_none() && !plan.done().is_empty(),
@@ -349,7 +381,8 @@ impl<'a> Transfer<'a> {
             return Ok(());
         };
         self.attempts += worker.span.failures();
-        self.plan.wrote(worker.lease, worker.span.at());
+        let longest = seals::longest(self.resource.size);
+        let at = worker.hand_over(&mut self.plan, &mut self.seals, longest);
         if self
             .plan
             .block(worker.lease)
@@ -360,7 +393,7 @@ impl<'a> Transfer<'a> {
             self.ranges_proven |= worker.asked && self.resource.ranges;
         }
         if matches!(outcome, Outcome::Ended) {
-            self.plan.ends_at(worker.span.at());
+            self.plan.ends_at(at);
         }
         self.plan.release(worker.lease);
         match outcome {
@@ -404,10 +437,10 @@ impl<'a> Transfer<'a> {
 
     /// Takes note of how far every thread has come.
     fn observe(&mut self, now: Instant) {
+        let longest = seals::longest(self.resource.size);
         for worker in self.workers.values_mut() {
-            let at = worker.span.at();
+            let at = worker.hand_over(&mut self.plan, &mut self.seals, longest);
             worker.pace.observe(at, now);
-            self.plan.wrote(worker.lease, at);
             // Before its connection stands a thread's speed says nothing.
             if worker.pace.age() >= YOUTH.max(3 * self.setup) {
                 self.plan.runs_at(worker.lease, worker.pace.speed());
@@ -524,7 +557,7 @@ impl<'a> Transfer<'a> {
         self.wasted_before + self.plan.wasted()
     }
 
-    fn left(self) -> Left {
+    fn left(self, stamp: Option<Stamp>) -> Left {
         let (attempts, wasted) = (self.attempts_now(), self.wasted());
         let size = if self.plan.is_filled() {
             Some(self.plan.done().len())
@@ -534,7 +567,8 @@ impl<'a> Transfer<'a> {
         Left {
             is_recorded: self.unrecorded.is_none(),
             ranges_proven: self.ranges_proven,
-            done: self.synced,
+            held: self.synced,
+            stamp,
             attempts,
             wasted,
             size,

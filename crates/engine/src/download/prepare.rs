@@ -9,6 +9,7 @@ use crate::crash::{Point, point};
 use crate::disk::{self, Scratch};
 use crate::error::{Error, Kind};
 use crate::limit::Owner;
+use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
 use crate::probe::{self, Found, Html, Manner};
 use crate::source::Source;
@@ -102,8 +103,9 @@ impl Download {
             return Ok(None);
         };
         // Without ranges only a whole file is of use; with them any part is.
-        let is_whole = record.done.len() == size;
-        if !is_whole && (!resource.ranges || record.done.is_empty()) {
+        let is_whole = |done: &RangeSet| done.len() == size;
+        let is_of_use = |done: &RangeSet| is_whole(done) || (resource.ranges && !done.is_empty());
+        if !is_of_use(&record.done) {
             return Ok(None);
         }
         // A file that is missing or has another length is not the one that we left.
@@ -114,9 +116,13 @@ impl Download {
         if scratch.len().ok() != Some(size) {
             return Ok(None);
         }
+        self.forget_unproven(&scratch).await?;
+        if !is_of_use(&self.record.done) {
+            return Ok(None);
+        }
         let source = Arc::new(self.source());
         source.found_at(resource.final_url.clone());
-        if !is_whole && !self.prove_held(&source, &resource, &scratch).await? {
+        if !is_whole(&self.record.done) && !self.prove_held(&source, &resource, &scratch).await? {
             tracing::info!(id = %self.record.id, "the remote file is not the one that was begun: starting over");
             return Ok(None);
         }

@@ -29,6 +29,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{POSITIONS_SHOWN, View};
 use crate::limit::{Bucket, Rates};
 use crate::plan::ranges::RangeSet;
+use crate::plan::seals::Seals;
 use crate::plan::state::{Input, Status};
 use crate::probe::Found;
 use crate::spec::{Id, Settings, Spec};
@@ -367,6 +368,7 @@ impl Table {
                 // What it held is known to nobody; what it held at its start may be gone.
                 let mut record = Record::clone(&running.record);
                 record.done = RangeSet::new();
+                record.seals = Seals::default();
                 record.resource = None;
                 record.inode = None;
                 (record, How::Failed(error))

@@ -13,7 +13,9 @@ pub mod reply;
 pub mod resource;
 pub mod retry;
 pub mod retry_after;
+pub mod seals;
 pub mod split;
+pub mod stamp;
 pub mod state;
 
 use std::collections::BTreeMap;

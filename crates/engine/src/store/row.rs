@@ -66,6 +66,10 @@ pub(super) fn put(connection: &Connection, record: &Record) -> rusqlite::Result<
         Stored(record.added_at),
         record.started_at.map(Stored),
         record.finished_at.map(Stored),
+        Some(&record.seals)
+            .filter(|seals| !seals.is_empty())
+            .map(Stored),
+        record.stamp.map(Stored),
     ])?;
     Ok(())
 }
@@ -73,12 +77,16 @@ pub(super) fn put(connection: &Connection, record: &Record) -> rusqlite::Result<
 /// Updates the growing part of a row, if it is there.
 pub(super) fn checkpoint(connection: &Connection, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE download SET done = ?2, attempts = ?3, wasted = ?4 WHERE id = ?1")?
+        .prepare_cached(
+            "UPDATE download SET done = ?2, attempts = ?3, wasted = ?4, seals = ?5, stamp = NULL
+             WHERE id = ?1",
+        )?
         .execute(params![
             Stored(checkpoint.id),
             Stored(&checkpoint.done),
             checkpoint.attempts,
             Stored(checkpoint.wasted),
+            Stored(&checkpoint.seals),
         ])?;
     Ok(())
 }
@@ -112,6 +120,8 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
         added_at: columns.stored()?,
         started_at: columns.maybe()?,
         finished_at: columns.maybe()?,
+        seals: columns.maybe()?.unwrap_or_default(),
+        stamp: columns.maybe()?,
     };
     let size = record.resource.as_ref().and_then(|known| known.size);
     if size.is_some_and(|size| record.done.end() > size) {
@@ -209,6 +219,8 @@ mod tests {
 
     use super::*;
     use crate::error::{Error, Kind, Retry};
+    use crate::plan::seals::Seal;
+    use crate::plan::stamp::Stamp;
     use crate::plan::state::Status;
     use crate::spec::{Algorithm, Checksum, OnConflict};
     use crate::store::schema::MIGRATIONS;
@@ -294,14 +306,24 @@ mod tests {
             (scratch, path) in (of(any_path()), of(any_path())),
             done in proptest::collection::vec((any::<u64>(), any::<u64>()), 0..5),
             (digest, error) in (of(".*"), of(any_error())),
+            seals in proptest::collection::vec((any::<u32>(), 0..1u64 << 40, any::<u32>()), 0..5),
+            stamp in of(any::<(u64, u64, u64, i64, i64)>()),
             (added_at, started_at, finished_at) in (any_time(), of(any_time()), of(any_time())),
         ) -> Record {
             let mut done: RangeSet = done.into_iter().map(|(a, b)| a / 8..b / 8).collect();
             let size = resource.as_ref().and_then(|known: &Resource| known.size);
             done.remove(size.unwrap_or(u64::MAX)..u64::MAX);
+            let seal = |(start, len, crc): (u32, u64, u32)| {
+                let start = u64::from(start) << 20;
+                Seal { bytes: start..start + len, crc }
+            };
+            let seals = seals.into_iter().map(seal).collect();
+            let stamp = stamp.map(|(device, inode, len, modified, changed)| {
+                Stamp { device, inode, len, modified, changed }
+            });
             Record {
                 id: Id(id), spec, rank, status, resource, scratch, done, path, inode, digest,
-                error, attempts, wasted, added_at, started_at, finished_at,
+                error, attempts, wasted, added_at, started_at, finished_at, seals, stamp,
             }
         }
     }

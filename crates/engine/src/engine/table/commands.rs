@@ -16,6 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::View;
 use crate::plan::name;
 use crate::plan::ranges::RangeSet;
+use crate::plan::seals::Seals;
 use crate::plan::state::{Input, Status};
 use crate::probe::Found;
 use crate::spec::{Id, Settings, Spec};
@@ -371,6 +372,8 @@ fn new_record(id: Id, spec: Spec, rank: i64, now: SystemTime) -> Record {
         resource: None,
         scratch: None,
         done: RangeSet::new(),
+        seals: Seals::default(),
+        stamp: None,
         path: None,
         inode: None,
         digest: None,
