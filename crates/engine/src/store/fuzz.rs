@@ -21,6 +21,7 @@ const VALUES: &[&str] = &[
     "<n>-<n>,<n>-<n>,<w>",
     "0-400,600-1000",
     "0-1000",
+    "1:2:1000:<n>:<n>",
     "900-1100",
     "{\"<w>\":<w>}",
     "{\"threads\":<n>,\"mirrors\":[\"<w>\"]}",
@@ -52,7 +53,8 @@ fn fill(connection: &Connection) {
     let row = format!(
         "INSERT INTO download VALUES ('{ID}', 1048576, 'paused', 'http://host/a', NULL, '{{}}',
          'http://host/a', 'a', 1000, 1, '\"tag\"', 0, 1767323045678, NULL, 'text/plain',
-         '/state/scratch/a.part', '0-400', NULL, NULL, NULL, NULL, 0, 0, 1767323045678, NULL, NULL)"
+         '/state/scratch/a.part', '0-400', NULL, NULL, NULL, NULL, 0, 0, 1767323045678, NULL, NULL,
+         NULL, NULL)"
     );
     connection.execute(&row, []).expect("the row is right");
 }
@@ -87,6 +89,7 @@ fn assert_kept(record: &Record) {
     let held = Checkpoint {
         id: record.id,
         done: record.done.clone(),
+        seals: record.seals.clone(),
         attempts: u32::MAX,
         wasted: u64::MAX,
     };

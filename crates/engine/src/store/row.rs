@@ -219,7 +219,7 @@ mod tests {
 
     use super::*;
     use crate::error::{Error, Kind, Retry};
-    use crate::plan::seals::Seal;
+    use crate::plan::seals::{Seal, Seals};
     use crate::plan::stamp::Stamp;
     use crate::plan::state::Status;
     use crate::spec::{Algorithm, Checksum, OnConflict};
@@ -357,6 +357,8 @@ mod tests {
             resource: Some(resource),
             scratch: None,
             done: std::iter::once(0..50).collect(),
+            seals: Seals::default(),
+            stamp: None,
             path: None,
             inode: None,
             digest: None,

@@ -16,7 +16,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ("store", &["error", "spec", "plan"]),
     ("opened", &["error", "http"]),
     // The steps know nothing of each other.
-    ("disk", &[]),
+    ("disk", &["plan"]),
     ("deliver", &["crash", "error", "spec", "plan"]),
     ("probe", &["error", "plan", "http", "source", "opened"]),
     ("fetch", &["error", "plan", "http", "source"]),

@@ -240,7 +240,7 @@ async fn two_downloads_whose_files_were_swapped_do_not_take_each_others_bytes() 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_seals_of_relieved_blocks_hold() {
     let (origin, world) = (Origin::start().await, World::with(settings).await);
-    let query = "size=16M&etag=%22x%22&seed=41&rate=2M&slow_conn=1-2:100K";
+    let query = "size=16M&etag=%22x%22&seed=41&rate=2M&slow_conn=1-2:200K";
     let id = world.add(origin.url(&format!("/a.bin?{query}"))).await;
     let is_relieved = |done: u64| done > 13 * MIB;
     world
