@@ -8,6 +8,7 @@
 
 mod fuzz;
 mod report;
+mod soak;
 mod test;
 mod tools;
 
@@ -22,6 +23,9 @@ The project's chores.
   cargo xtask fuzz [--seconds 60] [TARGET]
                            bad input for everything that reads it; each target (or the one named)
                            for this long
+  cargo xtask soak [--downloads 5000]
+                           one daemon, so many small files: memory, descriptors, tasks and the
+                           database; from 50000 on it rewrites docs/soak.md and its picture
   cargo xtask help         this text
 
 What a test run needs beyond cargo (nginx, a Python with `websockets`, cargo-deny) is installed when
@@ -36,6 +40,10 @@ fn main() -> ExitCode {
         ["test", "--fast"] => test::run(test::Scope::Fast),
         ["fuzz", rest @ ..] => match fuzz::Fuzz::read(rest) {
             Some(fuzz) => fuzz.run(),
+            None => return unknown(&words),
+        },
+        ["soak", rest @ ..] => match soak::Soak::read(rest) {
+            Some(soak) => soak.run(),
             None => return unknown(&words),
         },
         ["help" | "--help" | "-h"] | [] => {

@@ -88,7 +88,7 @@ fn pip_install(venv: &Path, package: &str) -> Result<()> {
         .args(["--disable-pip-version-check", package]))
 }
 
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {
         Some(dir) => root().join(dir),
         None => root().join("target"),
