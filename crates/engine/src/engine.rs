@@ -4,12 +4,13 @@
 mod queue;
 mod show;
 mod table;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::context::Context;
@@ -17,7 +18,7 @@ use crate::disk::{Disk, RealDisk};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Live, View};
 use crate::http::Client;
-use crate::limit::Limits;
+use crate::limit::{Limits, Owner};
 use crate::opened::{Otherwise, Shelf};
 use crate::plan::resource::Resource;
 use crate::probe::{self, Found, Html, Manner};
@@ -122,6 +123,7 @@ impl Engine {
             disk,
             live: Live::new(),
             shelf: Shelf::new(),
+            place_wanted: watch::Sender::new(false),
         });
         let (inbox, messages) = mpsc::channel(INBOX);
         let table = Table::load(context.clone(), transfers.clone(), settings).await?;
@@ -164,7 +166,7 @@ impl Engine {
         let block = spec.block_size.unwrap_or(self.settings().await?.block_size);
         // On the transfer runtime, so that the connection that it opens lives where it will be used.
         let mut probing = AbortOnDropHandle::new(self.transfers.spawn(async move {
-            let source = Source::new(spec.url.clone(), spec.headers.clone());
+            let source = Source::new(spec.url.clone(), spec.headers.clone(), Owner::Nobody);
             let html = if spec.accept_html {
                 Html::Accept
             } else {

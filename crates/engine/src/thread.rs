@@ -2,13 +2,14 @@
 //! while it runs; the plan learns of them through the [`Span`].
 
 use std::io::IoSlice;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Tuning;
@@ -37,6 +38,17 @@ pub(crate) struct Span {
     /// Whether it waits for a connection that is in other hands.
     waits: AtomicBool,
     failures: AtomicU32,
+    trouble: Mutex<Option<Trouble>>,
+}
+
+/// Why a thread does nothing at the moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Trouble {
+    pub(crate) error: Error,
+    /// When it tries again.
+    pub(crate) until: Instant,
+    /// Failures in a row, this one included.
+    pub(crate) failures: u32,
 }
 
 impl Span {
@@ -47,6 +59,7 @@ impl Span {
             state: AtomicU8::new(ThreadState::Connecting as u8),
             waits: AtomicBool::new(false),
             failures: AtomicU32::new(0),
+            trouble: Mutex::new(None),
         }
     }
 
@@ -86,6 +99,15 @@ impl Span {
         self.failures.load(Ordering::Relaxed)
     }
 
+    /// What its next try waits for.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.lock_trouble().clone()
+    }
+
+    fn lock_trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn set_state(&self, state: ThreadState) {
         self.state.store(state as u8, Ordering::Relaxed);
     }
@@ -117,6 +139,8 @@ pub(crate) struct Block {
     pub(crate) scratch: Arc<dyn Scratch>,
     pub(crate) rates: Rates,
     pub(crate) patience: Patience,
+    /// Tries that have failed before this block, without a byte since.
+    pub(crate) failures: u32,
     /// The patience with answers that are not what was asked for.
     pub(crate) patience_with_nonsense: Patience,
     pub(crate) tuning: watch::Receiver<Tuning>,
@@ -135,7 +159,7 @@ impl Block {
     }
 
     async fn work(&mut self) -> Outcome {
-        let mut in_a_row = 0;
+        let mut in_a_row = self.failures;
         loop {
             let before = self.span.at();
             let error = match self.fetch().await {
@@ -165,7 +189,7 @@ impl Block {
                 fastrand::f64(),
             ) {
                 Next::GiveUp => return Outcome::Failed(error),
-                Next::After(wait) => self.pause_before_next_try(&error, wait).await,
+                Next::After(wait) => self.pause_before_next_try(error, wait, in_a_row).await,
             }
         }
     }
@@ -177,11 +201,18 @@ impl Block {
         }
     }
 
-    async fn pause_before_next_try(&self, error: &Error, wait: Duration) {
+    async fn pause_before_next_try(&self, error: Error, wait: Duration, failures: u32) {
         tracing::debug!(%error, wait_ms = wait.as_millis(), "block failed, trying again");
         self.span.failures.fetch_add(1, Ordering::Relaxed);
         self.span.set_state(ThreadState::Retrying);
-        tokio::time::sleep(wait).await;
+        let until = Instant::now() + wait;
+        *self.span.lock_trouble() = Some(Trouble {
+            error,
+            until,
+            failures,
+        });
+        tokio::time::sleep_until(until).await;
+        *self.span.lock_trouble() = None;
     }
 
     fn is_open_ended(&self) -> bool {

@@ -7,6 +7,7 @@
 )]
 
 mod fuzz;
+mod kill;
 mod report;
 mod soak;
 mod test;
@@ -26,6 +27,9 @@ The project's chores.
   cargo xtask soak [--downloads 5000]
                            one daemon, so many small files: memory, descriptors, tasks and the
                            database; from 50000 on it rewrites docs/soak.md and its picture
+  cargo xtask kill         kills the program 200 times during 1 GiB over 64 threads and 200 times
+                           during 500 small files, and prints what that costs: about 9 minutes.
+                           --times N, --seed N (to do the same again), --release
   cargo xtask help         this text
 
 What a test run needs beyond cargo (nginx, a Python with `websockets`, cargo-deny) is installed when
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
             Some(soak) => soak.run(),
             None => return unknown(&words),
         },
+        ["kill", words @ ..] => kill::kill(words),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");
             return ExitCode::SUCCESS;

@@ -58,6 +58,17 @@ struct Leased {
     hedged: bool,
 }
 
+impl Leased {
+    fn at_work(&self) -> AtWork {
+        AtWork {
+            at: self.at,
+            end: self.end,
+            speed: self.speed,
+            hedged: self.hedged,
+        }
+    }
+}
+
 /// Which bytes of one download are done, leased and free.
 #[derive(Debug)]
 pub struct Plan {
@@ -191,16 +202,7 @@ impl Plan {
             return None;
         }
         let ids: Vec<LeaseId> = self.leases.keys().copied().collect();
-        let blocks: Vec<AtWork> = self
-            .leases
-            .values()
-            .map(|l| AtWork {
-                at: l.at,
-                end: l.end,
-                speed: l.speed,
-                hedged: l.hedged,
-            })
-            .collect();
+        let blocks: Vec<AtWork> = self.leases.values().map(Leased::at_work).collect();
         let (of, start) = match split::relief(&blocks, helper, setup)? {
             Relief::Cut { index, cut } => {
                 let leased = self.leases.get_mut(&ids[index])?;
@@ -228,6 +230,15 @@ impl Plan {
             of,
             new_end: end,
         })
+    }
+
+    /// Blocks whose threads are so slow that a new connection in their place can only be better;
+    /// `judged` tells which ones have had a fair trial.
+    pub fn hopeless(&self, judged: impl Fn(LeaseId) -> bool) -> Vec<LeaseId> {
+        let ids: Vec<LeaseId> = self.leases.keys().copied().collect();
+        let blocks: Vec<AtWork> = self.leases.values().map(Leased::at_work).collect();
+        let slow = split::hopeless(&blocks).into_iter().map(|index| ids[index]);
+        slow.filter(|id| judged(*id)).collect()
     }
 
     /// Blocks of which another thread has written every byte that was left.

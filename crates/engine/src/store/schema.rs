@@ -128,6 +128,7 @@ struct ErrorColumn {
 enum RetryColumn {
     Never,
     Wait { after: Option<Duration> },
+    Unreachable,
     Reresolve,
     FewerConnections { after: Option<Duration> },
 }

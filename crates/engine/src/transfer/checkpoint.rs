@@ -8,6 +8,7 @@ use futures_util::future::FutureExt;
 use tokio::time::Instant;
 
 use super::Transfer;
+use crate::crash::{Point, point};
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result};
 use crate::plan::ranges::RangeSet;
@@ -46,7 +47,9 @@ impl Transfer<'_> {
         let (scratch, store) = (self.scratch.clone(), self.context.store.clone());
         let whole = self.unrecorded.clone();
         let trying = async move {
+            point(Point::Written);
             let synced = sync(scratch).await;
+            point(Point::Synced);
             let stored = match (&synced, whole) {
                 (Err(_), _) => Ok(()),
                 (Ok(()), None) => store.checkpoint(checkpoint).await,
@@ -55,6 +58,7 @@ impl Transfer<'_> {
                     store.put(vec![*record]).await
                 }
             };
+            point(Point::Recorded);
             Tried {
                 held,
                 synced,

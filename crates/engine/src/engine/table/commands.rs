@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use futures_util::FutureExt;
 
 use super::{After, Entry, Reply, Table, Wish, answer, place};
+use crate::crash::{Point, point};
 use crate::engine::queue::{Between, Queue};
 use crate::engine::show;
 use crate::engine::{Change, Files, New};
@@ -57,6 +58,7 @@ impl Table {
         new: Vec<(Record, Option<Box<Found>>)>,
         reply: Reply<Result<Vec<Arc<View>>>>,
     ) {
+        point(Point::Added);
         let ids: Vec<Id> = new.iter().map(|(record, _)| record.id).collect();
         for (record, found) in new {
             self.context.live.insert(show::view(
@@ -150,6 +152,7 @@ impl Table {
             let saved = saved.await;
             // Delete last: as long as the record speaks of the bytes they stay.
             if saved.is_ok() {
+                point(Point::Cancelled);
                 delete([scratch]).await;
             }
             answer(reply, saved.map(|()| view));
@@ -170,6 +173,7 @@ impl Table {
                 answer(reply, Err(error));
                 return After::Kept(Box::new(record));
             }
+            point(Point::Removed);
             let is_unwanted = record.status == Status::Completed && files == Files::Delete;
             delete([record.scratch, record.path.filter(|_| is_unwanted)]).await;
             answer(reply, live.remove(id).ok_or_else(|| unknown(id)));
