@@ -263,6 +263,10 @@ impl Live {
         let view = Arc::new(view);
         if let Some(entry) = table.entries.get_mut(&id) {
             entry.mark(revision, fields);
+            if view.status.is_over() {
+                // It will hardly change again, and there may be very many like it.
+                entry.marks.shrink_to_fit();
+            }
             entry.view = view.clone();
         }
         self.announce(table);

@@ -102,6 +102,8 @@ pub(super) struct Table {
     context: Arc<Context>,
     transfers: Handle,
     settings: Settings,
+    /// Every download but the completed: those are shown and stored, and nothing more can happen to
+    /// them, so that a long life costs little memory.
     entries: HashMap<Id, Entry>,
     queue: Queue,
     waiting: Waiting,
@@ -130,7 +132,7 @@ impl Table {
             context,
             transfers,
             settings,
-            entries: HashMap::with_capacity(records.len()),
+            entries: HashMap::new(),
             queue: Queue::default(),
             waiting: Waiting::default(),
             last_rank: 0,
@@ -255,6 +257,9 @@ impl Table {
     /// Puts a record to rest, into the queue when it is to start by itself.
     fn rest(&mut self, record: Record, found: Option<Box<Found>>) {
         let id = record.id;
+        if record.status == Status::Completed {
+            return;
+        }
         if record.status == Status::Queued {
             self.queue.insert(id, place(&record));
         }
@@ -401,7 +406,8 @@ impl Table {
             point(Point::Halted);
             self.save(vec![record.clone()], |_| ());
         }
-        if wishes.is_empty() {
+        // A wish shows what it leads to; it comes too late for what is completed.
+        if wishes.is_empty() || record.status == Status::Completed {
             self.show(&record);
         }
         self.rest(record, None);
