@@ -9,6 +9,7 @@
 mod fuzz;
 mod kill;
 mod report;
+mod soak;
 mod test;
 mod tools;
 
@@ -23,6 +24,9 @@ The project's chores.
   cargo xtask fuzz [--seconds 60] [TARGET]
                            bad input for everything that reads it; each target (or the one named)
                            for this long
+  cargo xtask soak [--downloads 5000]
+                           one daemon, so many small files: memory, descriptors, tasks and the
+                           database; from 50000 on it rewrites docs/soak.md and its picture
   cargo xtask kill         kills the program 200 times during 1 GiB over 64 threads and 200 times
                            during 500 small files, and prints what that costs: about 9 minutes.
                            --times N, --seed N (to do the same again), --release
@@ -40,6 +44,10 @@ fn main() -> ExitCode {
         ["test", "--fast"] => test::run(test::Scope::Fast),
         ["fuzz", rest @ ..] => match fuzz::Fuzz::read(rest) {
             Some(fuzz) => fuzz.run(),
+            None => return unknown(&words),
+        },
+        ["soak", rest @ ..] => match soak::Soak::read(rest) {
+            Some(soak) => soak.run(),
             None => return unknown(&words),
         },
         ["kill", words @ ..] => kill::kill(words),

@@ -103,6 +103,8 @@ pub(super) struct Table {
     context: Arc<Context>,
     transfers: Handle,
     settings: Settings,
+    /// Every download but the completed: those are shown and stored, and nothing more can happen to
+    /// them, so that a long life costs little memory.
     entries: HashMap<Id, Entry>,
     queue: Queue,
     waiting: Waiting,
@@ -131,7 +133,7 @@ impl Table {
             context,
             transfers,
             settings,
-            entries: HashMap::with_capacity(records.len()),
+            entries: HashMap::new(),
             queue: Queue::default(),
             waiting: Waiting::default(),
             last_rank: 0,
@@ -256,6 +258,9 @@ impl Table {
     /// Puts a record to rest, into the queue when it is to start by itself.
     fn rest(&mut self, record: Record, found: Option<Box<Found>>) {
         let id = record.id;
+        if record.status == Status::Completed {
+            return;
+        }
         if record.status == Status::Queued {
             self.queue.insert(id, place(&record));
         }
@@ -403,7 +408,8 @@ impl Table {
             point(Point::Halted);
             self.save(vec![record.clone()], |_| ());
         }
-        if wishes.is_empty() {
+        // A wish shows what it leads to; it comes too late for what is completed.
+        if wishes.is_empty() || record.status == Status::Completed {
             self.show(&record);
         }
         self.rest(record, None);
