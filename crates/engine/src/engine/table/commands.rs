@@ -179,6 +179,7 @@ impl Table {
                 answer(reply, Err(error));
                 return After::Kept(Box::new(record));
             }
+            point(Point::Removed);
             delete([record.scratch]).await;
             answer(reply, live.remove(id).ok_or_else(|| unknown(id)));
             After::Nothing
