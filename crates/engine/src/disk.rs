@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use rustix::fs::{FallocateFlags, StatVfs};
 
+use crate::plan::stamp::Stamp;
+
 /// A scratch file, open for writing at any offset by many threads at once.
 pub trait Scratch: Send + Sync + 'static {
     /// Writes all of `pieces`, one behind the other, at `offset`.
@@ -39,6 +41,9 @@ pub trait Scratch: Send + Sync + 'static {
 
     /// Identifies the file on its file system, whatever its name.
     fn inode(&self) -> io::Result<u64>;
+
+    /// How the file looks from outside.
+    fn stamp(&self) -> io::Result<Stamp>;
 
     /// Its path, for messages.
     fn path(&self) -> &Path;
@@ -138,6 +143,18 @@ impl Scratch for ScratchFile {
 
     fn inode(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.ino())
+    }
+
+    fn stamp(&self) -> io::Result<Stamp> {
+        let seen = self.file.metadata()?;
+        let nanos = |seconds: i64, more: i64| seconds.saturating_mul(1_000_000_000) + more;
+        Ok(Stamp {
+            device: seen.dev(),
+            inode: seen.ino(),
+            len: seen.len(),
+            modified: nanos(seen.mtime(), seen.mtime_nsec()),
+            changed: nanos(seen.ctime(), seen.ctime_nsec()),
+        })
     }
 
     fn path(&self) -> &Path {

@@ -6,6 +6,8 @@ mod disk;
 mod download;
 mod layers;
 mod lifecycle;
+mod network;
+mod scratch;
 mod store;
 mod store_faults;
 mod trust;

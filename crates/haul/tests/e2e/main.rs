@@ -5,6 +5,7 @@ mod console;
 mod crash;
 mod exit_codes;
 mod guards;
+mod kills;
 mod live;
 mod shuffle;
 mod shutdown;

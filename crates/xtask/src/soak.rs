@@ -1,0 +1,293 @@
+//! `cargo xtask soak`: one daemon, very many small downloads, and what is left of them in memory,
+//! descriptors, tasks and on the disk. Owns the goals and the order of events.
+
+mod line;
+mod page;
+mod picture;
+mod sample;
+mod work;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use haul_testkit::daemon::Daemon;
+use tokio::time::MissedTickBehavior;
+
+use crate::report;
+use crate::tools;
+use line::Line;
+use sample::Sample;
+use work::Work;
+
+/// How many downloads make a quick look.
+const QUICK: usize = 5_000;
+
+/// Fewer prove too little to be written down.
+const WRITTEN_FROM: usize = 50_000;
+
+/// Downloads before the first sample: whatever is made once has been made by then.
+const WARM_UP: usize = 200;
+
+/// How long idle connections and their tasks may take to go.
+const LONGEST_REST: Duration = Duration::from_secs(180);
+
+/// How often the queue is looked after.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Without any progress for this long something is stuck.
+const LONGEST_STANDSTILL: Duration = Duration::from_secs(60);
+
+/// Memory may grow by less than this for each download, bytes.
+const MOST_GROWTH: f64 = 1024.0;
+
+/// The database may hold this much of each download, bytes.
+const MOST_STORED: f64 = 2048.0;
+
+/// So much more work may a download be at the end than after the warm-up.
+const MOST_SLOWER: f64 = 1.5;
+
+/// What was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Soak {
+    downloads: usize,
+}
+
+/// What was seen.
+struct Outcome {
+    downloads: usize,
+    took: Duration,
+    start: Sample,
+    samples: Vec<Sample>,
+    end: Sample,
+    /// Files that are missing or wrong.
+    wrong: usize,
+}
+
+impl Soak {
+    /// Reads `[--downloads N]`. `None`: something else.
+    pub(crate) fn read(words: &[&str]) -> Option<Soak> {
+        let downloads = match words {
+            [] => QUICK,
+            ["--downloads", count] => count.parse().ok().filter(|count| *count >= WARM_UP)?,
+            _ => return None,
+        };
+        Some(Soak { downloads })
+    }
+
+    /// Builds haul, soaks it, and says what came of it; fails when a goal is missed.
+    pub(crate) fn run(&self) -> Result<()> {
+        let binary = build()?;
+        let runtime = tokio::runtime::Runtime::new().context("cannot start threads")?;
+        let outcome = runtime.block_on(soak(&binary, self.downloads))?;
+        let goals = outcome.goals();
+        println!("\n{}", page::table(&outcome, &goals));
+        if outcome.downloads >= WRITTEN_FROM {
+            let docs = tools::root().join("docs");
+            std::fs::write(docs.join("soak.svg"), picture::draw(&outcome))?;
+            std::fs::write(docs.join("soak.md"), page::markdown(&outcome, &goals))?;
+        }
+        let missed: Vec<&str> = goals
+            .iter()
+            .filter(|goal| !goal.held)
+            .map(|g| g.name)
+            .collect();
+        if !missed.is_empty() {
+            bail!("missed: {}", missed.join(", "));
+        }
+        Ok(())
+    }
+}
+
+fn build() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(tools::root());
+    report::run(command.args(["build", "--release", "--package", "haul"]))?;
+    Ok(tools::target().join("release/haul"))
+}
+
+async fn soak(binary: &std::path::Path, downloads: usize) -> Result<Outcome> {
+    let dir = tempfile::tempdir().context("cannot make a directory")?;
+    let mut work = Work::begin(dir.path()).await;
+    let flags = ["--max-downloads", "16", "--log", "warn"];
+    let daemon = Daemon::start(binary, dir.path(), &flags).await;
+
+    let mut samples = Vec::new();
+    run(&mut work, &daemon, WARM_UP, &mut Vec::new()).await?;
+    let start = at_rest(&daemon, dir.path(), None).await?;
+    let began = Instant::now();
+    run(&mut work, &daemon, downloads, &mut samples).await?;
+    let took = began.elapsed();
+    let end = at_rest(&daemon, dir.path(), Some(&start)).await?;
+    let status = daemon.terminate().await;
+    if !status.success() {
+        bail!("haul ended with {status}");
+    }
+    let end = Sample {
+        // Its log has been folded in now.
+        stored: sample::stored(dir.path()),
+        ..end
+    };
+    let wrong = work.wrong(downloads);
+    Ok(Outcome {
+        downloads,
+        took,
+        start,
+        samples,
+        end,
+        wrong,
+    })
+}
+
+/// Keeps the queue fed until `downloads` in all are done, and keeps a sample of each second.
+async fn run(
+    work: &mut Work,
+    daemon: &Daemon,
+    downloads: usize,
+    samples: &mut Vec<Sample>,
+) -> Result<()> {
+    let mut looks = tokio::time::interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut kept, mut moved) = (Instant::now(), Instant::now());
+    let mut completed = 0;
+    loop {
+        looks.tick().await;
+        let sample = Sample::take(daemon, work.dir()).await?;
+        if sample.failed > 0 {
+            bail!(
+                "{} downloads failed; haul said:\n{}",
+                sample.failed,
+                daemon.said()
+            );
+        }
+        if sample.completed > completed {
+            (completed, moved) = (sample.completed, Instant::now());
+        }
+        if moved.elapsed() > LONGEST_STANDSTILL {
+            bail!("stuck at {sample}; haul said:\n{}", daemon.said());
+        }
+        let is_done = completed >= downloads;
+        if is_done || kept.elapsed() >= Duration::from_secs(1) {
+            kept = Instant::now();
+            println!("{sample}");
+            samples.push(sample);
+        }
+        if is_done {
+            return Ok(());
+        }
+        work.feed(daemon, completed, downloads).await?;
+    }
+}
+
+/// A sample when nothing is open any more, or as it is after the longest rest.
+async fn at_rest(daemon: &Daemon, dir: &std::path::Path, start: Option<&Sample>) -> Result<Sample> {
+    let began = Instant::now();
+    loop {
+        let sample = Sample::take(daemon, dir).await?;
+        let is_back = start.is_none_or(|start| sample.is_back_to(start));
+        if (sample.connections == 0 && is_back) || began.elapsed() > LONGEST_REST {
+            return Ok(sample);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Something that was promised, what came of it, and whether it held.
+struct Goal {
+    name: &'static str,
+    promised: String,
+    seen: String,
+    held: bool,
+}
+
+impl Outcome {
+    /// Memory over completed downloads, after the warm-up of the first fifth.
+    fn growth(&self) -> Line {
+        let settled = self
+            .samples
+            .iter()
+            .filter(|s| s.completed * 5 >= self.downloads);
+        Line::through(settled.map(|s| (s.completed as f64, s.resident as f64)))
+    }
+
+    /// CPU time per download in one of five equal parts of the run, milliseconds.
+    fn work_in(&self, fifth: usize) -> f64 {
+        let at = |part: usize| {
+            let wanted = self.downloads * part / 5;
+            self.samples
+                .iter()
+                .find(|sample| sample.completed >= wanted)
+        };
+        let (Some(from), Some(to)) = (at(fifth), at(fifth + 1)) else {
+            return 0.0;
+        };
+        let done = to.completed.saturating_sub(from.completed).max(1);
+        (to.cpu_ms - from.cpu_ms) as f64 / done as f64
+    }
+
+    fn goals(&self) -> Vec<Goal> {
+        let (start, end) = (&self.start, &self.end);
+        let growth = self.growth().slope;
+        let stored = end.stored as f64 / self.downloads as f64;
+        let (early, late) = (self.work_in(1), self.work_in(4));
+        vec![
+            Goal {
+                name: "files",
+                promised: "all there, each with its own bytes".into(),
+                seen: format!(
+                    "{} of {} right",
+                    self.downloads - self.wrong,
+                    self.downloads
+                ),
+                held: self.wrong == 0 && end.completed == self.downloads,
+            },
+            Goal {
+                name: "memory",
+                promised: "grows by less than 1 KiB per download".into(),
+                seen: format!("{growth:.0} B per download"),
+                held: growth < MOST_GROWTH,
+            },
+            Goal {
+                name: "descriptors",
+                promised: "back to the start".into(),
+                seen: format!("{} then {}", start.descriptors, end.descriptors),
+                held: end.descriptors <= start.descriptors,
+            },
+            Goal {
+                name: "tasks",
+                promised: "back to the start".into(),
+                seen: format!("{} then {}", start.tasks, end.tasks),
+                held: end.tasks <= start.tasks,
+            },
+            Goal {
+                name: "database",
+                promised: "less than 2 KiB per download".into(),
+                seen: format!("{stored:.0} B per download"),
+                held: stored < MOST_STORED,
+            },
+            Goal {
+                name: "work",
+                promised: "a late download costs no more than 1.5 early ones".into(),
+                seen: format!("{early:.2} ms of CPU then {late:.2} ms"),
+                held: late <= early * MOST_SLOWER,
+            },
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_downloads_may_be_left_out() {
+        let soak = |downloads| Some(Soak { downloads });
+        assert_eq!(Soak::read(&[]), soak(QUICK));
+        assert_eq!(Soak::read(&["--downloads", "50000"]), soak(50_000));
+        for wrong in [&["50000"][..], &["--downloads"], &["--downloads", "1"]] {
+            assert_eq!(Soak::read(wrong), None, "{wrong:?}");
+        }
+    }
+}
