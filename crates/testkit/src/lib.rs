@@ -11,6 +11,7 @@ pub mod faulty_store;
 pub mod http;
 pub mod ledger;
 pub mod origin;
+pub mod power;
 pub mod servers;
 
 mod child;

@@ -6,6 +6,7 @@ mod disk;
 mod download;
 mod layers;
 mod lifecycle;
+mod power;
 mod store;
 mod store_faults;
 mod trust;
