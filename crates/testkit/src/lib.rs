@@ -13,6 +13,7 @@ pub mod fuzz;
 pub mod http;
 pub mod ledger;
 pub mod origin;
+pub mod power;
 pub mod relay;
 pub mod servers;
 

@@ -7,6 +7,7 @@ mod download;
 mod layers;
 mod lifecycle;
 mod network;
+mod power;
 mod scratch;
 mod store;
 mod store_faults;
