@@ -7,7 +7,7 @@ mod picture;
 mod sample;
 mod work;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -30,8 +30,8 @@ const WRITTEN_FROM: usize = 50_000;
 /// Downloads before the first sample: whatever is made once has been made by then.
 const WARM_UP: usize = 200;
 
-/// How long idle connections and their tasks may take to go.
-const LONGEST_REST: Duration = Duration::from_secs(180);
+/// Idle connections are closed after 15 s: what has not gone in this time stays.
+const LONGEST_IDLE: Duration = Duration::from_secs(20);
 
 /// How often the queue is looked after.
 const LOOK: Duration = Duration::from_millis(100);
@@ -108,7 +108,7 @@ fn build() -> Result<PathBuf> {
     Ok(tools::target().join("release/haul"))
 }
 
-async fn soak(binary: &std::path::Path, downloads: usize) -> Result<Outcome> {
+async fn soak(binary: &Path, downloads: usize) -> Result<Outcome> {
     let dir = tempfile::tempdir().context("cannot make a directory")?;
     let mut work = Work::begin(dir.path()).await;
     let flags = ["--max-downloads", "16", "--log", "warn"];
@@ -116,11 +116,11 @@ async fn soak(binary: &std::path::Path, downloads: usize) -> Result<Outcome> {
 
     let mut samples = Vec::new();
     run(&mut work, &daemon, WARM_UP, &mut Vec::new()).await?;
-    let start = at_rest(&daemon, dir.path(), None).await?;
+    let start = at_rest(&daemon, dir.path()).await?;
     let began = Instant::now();
     run(&mut work, &daemon, downloads, &mut samples).await?;
     let took = began.elapsed();
-    let end = at_rest(&daemon, dir.path(), Some(&start)).await?;
+    let end = at_rest(&daemon, dir.path()).await?;
     let status = daemon.terminate().await;
     if !status.success() {
         bail!("haul ended with {status}");
@@ -181,17 +181,19 @@ async fn run(
     }
 }
 
-/// A sample when nothing is open any more, or as it is after the longest rest.
-async fn at_rest(daemon: &Daemon, dir: &std::path::Path, start: Option<&Sample>) -> Result<Sample> {
-    let began = Instant::now();
-    loop {
-        let sample = Sample::take(daemon, dir).await?;
-        let is_back = start.is_none_or(|start| sample.is_back_to(start));
-        if (sample.connections == 0 && is_back) || began.elapsed() > LONGEST_REST {
-            return Ok(sample);
-        }
+/// A sample when all has gone that goes by itself.
+async fn at_rest(daemon: &Daemon, dir: &Path) -> Result<Sample> {
+    let mut lowest = Sample::take(daemon, dir).await?;
+    let mut fell = Instant::now();
+    while fell.elapsed() < LONGEST_IDLE {
         tokio::time::sleep(Duration::from_secs(1)).await;
+        let sample = Sample::take(daemon, dir).await?;
+        if sample.descriptors < lowest.descriptors || sample.tasks < lowest.tasks {
+            fell = Instant::now();
+            lowest = sample;
+        }
     }
+    Ok(lowest)
 }
 
 /// Something that was promised, what came of it, and whether it held.

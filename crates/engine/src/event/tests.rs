@@ -68,7 +68,8 @@ fn a_completed_download_keeps_apart_only_what_somebody_has_not_been_told() {
 
     live.insert(view(2));
     live.update(Id(2), |view| view.done = 9);
-    (quick.take(), slow.take());
+    quick.take();
+    slow.take();
     live.update(Id(2), |view| view.status = Status::Completed);
     assert_eq!(live.lock().entries[&Id(2)].marks.len(), 2);
     assert_eq!(told(&mut quick), Fields::STATUS);

@@ -14,7 +14,6 @@ use serde_json::Value;
 pub(super) struct Sample {
     pub(super) completed: usize,
     pub(super) failed: usize,
-    pub(super) connections: usize,
     pub(super) tasks: usize,
     pub(super) resident: u64,
     pub(super) descriptors: usize,
@@ -38,7 +37,6 @@ impl Sample {
         Ok(Sample {
             completed: number(&stats, "completed")?,
             failed: number(&stats, "failed")?,
-            connections: number(&stats, "connections")?,
             tasks: number(&stats, "tasks")?,
             resident: 1024 * field(&status, "VmRSS:").context("no VmRSS")?,
             threads: usize::try_from(field(&status, "Threads:").context("no Threads")?)?,
@@ -46,11 +44,6 @@ impl Sample {
             cpu_ms: cpu_ms(&spent).context("no CPU time")?,
             stored: stored(dir),
         })
-    }
-
-    /// Whether no descriptor and no task is left of what came after `start`.
-    pub(super) fn is_back_to(&self, start: &Sample) -> bool {
-        self.descriptors <= start.descriptors && self.tasks <= start.tasks
     }
 }
 
