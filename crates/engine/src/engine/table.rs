@@ -22,6 +22,7 @@ use super::queue::{Place, Queue};
 use super::show;
 use super::{Change, Files, New};
 use crate::context::{Context, Tuning};
+use crate::disk::ScratchDir;
 use crate::download::{Download, How};
 use crate::error::{Error, Kind, Result};
 use crate::event::{POSITIONS_SHOWN, View};
@@ -169,16 +170,7 @@ impl Table {
                 Entry::Running(_) => None,
             })
             .collect();
-        let folder = self.context.config.state_dir.join("scratch");
-        let Ok(files) = std::fs::read_dir(folder) else {
-            return;
-        };
-        for path in files.flatten().map(|file| file.path()) {
-            if !known.contains(&*path) && path.extension().is_some_and(|kind| kind == "part") {
-                tracing::info!(path = %path.display(), "deleting a scratch file that nobody knows");
-                let _ = std::fs::remove_file(path);
-            }
-        }
+        ScratchDir::of(&self.context.config.state_dir).sweep(&known);
     }
 
     pub(super) async fn run(mut self, mut messages: mpsc::Receiver<Message>) {

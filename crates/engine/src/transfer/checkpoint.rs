@@ -46,7 +46,7 @@ impl Transfer<'_> {
         let (scratch, store) = (self.scratch.clone(), self.context.store.clone());
         let whole = self.unrecorded.clone();
         let trying = async move {
-            let synced = sync(scratch).await;
+            let synced = sync(scratch, What::BytesAndName).await;
             let stored = match (&synced, whole) {
                 (Err(_), _) => Ok(()),
                 (Ok(()), None) => store.checkpoint(checkpoint).await,
@@ -93,18 +93,34 @@ impl Transfer<'_> {
         if self.sync_failed || is_nothing || held == self.synced {
             return Ok(());
         }
-        sync(self.scratch.clone()).await?;
+        // A whole file gets its final name next; its scratch name need not outlive a power cut.
+        let what = if self.plan.is_filled() {
+            What::Bytes
+        } else {
+            What::BytesAndName
+        };
+        sync(self.scratch.clone(), what).await?;
         self.synced = held;
         Ok(())
     }
 }
 
+/// What a sync has to make sure of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Bytes,
+    /// A record is about to speak of the file, which is of use only if the file is found again.
+    BytesAndName,
+}
+
 /// Syncs a scratch file without holding up the threads of this runtime.
-async fn sync(scratch: Arc<dyn Scratch>) -> Result<()> {
+async fn sync(scratch: Arc<dyn Scratch>, what: What) -> Result<()> {
     let synced = tokio::task::spawn_blocking(move || {
-        scratch
-            .sync()
-            .map_err(|cause| Error::disk("sync", scratch.path(), &cause))
+        let synced = match what {
+            What::Bytes => scratch.sync(),
+            What::BytesAndName => scratch.sync().and_then(|()| scratch.sync_name()),
+        };
+        synced.map_err(|cause| Error::disk("sync", scratch.path(), &cause))
     });
     let broken = |cause| {
         Err(Error::new(

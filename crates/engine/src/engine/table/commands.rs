@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use futures_util::FutureExt;
 
 use super::{After, Entry, Reply, Table, Wish, answer, place};
+use crate::disk::ScratchDir;
 use crate::engine::queue::{Between, Queue};
 use crate::engine::show;
 use crate::engine::{Change, Files, New};
@@ -136,6 +137,7 @@ impl Table {
             return self.refuse(record, "cancelled", reply);
         };
         let scratch = record.scratch.clone();
+        let entry = self.scratch_entry(id);
         record = Record {
             status,
             attempts: record.attempts,
@@ -150,7 +152,7 @@ impl Table {
             let saved = saved.await;
             // Delete last: as long as the record speaks of the bytes they stay.
             if saved.is_ok() {
-                delete([scratch]).await;
+                delete([scratch, Some(entry)]).await;
             }
             answer(reply, saved.map(|()| view));
             After::Nothing
@@ -165,17 +167,23 @@ impl Table {
         };
         let forgotten = self.context.store.remove(vec![id]);
         let live = self.context.live.clone();
+        let entry = Some(self.scratch_entry(id));
         let removing = async move {
             if let Err(error) = forgotten.await {
                 answer(reply, Err(error));
                 return After::Kept(Box::new(record));
             }
             let is_unwanted = record.status == Status::Completed && files == Files::Delete;
-            delete([record.scratch, record.path.filter(|_| is_unwanted)]).await;
+            delete([record.scratch, entry, record.path.filter(|_| is_unwanted)]).await;
             answer(reply, live.remove(id).ok_or_else(|| unknown(id)));
             After::Nothing
         };
         self.saving.push(removing.boxed());
+    }
+
+    /// Where a scratch file is, or a link to it.
+    fn scratch_entry(&self, id: Id) -> PathBuf {
+        ScratchDir::of(&self.context.config.state_dir).entry(id)
     }
 
     pub(super) fn resume(&mut self, id: Id, reply: Reply) {
