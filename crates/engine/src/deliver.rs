@@ -4,7 +4,7 @@
 //! Whether two names are the same is the file system's knowledge: some fold case, some compose
 //! accents, most do neither. It is asked, names are never compared.
 
-mod folder;
+mod names;
 
 use std::fs;
 use std::io;
@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags};
 
-use crate::disk::sync_dir;
 use crate::error::{Error, Kind, Result};
+use crate::folder::sync_dir;
 use crate::plan::name;
 use crate::spec::OnConflict;
-use folder::{Folder, RealFolder, There};
+use names::{Names, RealNames, There};
 
 /// Where a file is to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ const MOST_NUMBERS: u32 = 10_000;
 
 /// Chooses the final path for `wanted` in `dir`.
 pub(crate) fn choose(dir: &Path, wanted: &str, on_conflict: OnConflict) -> Result<Target> {
-    choose_in(&RealFolder(dir), wanted, on_conflict).map(|chosen| match chosen {
+    choose_in(&RealNames(dir), wanted, on_conflict).map(|chosen| match chosen {
         Choice::Place(name) => Target::Place(dir.join(name)),
         Choice::Exists(name) => Target::Exists(dir.join(name)),
     })
@@ -46,7 +46,7 @@ enum Choice {
     Exists(String),
 }
 
-fn choose_in(folder: &impl Folder, wanted: &str, on_conflict: OnConflict) -> Result<Choice> {
+fn choose_in(folder: &impl Names, wanted: &str, on_conflict: OnConflict) -> Result<Choice> {
     let Some(there) = folder.look(wanted) else {
         return Ok(Choice::Place(wanted.to_owned()));
     };
@@ -59,7 +59,7 @@ fn choose_in(folder: &impl Folder, wanted: &str, on_conflict: OnConflict) -> Res
         OnConflict::Rename => {}
         // A file whose name only folds to ours is another file: it is neither replaced nor taken for
         // ours, but numbered away from.
-        OnConflict::Skip | OnConflict::Overwrite if !folder::is_spelled(folder, wanted) => {}
+        OnConflict::Skip | OnConflict::Overwrite if !names::is_spelled(folder, wanted) => {}
         OnConflict::Skip if there == There::File => return Ok(Choice::Exists(wanted.to_owned())),
         OnConflict::Skip => return refuse("exists and is not a file"),
         OnConflict::Overwrite if there == There::Directory => return refuse("is a directory"),

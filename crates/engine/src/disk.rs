@@ -2,7 +2,6 @@
 //! whether it is still there. Owns nothing but the open file; which bytes of it count is the plan's
 //! knowledge, never the file's.
 
-mod folder;
 mod real;
 mod scratch_dir;
 
@@ -11,7 +10,6 @@ use std::io::{self, IoSlice};
 use std::path::Path;
 use std::sync::Arc;
 
-pub use folder::{is_inside, make_dirs, sync_dir};
 pub use real::RealDisk;
 pub(crate) use scratch_dir::{ScratchDir, beside};
 

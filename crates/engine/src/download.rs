@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::{Context, Tuning};
 use crate::deliver::{self, Placed, Target};
-use crate::disk::{self, Scratch};
+use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result};
+use crate::folder::make_dirs;
 use crate::limit::Rates;
 use crate::opened::Opened;
 use crate::plan::name;
@@ -128,11 +129,9 @@ impl Download {
         resource: &Resource,
     ) -> Result<(), Halt> {
         self.enter(Input::Filled);
-        let ended = match self.verify(scratch).await {
-            Ok(()) => self.deliver(scratch.clone(), resource).await,
-            failed => failed,
-        };
-        ended.map_err(|halt| Self::explain(halt, &**scratch))
+        let verified = self.verify(scratch).await;
+        verified.map_err(|halt| Self::explain(halt, &**scratch))?;
+        self.deliver(scratch.clone(), resource).await
     }
 
     /// Takes the download before anything is done for it, so that no two engines on one store run it.
@@ -348,7 +347,9 @@ impl Download {
                     self.wait_a_little_for_room(format!("waiting for disk space: {error}"))
                         .await?;
                 }
-                Err(error) => return Err(Halt::Failed(error)),
+                // It may have come as far as the rename: then nothing is lost.
+                Err(error) if self.was_delivered() => return Err(Halt::Failed(error)),
+                Err(error) => return Err(Self::explain(Halt::Failed(error), &*scratch)),
             }
         }
     }
@@ -357,7 +358,7 @@ impl Download {
         let on_conflict = self.record.spec.on_conflict;
         let placed = tokio::task::spawn_blocking(move || {
             if let Some(dir) = path.parent() {
-                disk::make_dirs(dir, 0o777)
+                make_dirs(dir, 0o777)
                     .map_err(|cause| Error::disk("make the directory", dir, &cause))?;
             }
             deliver::place(&scratch, &path, on_conflict)

@@ -11,5 +11,6 @@ pub mod http;
 pub mod ledger;
 pub mod origin;
 pub mod servers;
+pub mod small_disk;
 
 mod child;

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustix::fs::{FallocateFlags, OFlags, StatVfs};
 
-use super::folder::{make_dirs, parent, sync_dir};
 use super::{Disk, Scratch, Standing};
+use crate::folder::{make_dirs, parent, sync_dir};
 
 /// Bytes in a block, as `stat` counts them whatever the file system's own are.
 const STAT_BLOCK: u64 = 512;

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use super::folder::{make_dirs, parent, same_file_system};
+use crate::folder::{make_dirs, parent, same_file_system};
 use crate::spec::Id;
 
 /// The scratch files of one state directory.
@@ -42,7 +42,7 @@ impl ScratchDir {
         }
         make_dirs(&self.0, 0o777)?;
         match fs::remove_file(&entry) {
-            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
             _ => symlink(scratch, entry),
         }
     }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Download;
 use crate::disk::{self, Disk, Scratch, ScratchDir, Standing};
 use crate::error::{Error, Kind, Result};
+use crate::folder::{is_inside, sync_dir};
 use crate::spec::OnFull;
 use crate::store::Record;
 use crate::transfer::Halt;
@@ -29,11 +30,13 @@ impl Download {
 
     /// The same failure, or that the scratch file is lost, which explains it.
     pub(super) fn explain(halt: Halt, scratch: &dyn Scratch) -> Halt {
-        match (halt, scratch.standing()) {
-            (Halt::Failed(_) | Halt::NoRoom, Ok(lost)) if lost != Standing::Sound => {
+        match (&halt, scratch.standing()) {
+            (Halt::Failed(error), Ok(lost))
+                if error.kind == Kind::DiskIo && lost != Standing::Sound =>
+            {
                 Halt::Lost(loss(scratch, lost))
             }
-            (halt, _) => halt,
+            _ => halt,
         }
     }
 
@@ -48,11 +51,11 @@ impl Download {
             let detail = format!("dir: {} {why}", own.display());
             Err(Halt::Failed(Error::new(Kind::InvalidOption, detail)))
         };
-        if disk::is_inside(own, &config.state_dir) {
+        if is_inside(own, &config.state_dir) {
             return refuse("is where haul keeps its own state".to_owned());
         }
         match &config.root {
-            Some(root) if !disk::is_inside(own, root) => {
+            Some(root) if !is_inside(own, root) => {
                 refuse(format!("leads out of {} through a link", root.display()))
             }
             _ => Ok(()),
@@ -127,7 +130,7 @@ impl Download {
             return Ok(());
         };
         let place = dir.to_owned();
-        let synced = tokio::task::spawn_blocking(move || disk::sync_dir(&place)).await;
+        let synced = tokio::task::spawn_blocking(move || sync_dir(&place)).await;
         let synced = synced.unwrap_or_else(|broken| Err(std::io::Error::other(broken)));
         synced.map_err(|cause| Halt::Failed(Error::disk("sync the directory", dir, &cause)))
     }

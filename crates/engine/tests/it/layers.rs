@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms that it may use besides itself; every room may use only earlier ones.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("error", &[]),
     ("spec", &["error"]),
     ("plan", &["error", "spec"]),
+    ("folder", &[]),
     ("source", &[]),
     ("event", &["error", "spec", "plan"]),
     ("limit", &["error", "spec"]),
@@ -15,8 +16,8 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("store", &["error", "spec", "plan"]),
     ("opened", &["error", "http"]),
     // The steps know nothing of each other.
-    ("disk", &[]),
-    ("deliver", &["error", "spec", "plan"]),
+    ("disk", &["folder", "spec"]),
+    ("deliver", &["error", "folder", "spec", "plan"]),
     ("probe", &["error", "plan", "http", "source", "opened"]),
     ("fetch", &["error", "plan", "http", "source"]),
     (
@@ -42,8 +43,8 @@ const ROOMS: [(&str, &[&str]); 18] = [
     (
         "download",
         &[
-            "error", "spec", "plan", "context", "deliver", "disk", "fetch", "http", "limit",
-            "opened", "probe", "source", "store", "transfer",
+            "error", "folder", "spec", "plan", "context", "deliver", "disk", "fetch", "http",
+            "limit", "opened", "probe", "source", "store", "transfer",
         ],
     ),
     (

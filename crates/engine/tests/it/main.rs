@@ -2,10 +2,13 @@
 
 mod caps;
 mod commands;
+mod deliver;
 mod disk;
 mod download;
 mod layers;
 mod lifecycle;
+mod lost;
+mod small_disk;
 mod store;
 mod store_faults;
 mod trust;

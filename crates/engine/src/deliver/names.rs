@@ -20,7 +20,7 @@ pub(super) enum There {
 }
 
 /// A directory that files are delivered to.
-pub(super) trait Folder {
+pub(super) trait Names {
     /// What has this name, by the file system's own idea of which names are the same.
     fn look(&self, name: &str) -> Option<There>;
 
@@ -28,7 +28,7 @@ pub(super) trait Folder {
     fn identity(&self, name: &str) -> Option<(u64, u64)>;
 
     /// Every name as it is spelled; `None` when that cannot be told.
-    fn names(&self) -> Option<Vec<OsString>>;
+    fn all(&self) -> Option<Vec<OsString>>;
 
     /// Its path, for messages.
     fn path(&self) -> &Path;
@@ -36,7 +36,7 @@ pub(super) trait Folder {
 
 /// Whether the entry that `name` leads to is spelled like that. One look at another spelling tells on
 /// file systems that do not fold; only on the others the whole directory is read.
-pub(super) fn is_spelled(folder: &impl Folder, name: &str) -> bool {
+pub(super) fn is_spelled(folder: &impl Names, name: &str) -> bool {
     let there = folder.identity(name);
     let others = [
         name.to_uppercase(),
@@ -50,14 +50,14 @@ pub(super) fn is_spelled(folder: &impl Folder, name: &str) -> bool {
         return true;
     }
     folder
-        .names()
+        .all()
         .is_some_and(|names| names.iter().any(|entry| entry.as_os_str() == name))
 }
 
 /// A directory of the real file system.
-pub(super) struct RealFolder<'a>(pub(super) &'a Path);
+pub(super) struct RealNames<'a>(pub(super) &'a Path);
 
-impl Folder for RealFolder<'_> {
+impl Names for RealNames<'_> {
     fn look(&self, name: &str) -> Option<There> {
         let path = self.0.join(name);
         let there = fs::symlink_metadata(&path).ok()?;
@@ -74,7 +74,7 @@ impl Folder for RealFolder<'_> {
         Some((there.dev(), there.ino()))
     }
 
-    fn names(&self) -> Option<Vec<OsString>> {
+    fn all(&self) -> Option<Vec<OsString>> {
         let entries = fs::read_dir(self.0).ok()?;
         entries
             .map(|entry| entry.map(|entry| entry.file_name()).ok())

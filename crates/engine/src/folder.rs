@@ -45,7 +45,7 @@ pub fn sync_dir(dir: &Path) -> io::Result<()> {
 }
 
 /// The directory that a path's last name lies in.
-pub(super) fn parent(path: &Path) -> &Path {
+pub(crate) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(dir) if dir == Path::new("") => Path::new("."),
         Some(dir) => dir,
@@ -55,7 +55,7 @@ pub(super) fn parent(path: &Path) -> &Path {
 
 /// Whether both paths, or their nearest existing parents, lie on one file system and one mount of it,
 /// so that a rename between them is possible.
-pub(super) fn same_file_system(a: &Path, b: &Path) -> bool {
+pub(crate) fn same_file_system(a: &Path, b: &Path) -> bool {
     let mount = mount_of(a);
     mount.is_some() && mount == mount_of(b)
 }
