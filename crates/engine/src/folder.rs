@@ -105,4 +105,23 @@ mod tests {
         std::os::unix::fs::symlink("/nowhere", root.path().join("dangling")).expect("a link");
         make_dirs(&root.path().join("dangling"), 0o777).expect_err("a link to nowhere");
     }
+
+    #[test]
+    fn a_link_out_of_the_root_is_seen() {
+        let root = tempfile::tempdir().expect("a directory");
+        let outside = tempfile::tempdir().expect("a directory");
+        fs::create_dir(root.path().join("in")).expect("a directory");
+        std::os::unix::fs::symlink(outside.path(), root.path().join("out")).expect("a link");
+        std::os::unix::fs::symlink("in", root.path().join("also")).expect("a link");
+        std::os::unix::fs::symlink("/nowhere/at/all", root.path().join("dangling"))
+            .expect("a link");
+        let inside = |name: &str| is_inside(&root.path().join(name), root.path());
+        assert!(inside("in"));
+        assert!(inside("in/new/deeper"));
+        assert!(inside("new"));
+        assert!(inside("also/new"));
+        assert!(!inside("out"));
+        assert!(!inside("out/new"));
+        assert!(!inside("dangling"));
+    }
 }

@@ -27,7 +27,18 @@ impl Daemon {
     /// # Panics
     /// With what it said, when it does not come to listen.
     pub async fn start<A: AsRef<OsStr>>(binary: &Path, dir: &Path, arguments: &[A]) -> Daemon {
-        let mut command = Command::new(binary);
+        Daemon::start_by(Command::new(binary), dir, arguments).await
+    }
+
+    /// The same with a command that runs the binary in some way, for example as another user.
+    ///
+    /// # Panics
+    /// With what it said, when it does not come to listen.
+    pub async fn start_by<A: AsRef<OsStr>>(
+        mut command: Command,
+        dir: &Path,
+        arguments: &[A],
+    ) -> Daemon {
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"HAUL_") {
                 command.env_remove(name);

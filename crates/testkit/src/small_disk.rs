@@ -1,6 +1,7 @@
 //! A real file system with little room, for tests that fill it up or make it read-only: a tmpfs in a
 //! mount namespace of its own. Needs no root; it is gone when its holder is, however the test ends.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -89,15 +90,17 @@ impl SmallDisk {
         self.folder.path()
     }
 
-    /// A command that runs `program` where the file system is mounted. Some programs need that: they
+    /// A command that runs `program` where the file system is mounted, in the directory `dir`. Some programs need that: they
     /// follow the links in their paths by themselves, and `/proc` has some that only the system can.
-    pub fn enter(&self, program: &Path) -> Command {
+    pub fn enter(&self, program: &Path, dir: &Path) -> Command {
         let mut command = Command::new("nsenter");
         command.arg("-t").arg(self.holder.id().to_string());
         if !rustix::process::geteuid().is_root() {
             command.args(["-U", "--preserve-credentials"]);
         }
-        command.arg("-m").arg("--wdns=/").arg("--").arg(program);
+        let mut there = OsString::from("--wdns=");
+        there.push(dir);
+        command.arg("-m").arg(there).arg("--").arg(program);
         command
     }
 

@@ -36,7 +36,7 @@ async fn ends_right(origin: &Origin, world: &World, id: Id) {
     origin.open_gate("end");
     assert_right(&*world.ended(id).await, 1, SIZE);
     assert_eq!(list(&world.files()), [world.files().join("a.bin")]);
-    assert_eq!(world.scratch(), [PathBuf::new(); 0]);
+    assert!(world.scratch().is_empty(), "scratch files are left");
 }
 
 fn cut(path: &Path, len: u64) {
@@ -208,7 +208,7 @@ async fn bytes_are_carried_to_where_no_rename_leads() {
     .await;
     assert_right(&view, 2, 2 * MIB);
     assert_eq!(list(&disk.path()), [disk.path().join("a.bin")]);
-    assert_eq!(world.scratch(), [PathBuf::new(); 0]);
+    assert!(world.scratch().is_empty(), "scratch files are left");
 }
 
 #[tokio::test(flavor = "multi_thread")]

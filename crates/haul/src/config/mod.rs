@@ -87,6 +87,7 @@ impl Config {
         haul_engine::Config {
             dir,
             state_dir,
+            root: None,
             settings: haul_engine::Settings {
                 threads: self.threads,
                 block_size: self.block_size,
