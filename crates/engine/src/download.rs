@@ -1,6 +1,7 @@
 //! One download from its turn to its end: probe → transfer → verify → deliver. Owns its record while
 //! it runs; knows nothing of other downloads and of who asked.
 
+mod finish;
 mod held;
 mod prepare;
 mod prove;
@@ -19,6 +20,7 @@ use crate::crash::{Point, point};
 use crate::deliver::{self, Placed, Target};
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result, Retry};
+use crate::folder::make_dirs;
 use crate::limit::Rates;
 use crate::opened::Opened;
 use crate::plan::name;
@@ -97,7 +99,10 @@ impl Download {
     pub(crate) async fn run(mut self) -> (Record, How) {
         let how = match self.steps().await {
             Ok(()) => How::Completed,
-            Err(Halt::Failed(error)) => How::Failed(error),
+            Err(Halt::Failed(error) | Halt::Lost(error)) => {
+                self.drop_useless_scratch();
+                How::Failed(error)
+            }
             Err(Halt::Waits(wait)) => How::Waits(wait),
             // Waiting for room ends with room, a failure or a stop.
             Err(Halt::Stopped | Halt::NoRoom) => How::Stopped,
@@ -107,12 +112,13 @@ impl Download {
 
     async fn steps(&mut self) -> Result<(), Halt> {
         if self.was_delivered() {
+            self.sync_target().await?;
             return self.complete().await;
         }
         self.claim().await?;
         self.record.started_at.get_or_insert_with(SystemTime::now);
         let mut tries = Tries::default();
-        let prepared = loop {
+        loop {
             let prepared = self.prepare(&tries).await?;
             if let Some(Target::Exists(path)) = self.early_target(&prepared.resource)? {
                 return self.skip(path).await;
@@ -124,23 +130,35 @@ impl Download {
                 Ok(()) => self.prove_whole(&source, &resource, &scratch).await,
                 halted => halted,
             };
-            match outcome {
-                Ok(()) => break (scratch, resource),
-                Err(halt) => match self.after(halt, &resource, &mut tries).await? {
-                    After::GoOn => self.enter(Input::Restart),
-                    After::StartOver => {
-                        self.discard();
-                        self.enter(Input::Restart);
-                    }
+            let halt = match outcome {
+                Ok(()) => match self.finish(&scratch, &resource).await {
+                    Err(Halt::Lost(error)) => Halt::Lost(error),
+                    ended => return ended,
                 },
+                Err(halt) => halt,
+            };
+            match self.after(halt, &scratch, &resource, &mut tries).await? {
+                After::GoOn => self.enter(Input::Restart),
+                After::StartOver => {
+                    self.discard();
+                    self.enter(Input::Restart);
+                }
             }
-        };
-        let (scratch, resource) = prepared;
+        }
+    }
+
+    /// From the last byte to the final name.
+    async fn finish(
+        &mut self,
+        scratch: &Arc<dyn Scratch>,
+        resource: &Resource,
+    ) -> Result<(), Halt> {
         point(Point::Filled);
         self.enter(Input::Filled);
-        self.verify(&scratch).await?;
+        let verified = self.verify(scratch).await;
+        verified.map_err(|halt| Self::explain(halt, &**scratch))?;
         point(Point::Verified);
-        self.deliver(&scratch, &resource).await
+        self.deliver(scratch.clone(), resource).await
     }
 
     /// Takes the download before anything is done for it, so that no two engines on one store run it.
@@ -160,18 +178,12 @@ impl Download {
         else {
             return false;
         };
-        if !deliver::is_delivered(path, inode) {
-            return false;
-        }
-        // Where delivery is a hard link and a deletion, the deletion may still be to do.
-        if deliver::is_delivered(scratch, inode) {
-            let _ = std::fs::remove_file(scratch);
-        }
-        true
+        deliver::is_delivered(scratch, path, inode, self.record.done.len())
     }
 
     async fn transfer(&mut self, prepared: Prepared) -> Result<(), Halt> {
         let held = self.record.done.len();
+        let scratch = prepared.scratch.clone();
         let unrecorded = (!self.knows_resource).then(|| Box::new(self.record.clone()));
         let order = Order {
             id: self.record.id,
@@ -208,25 +220,45 @@ impl Download {
             resource.size = left.size;
             resource.final_url = prepared.source.address();
         }
-        result
+        let Err(Halt::Lost(error)) = Self::check_standing(&*scratch) else {
+            return result;
+        };
+        // Bytes that nobody could deliver are not held, whyever the transfer has ended.
+        self.record.done = RangeSet::new();
+        match result {
+            Err(Halt::Stopped) => result,
+            _ => Err(Halt::Lost(error)),
+        }
     }
 
     /// Decides how to go on after a transfer that was halted.
     async fn after(
         &mut self,
         halt: Halt,
+        scratch: &Arc<dyn Scratch>,
         resource: &Resource,
         tries: &mut Tries,
     ) -> Result<After, Halt> {
         let error = match halt {
             Halt::Stopped | Halt::Waits(_) => return Err(halt),
+            Halt::Lost(error) if tries.losses < MOST_LOSSES => {
+                tracing::warn!(id = %self.record.id, %error, "starting over");
+                tries.losses += 1;
+                return Ok(After::StartOver);
+            }
+            Halt::Lost(error) => return Err(Halt::Failed(error)),
             Halt::NoRoom => {
+                let needed = room_to_go_on(&**scratch, resource);
+                if !resource.ranges {
+                    // What cannot be built upon is given back before we wait.
+                    let _ = scratch.truncate(0);
+                }
                 // Free space that is shown need not be ours: a quota may be used up.
                 self.wait_a_little_for_room(
                     "waiting for disk space: the disk or a quota is full".to_owned(),
                 )
                 .await?;
-                self.wait_for_room(0).await?;
+                self.wait_for_room(needed).await?;
                 return Ok(if resource.ranges {
                     After::GoOn
                 } else {
@@ -346,11 +378,12 @@ impl Download {
     /// neither loses it nor delivers it twice.
     async fn deliver(
         &mut self,
-        scratch: &Arc<dyn Scratch>,
+        mut scratch: Arc<dyn Scratch>,
         resource: &Resource,
     ) -> Result<(), Halt> {
         self.enter(Input::Verified);
         loop {
+            self.check_dir()?;
             let path = match self.target(resource).map_err(Halt::Failed)? {
                 Target::Exists(path) => return self.skip(path).await,
                 Target::Place(path) => path,
@@ -362,18 +395,31 @@ impl Download {
             self.record.inode = Some(inode);
             self.save().await?;
             point(Point::Targeted);
-            if self.place(scratch.path().to_owned(), path).await? == Placed::Done {
-                point(Point::Delivered);
-                return self.complete().await;
+            // A rename moves whatever has the name by now: it has to be the file that we wrote.
+            Self::check_standing(&*scratch)?;
+            match self.place(scratch.path().to_owned(), path).await {
+                Ok(Placed::Done) => {
+                    point(Point::Delivered);
+                    return self.complete().await;
+                }
+                Ok(Placed::Taken) => {}
+                Ok(Placed::FarAway) => scratch = self.carry(&scratch).await?,
+                Err(error) if error.kind == Kind::DiskFull => {
+                    self.wait_a_little_for_room(format!("waiting for disk space: {error}"))
+                        .await?;
+                }
+                // It may have come as far as the rename: then nothing is lost.
+                Err(error) if self.was_delivered() => return Err(Halt::Failed(error)),
+                Err(error) => return Err(Self::explain(Halt::Failed(error), &*scratch)),
             }
         }
     }
 
-    async fn place(&self, scratch: PathBuf, path: PathBuf) -> Result<Placed, Halt> {
+    async fn place(&self, scratch: PathBuf, path: PathBuf) -> Result<Placed> {
         let on_conflict = self.record.spec.on_conflict;
         let placed = tokio::task::spawn_blocking(move || {
             if let Some(dir) = path.parent() {
-                std::fs::create_dir_all(dir)
+                make_dirs(dir, 0o777)
                     .map_err(|cause| Error::disk("make the directory", dir, &cause))?;
             }
             deliver::place(&scratch, &path, on_conflict)
@@ -384,7 +430,7 @@ impl Download {
                 format!("delivering broke off: {cause}"),
             ))
         };
-        placed.await.unwrap_or_else(broken).map_err(Halt::Failed)
+        placed.await.unwrap_or_else(broken)
     }
 
     /// A file of that name is there and wanted to stay: nothing is delivered.
@@ -413,19 +459,17 @@ impl Download {
             error: None,
             ..self.record.clone()
         };
-        let saved = self.context.store.put(vec![completed.clone()]).await;
-        saved.map_err(Halt::Failed)?;
+        self.put(completed.clone()).await?;
         point(Point::Completed);
+        if let Some(scratch) = self.record.scratch.take() {
+            self.scratch_dir().forget(self.record.id, &scratch);
+        }
         self.record = completed;
         Ok(())
     }
 
     async fn save(&self) -> Result<(), Halt> {
-        self.context
-            .store
-            .put(vec![self.record.clone()])
-            .await
-            .map_err(Halt::Failed)
+        self.put(self.record.clone()).await
     }
 
     /// Forgets all bytes that are held.
@@ -436,8 +480,19 @@ impl Download {
         self.record.resource = None;
         self.record.inode = None;
         if let Some(scratch) = self.record.scratch.take() {
-            // When it cannot be deleted it is cut to nothing before it is used again.
-            let _ = std::fs::remove_file(scratch);
+            // When it cannot be deleted a new file takes its place before it is used again.
+            let _ = std::fs::remove_file(&scratch);
+            self.scratch_dir().forget(self.record.id, &scratch);
+        }
+    }
+
+    /// A scratch file of which nothing counts only takes room.
+    fn drop_useless_scratch(&mut self) {
+        if self.record.done.is_empty()
+            && let Some(scratch) = self.record.scratch.take()
+        {
+            let _ = std::fs::remove_file(&scratch);
+            self.scratch_dir().forget(self.record.id, &scratch);
         }
     }
 
@@ -472,6 +527,20 @@ impl Download {
     }
 }
 
+/// How often in a run a lost scratch file is begun anew.
+const MOST_LOSSES: u32 = 2;
+
+/// Bytes of free room without which going on after a full disk would end just there again.
+fn room_to_go_on(scratch: &dyn Scratch, resource: &Resource) -> u64 {
+    let occupied = scratch.occupied().unwrap_or(0);
+    match resource.size {
+        Some(size) if resource.ranges => size.saturating_sub(occupied),
+        Some(size) => size,
+        // It had grown to this and was not complete; a little more than that may be enough.
+        None => occupied.saturating_add(occupied / 8).saturating_add(1),
+    }
+}
+
 /// What was tried already in this run.
 #[derive(Debug, Default)]
 struct Tries {
@@ -479,4 +548,6 @@ struct Tries {
     changes: u32,
     /// How to probe, when not as usual.
     manner: Option<Manner>,
+    /// Scratch files that were lost.
+    losses: u32,
 }

@@ -4,6 +4,7 @@ pub mod disk;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod folder;
 pub mod plan;
 pub mod spec;
 pub mod store;

@@ -290,6 +290,9 @@ pub struct Config {
     pub dir: PathBuf,
     /// Where scratch files go when on the same file system as `dir`; absolute.
     pub state_dir: PathBuf,
+    /// Where the own directory of a download has to lie when all links are followed; absolute.
+    /// `None`: anywhere.
+    pub root: Option<PathBuf>,
     /// The caps that may change later.
     pub settings: Settings,
     /// Longest wait for a connection, TLS included.
@@ -333,6 +336,7 @@ impl Config {
         Config {
             dir,
             state_dir,
+            root: None,
             settings: Settings::default(),
             connect_timeout: Duration::from_secs(15),
             read_timeout: Duration::from_secs(30),

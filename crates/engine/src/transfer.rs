@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::{Context, Tuning};
-use crate::disk::Scratch;
+use crate::disk::{Scratch, Standing};
 use crate::error::{Error, Kind, Result, Retry};
 use crate::event::ThreadState;
 use crate::limit::Rates;
@@ -83,6 +83,8 @@ pub(crate) enum Halt {
     Waits(Wait),
     /// The disk has no room.
     NoRoom,
+    /// The scratch file is no longer ours: what was written to it cannot be delivered.
+    Lost(Error),
     /// Given up.
     Failed(Error),
 }
@@ -532,12 +534,18 @@ impl<'a> Transfer<'a> {
         Some(Wait::after(&first.error, first.until, first.failures))
     }
 
-    /// Below the least free space nothing more is written.
+    /// Below the least free space nothing more is written, and nothing to a file that was lost.
     fn look_for_room(&mut self, now: Instant) -> Result<(), Halt> {
         if now.duration_since(self.looked_for_room_at) < LOOK_FOR_ROOM_EVERY {
             return Ok(());
         }
         self.looked_for_room_at = now;
+        if let Ok(lost) = self.scratch.standing()
+            && lost != Standing::Sound
+        {
+            let detail = format!("the scratch file {lost} while it was in use");
+            return Err(Halt::Lost(Error::new(Kind::DiskIo, detail)));
+        }
         match self.context.disk.free_space(self.scratch.path()) {
             Ok(free) if free < self.context.config.min_free_space => Err(Halt::NoRoom),
             _ => Ok(()),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use haul_engine::disk::{Disk, RealDisk, Scratch};
+use haul_engine::disk::{Disk, RealDisk, Scratch, Standing};
 use haul_engine::plan::stamp::Stamp;
 
 /// A disk that fails on command. Clones are the same disk.
@@ -77,6 +77,11 @@ impl BadDisk {
         self.faults.free.store(stored, Ordering::SeqCst);
     }
 
+    fn spoil(&self, file: Arc<dyn Scratch>) -> Arc<dyn Scratch> {
+        let faults = Arc::clone(&self.faults);
+        Arc::new(BadScratch { file, faults })
+    }
+
     /// Bytes written since the last sync that succeeded.
     pub fn unsynced(&self) -> u64 {
         self.faults.unsynced.load(Ordering::SeqCst)
@@ -105,10 +110,12 @@ impl BadDisk {
 }
 
 impl Disk for BadDisk {
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn Scratch>> {
+        RealDisk.create(path).map(|file| self.spoil(file))
+    }
+
     fn open(&self, path: &Path) -> io::Result<Arc<dyn Scratch>> {
-        let file = RealDisk.open(path)?;
-        let faults = Arc::clone(&self.faults);
-        Ok(Arc::new(BadScratch { file, faults }))
+        RealDisk.open(path).map(|file| self.spoil(file))
     }
 
     fn free_space(&self, path: &Path) -> io::Result<u64> {
@@ -152,6 +159,18 @@ impl Scratch for BadScratch {
 
     fn len(&self) -> io::Result<u64> {
         self.file.len()
+    }
+
+    fn occupied(&self) -> io::Result<u64> {
+        self.file.occupied()
+    }
+
+    fn sync_name(&self) -> io::Result<()> {
+        self.file.sync_name()
+    }
+
+    fn standing(&self) -> io::Result<Standing> {
+        self.file.standing()
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -16,5 +16,6 @@ pub mod origin;
 pub mod power;
 pub mod relay;
 pub mod servers;
+pub mod small_disk;
 
 mod child;

@@ -1,12 +1,13 @@
 //! Before the first block: what there is, whether what is held still counts, and room for the rest.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Download, Prepared, Tries};
 use crate::crash::{Point, point};
-use crate::disk::{self, Scratch};
+use crate::disk::Scratch;
 use crate::error::{Error, Kind};
 use crate::limit::Owner;
 use crate::plan::ranges::RangeSet;
@@ -109,10 +110,9 @@ impl Download {
             return Ok(None);
         }
         // A file that is missing or has another length is not the one that we left.
-        if !path.exists() {
+        let Some(scratch) = self.open(&path)? else {
             return Ok(None);
-        }
-        let scratch = self.open(&path)?;
+        };
         if scratch.len().ok() != Some(size) {
             return Ok(None);
         }
@@ -151,47 +151,49 @@ impl Download {
 
     /// An empty scratch file with room for `size` bytes.
     async fn fresh_scratch(&mut self, size: Option<u64>) -> Result<Arc<dyn Scratch>, Halt> {
-        let path = self.scratch_path();
+        self.check_dir()?;
+        let path = self.scratch_dir().place(self.record.id, &self.dir());
         loop {
             self.wait_for_room(size.unwrap_or(0)).await?;
-            let scratch = self.open(&path)?;
-            let ready = scratch.clone();
-            let reserved = tokio::task::spawn_blocking(move || {
-                ready.truncate(0)?;
-                ready.reserve(size.unwrap_or(0))
+            let (entries, disk, id) = (
+                self.scratch_dir(),
+                self.context.disk.clone(),
+                self.record.id,
+            );
+            let place = path.clone();
+            let making = tokio::task::spawn_blocking(move || {
+                entries.note(id, &place)?;
+                let scratch = disk.create(&place)?;
+                // What was taken is given back when it does not suffice.
+                scratch
+                    .reserve(size.unwrap_or(0))
+                    .inspect_err(|_| drop(std::fs::remove_file(&place)))?;
+                Ok(scratch)
             });
-            let Err(cause) = reserved
-                .await
-                .unwrap_or_else(|broken| Err(std::io::Error::other(broken)))
-            else {
-                point(Point::Reserved);
-                return Ok(scratch);
+            let broken = |cause| Err(std::io::Error::other(cause));
+            let cause = match making.await.unwrap_or_else(broken) {
+                Ok(scratch) => {
+                    point(Point::Reserved);
+                    return Ok(scratch);
+                }
+                Err(cause) => cause,
             };
-            let error = Error::disk("reserve room in", &path, &cause);
+            let error = Error::disk("make room in", &path, &cause);
             if error.kind != Kind::DiskFull {
                 return Err(Halt::Failed(error));
             }
-            // Another writer was faster; what we took is given back before we wait.
-            let _ = scratch.truncate(0);
+            // Another writer was faster.
             self.wait_a_little_for_room("waiting for disk space".to_owned())
                 .await?;
         }
     }
 
-    fn open(&self, path: &std::path::Path) -> Result<Arc<dyn Scratch>, Halt> {
-        self.context
-            .disk
-            .open(path)
-            .map_err(|cause| Halt::Failed(Error::disk("open", path, &cause)))
-    }
-
-    /// In the state directory when a rename from there is possible, else hidden beside the target.
-    fn scratch_path(&self) -> PathBuf {
-        let (state, dir, id) = (&self.context.config.state_dir, self.dir(), self.record.id);
-        if disk::same_file_system(state, &dir) {
-            state.join("scratch").join(format!("{id}.part"))
-        } else {
-            dir.join(format!(".{id}.part"))
+    /// The scratch file of an earlier run; `None` when there is none that could be ours.
+    fn open(&self, path: &Path) -> Result<Option<Arc<dyn Scratch>>, Halt> {
+        match self.context.disk.open(path) {
+            Ok(scratch) => Ok(Some(scratch)),
+            Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(Halt::Failed(Error::disk("open", path, &cause))),
         }
     }
 

@@ -24,6 +24,7 @@ use super::waiting::Waiting;
 use super::{Change, Files, New};
 use crate::context::{Context, Tuning};
 use crate::crash::{Point, point};
+use crate::disk::ScratchDir;
 use crate::download::{Download, How, Wait};
 use crate::error::{Error, Kind, Result};
 use crate::event::{POSITIONS_SHOWN, View};
@@ -176,16 +177,7 @@ impl Table {
                 Entry::Running(_) => None,
             })
             .collect();
-        let folder = self.context.config.state_dir.join("scratch");
-        let Ok(files) = std::fs::read_dir(folder) else {
-            return;
-        };
-        for path in files.flatten().map(|file| file.path()) {
-            if !known.contains(&*path) && path.extension().is_some_and(|kind| kind == "part") {
-                tracing::info!(path = %path.display(), "deleting a scratch file that nobody knows");
-                let _ = std::fs::remove_file(path);
-            }
-        }
+        ScratchDir::of(&self.context.config.state_dir).sweep(&known);
     }
 
     pub(super) async fn run(mut self, mut messages: mpsc::Receiver<Message>) {

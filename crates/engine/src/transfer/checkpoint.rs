@@ -57,7 +57,7 @@ impl Transfer<'_> {
         let whole = self.unrecorded.clone();
         let trying = async move {
             point(Point::Written);
-            let synced = sync(scratch).await;
+            let synced = sync(scratch, What::BytesAndName).await;
             point(Point::Synced);
             let stored = match (&synced, whole) {
                 (Err(_), _) => Ok(()),
@@ -107,7 +107,13 @@ impl Transfer<'_> {
         if self.sync_failed || is_nothing || held.done == self.synced.done {
             return Ok(());
         }
-        sync(self.scratch.clone()).await?;
+        // A whole file gets its final name next; its scratch name need not outlive a power cut.
+        let what = if self.plan.is_filled() {
+            What::Bytes
+        } else {
+            What::BytesAndName
+        };
+        sync(self.scratch.clone(), what).await?;
         self.synced = held;
         Ok(())
     }
@@ -125,12 +131,22 @@ impl Transfer<'_> {
     }
 }
 
+/// What a sync has to make sure of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Bytes,
+    /// A record is about to speak of the file, which is of use only if the file is found again.
+    BytesAndName,
+}
+
 /// Syncs a scratch file without holding up the threads of this runtime.
-async fn sync(scratch: Arc<dyn Scratch>) -> Result<()> {
+async fn sync(scratch: Arc<dyn Scratch>, what: What) -> Result<()> {
     let synced = tokio::task::spawn_blocking(move || {
-        scratch
-            .sync()
-            .map_err(|cause| Error::disk("sync", scratch.path(), &cause))
+        let synced = match what {
+            What::Bytes => scratch.sync(),
+            What::BytesAndName => scratch.sync().and_then(|()| scratch.sync_name()),
+        };
+        synced.map_err(|cause| Error::disk("sync", scratch.path(), &cause))
     });
     let broken = |cause| {
         Err(Error::new(

@@ -16,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) engine: Engine,
+    config: Config,
     folder: Arc<TempDir>,
 }
 
@@ -95,6 +96,12 @@ impl World {
         recorded.expect("never recorded");
     }
 
+    /// The same with the configuration as it was.
+    pub(crate) async fn restart_as_it_was(self) -> World {
+        let config = self.config.clone();
+        self.restart(|fresh| *fresh = config).await
+    }
+
     async fn start(
         disk: Arc<dyn Disk>,
         folder: Arc<TempDir>,
@@ -111,14 +118,28 @@ impl World {
         config: Config,
         folder: Arc<TempDir>,
     ) -> World {
-        let engine = Engine::start_on(disk, config, store, Handle::current())
+        let engine = Engine::start_on(disk, config.clone(), store, Handle::current())
             .await
             .expect("an engine");
-        World { engine, folder }
+        World {
+            engine,
+            config,
+            folder,
+        }
     }
 
     pub(crate) fn files(&self) -> PathBuf {
         self.folder.path().join("files")
+    }
+
+    /// Where the engine was told to put finished files.
+    pub(crate) fn engine_dir(&self) -> &Path {
+        &self.config.dir
+    }
+
+    /// The folder of it all: `files` and `state` are in it.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// What lies in the state directory's scratch folder.
@@ -144,6 +165,17 @@ impl World {
     /// Waits until the download is over.
     pub(crate) async fn ended(&self, id: Id) -> Arc<View> {
         self.until(id, |view| view.status.is_over()).await
+    }
+
+    /// Waits until something on the disk is so.
+    pub(crate) async fn until_true(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+        let waiting = async {
+            while !is_so() {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, waiting).await;
+        assert!(waited.is_ok(), "waited {PATIENCE:?} for {what}");
     }
 
     /// Waits until the download looks like that.
@@ -197,6 +229,8 @@ async fn record(folder: &TempDir) -> Record {
     assert_eq!(records.len(), 1, "one download");
     records.remove(0)
 }
+/// How long between two looks at what tells nobody of its changes.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Quick retries, no free space kept, and whatever else a test wants; its state directory exists.
 fn config(folder: &TempDir, change: impl FnOnce(&mut Config)) -> Config {

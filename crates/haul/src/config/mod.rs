@@ -89,6 +89,7 @@ impl Config {
         haul_engine::Config {
             dir,
             state_dir,
+            root: None,
             settings: haul_engine::Settings {
                 threads: self.threads,
                 block_size: self.block_size,
@@ -112,6 +113,7 @@ impl Config {
             cookies_file: self.cookies_file.clone(),
             netrc: self.netrc.clone(),
             targets: self.targets.unwrap_or_default(),
+            hosts: Vec::new(),
         }
     }
 

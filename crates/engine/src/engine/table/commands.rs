@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 
 use super::{After, Entry, Reply, Table, Wish, answer, place};
 use crate::crash::{Point, point};
+use crate::disk::ScratchDir;
 use crate::engine::queue::{Between, Queue};
 use crate::engine::show;
 use crate::engine::{Change, Files, New};
@@ -144,6 +145,7 @@ impl Table {
             return self.refuse(record, "cancelled", reply);
         };
         let scratch = record.scratch.clone();
+        let entry = self.scratch_entry(id);
         record = Record {
             status,
             attempts: record.attempts,
@@ -159,7 +161,7 @@ impl Table {
             // Delete last: as long as the record speaks of the bytes they stay.
             if saved.is_ok() {
                 point(Point::Cancelled);
-                delete([scratch]).await;
+                delete([scratch, Some(entry)]).await;
             }
             answer(reply, saved.map(|()| view));
             After::Nothing
@@ -174,13 +176,14 @@ impl Table {
         };
         let forgotten = self.context.store.remove(vec![id]);
         let live = self.context.live.clone();
+        let entry = Some(self.scratch_entry(id));
         let removing = async move {
             if let Err(error) = forgotten.await {
                 answer(reply, Err(error));
                 return After::Kept(Box::new(record));
             }
             point(Point::Removed);
-            delete([record.scratch]).await;
+            delete([record.scratch, entry]).await;
             answer(reply, live.remove(id).ok_or_else(|| unknown(id)));
             After::Nothing
         };
@@ -218,6 +221,11 @@ impl Table {
             Some(_) => illegal(id, "it is completed", what),
             None => unknown(id),
         }
+    }
+
+    /// Where a scratch file is, or a link to it.
+    fn scratch_entry(&self, id: Id) -> PathBuf {
+        ScratchDir::of(&self.context.config.state_dir).entry(id)
     }
 
     pub(super) fn resume(&mut self, id: Id, reply: Reply) {
