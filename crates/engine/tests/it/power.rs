@@ -33,8 +33,14 @@ struct File {
     size: u64,
 }
 
-/// Slow enough that several checkpoints fall into the large ones. The last one changes when the
-/// power has gone for the first time; it has nothing that would tell of that but its bytes.
+/// Changes when the power has gone for the first time; nothing tells of that but its bytes.
+const CHANGING: File = file(
+    "/changing.bin?size=200K&seed=6&rate=40K&change_on=dark",
+    7,
+    200 * KIB,
+);
+
+/// Slow enough that several checkpoints fall into the large ones.
 const FILES: [File; 6] = [
     file(
         "/tagged.bin?size=300K&seed=1&rate=40K&etag=%22v1%22",
@@ -49,11 +55,7 @@ const FILES: [File; 6] = [
     ),
     file("/small.bin?size=5000&seed=4", 4, 5000),
     file("/empty.bin?size=0&seed=5", 5, 0),
-    file(
-        "/changing.bin?size=200K&seed=6&rate=40K&change_on=dark",
-        7,
-        200 * KIB,
-    ),
+    CHANGING,
 ];
 
 const fn file(path: &'static str, seed: u64, size: u64) -> File {
@@ -69,12 +71,41 @@ impl File {
 
 #[test]
 fn every_file_is_right_however_often_the_power_goes() {
+    tell(24, &FILES, |rng, _| {
+        // Each kind of event equally often, however rare it is.
+        let event = Event::ALL[rng.usize(..Event::ALL.len())];
+        let most = match event {
+            Event::Write => 2000,
+            Event::Sync | Event::Synced => 8,
+            Event::Commit | Event::Committed => 20,
+        };
+        (event, rng.u64(1..=most))
+    });
+}
+
+#[test]
+fn the_record_of_old_bytes_goes_before_new_bytes_come() {
+    tell(8, std::slice::from_ref(&CHANGING), |rng, life| match life {
+        // Added, and one checkpoint recorded.
+        0 => (Event::Commit, 3),
+        // The scratch file is cut and reserved anew, and a little is written.
+        1 => (Event::Write, 2 + rng.u64(1..60)),
+        _ => (Event::Synced, 1),
+    });
+}
+
+/// Tells so many stories of `files` at once. `cut` says when the power goes in each life.
+fn tell(
+    stories: u64,
+    files: &'static [File],
+    cut: impl Fn(&mut Rng, usize) -> (Event, u64) + Copy + Send,
+) {
     let first = seed();
-    thread::scope(|stories| {
-        for seed in first..first + 24 {
-            let story = move || Story::new(seed).tell();
+    thread::scope(|scope| {
+        for seed in first..first + stories {
+            let story = move || Story::new(seed, files).tell(cut);
             let told = thread::Builder::new().name(format!("story {seed}"));
-            told.spawn_scoped(stories, story).expect("a thread");
+            told.spawn_scoped(scope, story).expect("a thread");
         }
     });
 }
@@ -89,6 +120,7 @@ fn seed() -> u64 {
 
 struct Story {
     seed: u64,
+    files: &'static [File],
     rng: Rng,
     folder: TempDir,
     /// Where the origin lives; it has power throughout.
@@ -97,10 +129,11 @@ struct Story {
 }
 
 impl Story {
-    fn new(seed: u64) -> Story {
+    fn new(seed: u64, files: &'static [File]) -> Story {
         let outside = runtime(1);
         Story {
             seed,
+            files,
             rng: Rng::with_seed(seed),
             folder: TempDir::new().expect("a folder"),
             origin: outside.block_on(Origin::start()),
@@ -108,11 +141,11 @@ impl Story {
         }
     }
 
-    fn tell(mut self) {
+    fn tell(mut self, moment: impl Fn(&mut Rng, usize) -> (Event, u64)) {
         let mut records = Vec::new();
         let mut finished = BTreeMap::new();
         for life in 0..=CUTS {
-            let cut = (life < CUTS).then(|| self.moment());
+            let cut = (life < CUTS).then(|| moment(&mut self.rng, life));
             let from = self.origin.log().len();
             let outcome = self.live(cut, records.is_empty());
             let after = self.outside.block_on(records_in(&self.database()));
@@ -130,17 +163,6 @@ impl Story {
             records = after;
         }
         self.judge(&records);
-    }
-
-    /// When the power goes in the next life: each kind of event equally often, however rare it is.
-    fn moment(&mut self) -> (Event, u64) {
-        let event = Event::ALL[self.rng.usize(..Event::ALL.len())];
-        let most = match event {
-            Event::Write => 800,
-            Event::Sync | Event::Synced => 8,
-            Event::Commit | Event::Committed => 20,
-        };
-        (event, self.rng.u64(1..=most))
     }
 
     /// One life of an engine, until the power goes or everything is over. Returns the ids of what was
@@ -174,7 +196,10 @@ impl Story {
         });
         // No shutdown when the power has gone: tasks end wherever they are.
         inside.shutdown_timeout(PATIENCE);
-        self.outside.block_on(power.fall(&mut self.rng));
+        // After a life that nothing cuts short, everything comes to the medium in the end.
+        if cut.is_some() {
+            self.outside.block_on(power.fall(&mut self.rng));
+        }
         added
     }
 
@@ -182,7 +207,7 @@ impl Story {
         let mut config = Config::new(self.files(), self.folder.path().join("state"));
         config.settings.threads = 4;
         config.settings.block_size = 16 * KIB;
-        config.settings.max_downloads = FILES.len();
+        config.settings.max_downloads = self.files.len();
         config.retry_wait = Duration::from_millis(10);
         config.min_free_space = 0;
         std::fs::create_dir_all(&config.state_dir).expect("a folder");
@@ -198,7 +223,7 @@ impl Story {
     }
 
     fn urls(&self) -> Vec<url::Url> {
-        FILES
+        self.files
             .iter()
             .map(|file| self.origin.url(file.path))
             .collect()
@@ -218,7 +243,7 @@ impl Story {
     fn assert_believable(&self, records: &[Record], tale: &str) {
         for record in records {
             let url = &record.spec.url;
-            let mut files = FILES.iter();
+            let mut files = self.files.iter();
             let file = files.find(|file| self.origin.url(file.path) == *url);
             let file = file.expect("one of ours");
             let scratch = record.scratch.as_ref().map(std::fs::read);
@@ -278,7 +303,7 @@ impl Story {
     fn judge(&self, records: &[Record]) {
         let tale = format!("seed {}", self.seed);
         let mut expected = Vec::new();
-        for file in &FILES {
+        for file in self.files {
             let url = self.origin.url(file.path);
             let name = url.path().trim_start_matches('/').to_owned();
             let path = self.files().join(name);
