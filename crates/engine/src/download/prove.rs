@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use futures_util::future::try_join_all;
 
 use super::Download;
@@ -13,7 +13,6 @@ use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result};
 use crate::fetch;
 use crate::http::Client;
-use crate::opened::read_all;
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
 use crate::source::Source;
@@ -120,21 +119,52 @@ async fn are_same(
     Ok(true)
 }
 
-/// All bytes of a window.
+/// All bytes of a window, in as many answers as the server needs for them: one that cuts its answers
+/// short is no reason to give up a file whose blocks came like that.
 async fn fetch_again(
     client: &Client,
     source: &Source,
     resource: &Resource,
     window: &Range<u64>,
-) -> Result<Bytes> {
-    let asked = (window.start, window.end - 1);
-    let turn = AtomicBool::new(false);
-    let (body, len) = fetch::block(client, source, resource, asked, &turn).await?;
-    let bytes = read_all(body, len).await?;
-    if len == window.end - window.start {
-        return Ok(bytes);
+) -> Result<BytesMut> {
+    let mut bytes = BytesMut::new();
+    loop {
+        let from = window.start + bytes.len() as u64;
+        if from >= window.end {
+            return Ok(bytes);
+        }
+        let before = bytes.len();
+        let asked = (from, window.end - 1);
+        let answered = fetch_more(client, source, resource, asked, &mut bytes).await;
+        if bytes.len() == before {
+            answered?;
+            return Err(
+                Error::passing(Kind::Disconnected, "the server sent nothing").at(&source.home),
+            );
+        }
     }
-    Err(Error::passing(Kind::Protocol, "the server sends less than asked for").at(&source.home))
+}
+
+/// What one answer brings of the bytes asked for; it stays when the answer breaks off.
+async fn fetch_more(
+    client: &Client,
+    source: &Source,
+    resource: &Resource,
+    asked: (u64, u64),
+    bytes: &mut BytesMut,
+) -> Result<()> {
+    let turn = AtomicBool::new(false);
+    let (mut body, len) = fetch::block(client, source, resource, asked, &turn).await?;
+    let promised = bytes.len() + usize::try_from(len).unwrap_or(usize::MAX);
+    while bytes.len() < promised {
+        let Some(frame) = body.frame().await? else {
+            return Ok(());
+        };
+        bytes.extend_from_slice(&frame);
+    }
+    bytes.truncate(promised);
+    body.finish();
+    Ok(())
 }
 
 /// The last bytes of held ranges, `len` of each at most: of all, or of some that are spread evenly and

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use haul_engine::{Config, Kind, Spec};
-use haul_testkit::origin::{Certificate, Seen};
+use haul_testkit::origin::{self, Certificate, Seen};
 
-use crate::expect::SIZE;
+use crate::expect::{SEED, SIZE};
 use crate::ground::Ground;
 use crate::within::Within;
 
@@ -191,6 +191,12 @@ impl Row {
             outcome: *outcome,
         })
     }
+}
+
+/// Gives the digest of the first version.
+pub(crate) fn with_digest(spec: &mut Spec) {
+    let digest = format!("sha-256={}", origin::digest(SEED, SIZE));
+    spec.checksum = Some(digest.parse().expect("a digest"));
 }
 
 impl Case {

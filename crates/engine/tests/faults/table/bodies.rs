@@ -1,14 +1,9 @@
 //! Bodies that end too early, too late, never or slowly, and every way to tell where they end.
 
-use std::time::Duration;
-
 use haul_engine::Kind;
-use haul_engine::spec::Checksum;
-use haul_testkit::origin;
 
 use super::{DISCONNECTED, RIGHT, TIMEOUT};
-use crate::expect::{SEED, SIZE};
-use crate::row::{Outcome, Row};
+use crate::row::{Outcome, Row, with_digest};
 use crate::within::Within;
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -62,9 +57,9 @@ pub(crate) fn rows() -> Vec<Row> {
             "close_after=0",
         ),
     ];
-    let mended = mended
-        .into_iter()
-        .map(|(name, fault, knobs)| Row::striking(name, fault, knobs, [RIGHT; 3]));
+    let mended = mended.into_iter().map(|(name, fault, knobs)| {
+        Row::striking(name, fault, knobs, [RIGHT; 3]).within(Within::ALL_TRIES)
+    });
     let lost = lost.into_iter().map(|(name, fault, knobs)| {
         Row::striking(name, fault, knobs, [DISCONNECTED; 3]).within(Within::ALL_TRIES)
     });
@@ -153,11 +148,7 @@ fn streams() -> Vec<Row> {
         )
         .within(Within::ALL_SILENT),
         Row {
-            ask: |spec| {
-                let digest = format!("sha-256={}", origin::digest(SEED, SIZE));
-                spec.checksum = Some(digest.parse::<Checksum>().expect("a digest"));
-            },
-            not_before: Duration::ZERO,
+            ask: with_digest,
             ..stream(
                 "stream_without_length_cut",
                 "no ranges and no length, closed early: nothing but a checksum can tell (one is given)",

@@ -1,12 +1,9 @@
 //! Answers to a range that are not what was asked for.
 
 use haul_engine::Kind;
-use haul_engine::spec::Checksum;
-use haul_testkit::origin;
 
 use super::{PROTOCOL, RIGHT};
-use crate::expect::{SEED, SIZE};
-use crate::row::{Moment, Outcome, Row};
+use crate::row::{Moment, Outcome, Row, with_digest};
 use crate::within::Within;
 
 /// A server that never gave a range is asked for the whole file; one that stops giving them is not
@@ -102,7 +99,13 @@ pub(crate) fn rows() -> Vec<Row> {
             "ranges=short",
             [RIGHT; 3],
         ),
-        size_one_too_high(),
+        Row::striking(
+            "size_one_too_high",
+            "`Content-Range` with a size one too high",
+            "content_range=wrong_total",
+            [RIGHT; 3],
+        )
+        .within(Within::ALL_TRIES),
         Row::striking(
             "gzip_on_a_range",
             "`Content-Encoding: gzip` on every answer; the bytes are kept as they come",
@@ -168,7 +171,16 @@ pub(crate) fn rows() -> Vec<Row> {
             "ranges=silent",
             RIGHT,
         ),
-        wrong_bytes(),
+        wrong_bytes(
+            "wrong_bytes",
+            "the right words about the range, other bytes (a checksum is given)",
+            "ranges=ignore_offset",
+        ),
+        wrong_bytes(
+            "whole_file_as_a_part_chunked",
+            "the same, chunked, with the whole file (a checksum is given)",
+            "full_on_range=206&chunked",
+        ),
     ]);
     rows
 }
@@ -176,17 +188,6 @@ pub(crate) fn rows() -> Vec<Row> {
 fn refusing(name: &'static str, fault: &'static str, knobs: &str, kind: Kind) -> Row {
     let later = Outcome::Fails(kind);
     Row::striking(name, fault, knobs, [RIGHT, later, later]).within(Within::ALL_TRIES)
-}
-
-fn size_one_too_high() -> Row {
-    let changed = Outcome::Fails(Kind::Changed);
-    Row::striking(
-        "size_one_too_high",
-        "a `Content-Range` whose size is one too high",
-        "content_range=wrong_total",
-        [changed, changed, changed],
-    )
-    .within(Within::ALL_TRIES)
 }
 
 /// At the start there is nothing that a page could be told from.
@@ -203,17 +204,9 @@ fn page() -> Row {
 }
 
 /// Every word of the answer is right and its bytes are others: only a digest can tell.
-fn wrong_bytes() -> Row {
+fn wrong_bytes(name: &'static str, fault: &'static str, knobs: &str) -> Row {
     Row {
-        ask: |spec| {
-            let digest = format!("sha-256={}", origin::digest(SEED, SIZE));
-            spec.checksum = Some(digest.parse::<Checksum>().expect("a digest"));
-        },
-        ..Row::standing(
-            "wrong_bytes",
-            "the right words about the range, the bytes of another (a checksum is given)",
-            "ranges=ignore_offset",
-            Outcome::Fails(Kind::ChecksumMismatch),
-        )
+        ask: with_digest,
+        ..Row::standing(name, fault, knobs, Outcome::Fails(Kind::ChecksumMismatch))
     }
 }

@@ -1,11 +1,15 @@
 //! Which version of the file an answer speaks of.
 
+use haul_engine::Kind;
+
 use super::RIGHT;
-use crate::row::{Moment, Outcome, Row, TAGGED};
+use crate::row::{Moment, Outcome, Row, TAGGED, with_digest};
 use crate::within::Within;
 
 const DATED: &str = "last_modified=Mon%2C%2031%20Dec%202029%2023%3A59%3A59%20GMT";
 const LATER_DATE: &str = "last_modified=Wed%2C%2002%20Jan%202030%2003%3A04%3A05%20GMT";
+
+const MISMATCH: Outcome = Outcome::Fails(Kind::ChecksumMismatch);
 
 pub(crate) fn rows() -> Vec<Row> {
     let rows = vec![
@@ -42,10 +46,11 @@ pub(crate) fn rows() -> Vec<Row> {
             "seed=8",
         ),
         Row {
-            outcomes: vec![(Moment::Resume, Outcome::New)],
+            ask: with_digest,
+            outcomes: vec![(Moment::Later, MISMATCH), (Moment::Resume, MISMATCH)],
             ..Row::changing(
                 "same_tag",
-                "the same strong `ETag`, which is a lie",
+                "the same strong `ETag`, which is a lie (a checksum is given)",
                 TAGGED,
                 "seed=8",
             )
