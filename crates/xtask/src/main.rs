@@ -6,8 +6,10 @@
     reason = "chores talk to the person who started them"
 )]
 
+mod faults;
 mod fuzz;
 mod kill;
+mod peers;
 mod report;
 mod soak;
 mod test;
@@ -30,6 +32,10 @@ The project's chores.
   cargo xtask kill         kills the program 200 times during 1 GiB over 64 threads and 200 times
                            during 500 small files, and prints what that costs: about 9 minutes.
                            --times N, --seed N (to do the same again), --release
+  cargo xtask faults [--twice]
+                           every fault of servers, networks and names, and what comes of it.
+                           --write rewrites the table in docs/faults.md; --peers lets a file change
+                           between stop and resume, beside aria2c, axel, curl and wget
   cargo xtask help         this text
 
 What a test run needs beyond cargo (nginx, a Python with `websockets`, cargo-deny) is installed when
@@ -51,6 +57,7 @@ fn main() -> ExitCode {
             None => return unknown(&words),
         },
         ["kill", words @ ..] => kill::kill(words),
+        ["faults", words @ ..] => faults::faults(words),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");
             return ExitCode::SUCCESS;

@@ -157,7 +157,7 @@ impl Drop for NoServices {
 }
 
 /// Where a program lies; the directories of system programs count even when `PATH` leaves them out.
-fn find(program: &str) -> Option<PathBuf> {
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from))
