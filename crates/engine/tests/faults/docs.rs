@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::row::{Group, Moment, Row};
+use crate::row::{Group, Moment, Outcome, Row};
 use crate::table;
 
 const BEGIN: &str = "<!-- the table begins: written by `cargo xtask faults --write` -->";
@@ -73,7 +73,7 @@ fn table_of(text: &mut String, rows: &[&Row], columns: &[(Moment, &str)]) {
     for row in rows {
         let outcomes: Vec<String> = columns
             .iter()
-            .map(|(moment, _)| row.at(*moment).map_or("–".to_owned(), |what| what.shown()))
+            .map(|(moment, _)| row.at(*moment).map_or("–".to_owned(), Outcome::shown))
             .collect();
         let outcomes: Vec<&str> = outcomes.iter().map(String::as_str).collect();
         line(&[&[row.fault], &outcomes[..], &[&row.within.shown()]].concat());

@@ -228,6 +228,10 @@ impl Outcome {
         match self {
             Outcome::Right => "right file".to_owned(),
             Outcome::New => "right file, the new version".to_owned(),
+            Outcome::Named(name) if name.len() > 40 => {
+                let (start, end) = (&name[..8], &name[name.len() - 8..]);
+                format!("right file as `{start}…{end}` ({} bytes)", name.len())
+            }
             Outcome::Named(name) => format!("right file as `{name}`"),
             Outcome::Fails(kind) => format!("`{}`", kind.code()),
         }

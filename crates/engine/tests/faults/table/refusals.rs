@@ -6,7 +6,7 @@ use haul_engine::Kind;
 use haul_testkit::origin::Seen;
 
 use super::RIGHT;
-use crate::row::{Moment, Outcome, Row};
+use crate::row::{Moment, Outcome, Row, TAGGED};
 use crate::within::Within;
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -101,6 +101,7 @@ pub(crate) fn rows() -> Vec<Row> {
             "a signed redirect that expires with `410`",
             410,
         ),
+        expired_meanwhile(),
         Row {
             has_struck: |log| log.len() == 1,
             ..Row::standing(
@@ -151,9 +152,8 @@ fn crowded(name: &'static str, fault: &'static str, knobs: &str) -> Row {
 }
 
 fn expired(name: &'static str, fault: &'static str, status: u16) -> Row {
-    let refused = |log: &[Seen]| log.iter().any(|seen| matches!(seen.status, 401..=410));
     Row {
-        has_struck: refused,
+        has_struck: was_refused,
         ..Row::standing(
             name,
             fault,
@@ -162,4 +162,23 @@ fn expired(name: &'static str, fault: &'static str, status: u16) -> Row {
         )
     }
     .within(Within::ALL_TRIES)
+}
+
+fn expired_meanwhile() -> Row {
+    Row {
+        base: format!("{TAGGED}&expire_after=3&expire_status=403"),
+        outcomes: vec![(Moment::Resume, RIGHT), (Moment::ResumeUntagged, RIGHT)],
+        has_struck: was_refused,
+        ..Row::striking(
+            "expired_meanwhile",
+            "a signed redirect that has expired with `403` while stopped",
+            "",
+            [RIGHT; 3],
+        )
+    }
+    .within(Within::ALL_TRIES)
+}
+
+fn was_refused(log: &[Seen]) -> bool {
+    log.iter().any(|seen| matches!(seen.status, 401..=410))
 }
