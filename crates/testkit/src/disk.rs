@@ -30,6 +30,7 @@ struct Faults {
     quota: AtomicU64,
     written: AtomicU64,
     unsynced: AtomicU64,
+    name_syncs: AtomicU64,
 }
 
 impl BadDisk {
@@ -80,6 +81,11 @@ impl BadDisk {
     /// Bytes written since the last sync that succeeded.
     pub fn unsynced(&self) -> u64 {
         self.faults.unsynced.load(Ordering::SeqCst)
+    }
+
+    /// How often a scratch file's name was asked to be on the medium.
+    pub fn name_syncs(&self) -> u64 {
+        self.faults.name_syncs.load(Ordering::SeqCst)
     }
 
     /// Writes so far.
@@ -141,6 +147,7 @@ impl Scratch for BadScratch {
     }
 
     fn sync_name(&self) -> io::Result<()> {
+        self.faults.name_syncs.fetch_add(1, Ordering::SeqCst);
         self.file.sync_name()
     }
 
