@@ -220,6 +220,10 @@ impl Download {
             resource.size = left.size;
             resource.final_url = prepared.source.address();
         }
+        // Whether a whole file is still there is asked right before it is delivered.
+        if result.is_ok() {
+            return result;
+        }
         let Err(Halt::Lost(error)) = Self::check_standing(&*scratch) else {
             return result;
         };

@@ -3,7 +3,7 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, StatxFlags};
@@ -61,11 +61,10 @@ pub(crate) fn same_file_system(a: &Path, b: &Path) -> bool {
 }
 
 /// The device, and the mount where the system tells it: two mounts of one device refuse a rename.
-fn mount_of(path: &Path) -> Option<(u64, u64)> {
+fn mount_of(path: &Path) -> Option<(u32, u32, u64)> {
     path.ancestors().find_map(|dir| {
-        let device = fs::metadata(dir).ok()?.dev();
-        let mount = rustix::fs::statx(CWD, dir, AtFlags::empty(), StatxFlags::MNT_ID);
-        Some((device, mount.map_or(0, |known| known.stx_mnt_id)))
+        let known = rustix::fs::statx(CWD, dir, AtFlags::empty(), StatxFlags::MNT_ID).ok()?;
+        Some((known.stx_dev_major, known.stx_dev_minor, known.stx_mnt_id))
     })
 }
 

@@ -54,6 +54,12 @@ impl Limits {
         self.permits.cap(&Host::of(url))
     }
 
+    /// The host of `url` seems to accept no more connections than are at work now, although it does
+    /// not say so: fewer are given out for a while.
+    pub(crate) fn crowded(&self, url: &Url) {
+        self.permits.crowded(&Host::of(url));
+    }
+
     /// Open connections, idle ones included.
     pub(crate) fn open_now(&self) -> usize {
         self.permits.open_now()

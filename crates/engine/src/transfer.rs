@@ -156,6 +156,12 @@ pub(crate) async fn transfer(context: &Context, order: Order) -> (Left, Result<(
     )
 }
 
+/// Whether no answer came about, as when a server resets one connection too many.
+fn is_cut_off(error: &Error) -> bool {
+    let cut = [Kind::Connect, Kind::Disconnected, Kind::Timeout];
+    cut.contains(&error.kind) && error.retryable()
+}
+
 /// One thread at work.
 struct Worker {
     lease: LeaseId,
@@ -402,6 +408,11 @@ impl<'a> Transfer<'a> {
             Outcome::Filled | Outcome::Ended | Outcome::Stopped => Ok(()),
             Outcome::Crowded(error) => self.make_room(error),
             Outcome::Failed(error) if error.kind == Kind::DiskFull => Err(Halt::NoRoom),
+            // Some servers reset what is one connection too many. While others go on, its block waits.
+            Outcome::Failed(error) if is_cut_off(&error) && self.someone_works() => {
+                self.context.limits.crowded(&self.source.address());
+                Ok(())
+            }
             Outcome::Failed(error) => Err(Halt::Failed(error)),
         }
     }
@@ -410,10 +421,9 @@ impl<'a> Transfer<'a> {
     /// out fewer from now on. When none works, all rest.
     fn make_room(&mut self, error: Error) -> Result<(), Halt> {
         self.attempts += 1;
-        let works = |worker: &Worker| worker.span.state() == ThreadState::Streaming;
         // While others go on, being refused is no failure of the download; nor is it another one when
         // the rest has begun already.
-        if self.workers.values().any(works) || self.rests() {
+        if self.someone_works() || self.rests() {
             return Ok(());
         }
         self.crowded_in_a_row += 1;
@@ -428,6 +438,11 @@ impl<'a> Transfer<'a> {
                 Ok(())
             }
         }
+    }
+
+    fn someone_works(&self) -> bool {
+        let works = |worker: &Worker| worker.span.state() == ThreadState::Streaming;
+        self.workers.values().any(works)
     }
 
     /// Whether nothing is asked for now, because the server refuses even one connection.

@@ -35,6 +35,7 @@ struct Faults {
     quota: AtomicU64,
     written: AtomicU64,
     unsynced: AtomicU64,
+    name_syncs: AtomicU64,
 }
 
 impl BadDisk {
@@ -103,6 +104,11 @@ impl BadDisk {
         self.faults.reads_released.notify_all();
     }
 
+    /// How often a scratch file's name was asked to be on the medium.
+    pub fn name_syncs(&self) -> u64 {
+        self.faults.name_syncs.load(Ordering::SeqCst)
+    }
+
     /// Writes so far.
     pub fn writes(&self) -> u64 {
         self.faults.writes.load(Ordering::SeqCst)
@@ -166,6 +172,7 @@ impl Scratch for BadScratch {
     }
 
     fn sync_name(&self) -> io::Result<()> {
+        self.faults.name_syncs.fetch_add(1, Ordering::SeqCst);
         self.file.sync_name()
     }
 

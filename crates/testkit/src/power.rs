@@ -11,6 +11,8 @@
 
 mod file;
 mod store;
+#[cfg(test)]
+mod tests;
 mod wal;
 
 use std::collections::{BTreeMap, HashSet};

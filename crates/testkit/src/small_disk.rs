@@ -14,7 +14,7 @@ use tempfile::TempDir;
 /// Mounts it, says so, and then carries out what it is told: options for a remount.
 const HOLD: &str = r#"
 mount -t tmpfs -o "size=$2,mode=755" tmpfs "$1" && echo mounted || exit
-while read -r options; do mount -o "remount,$options" "$1" && echo done; done
+while read -r options; do mount -o "remount,bind,$options" "$1" && echo done || echo refused; done
 "#;
 
 /// A tmpfs. Dropping it ends its holder, and with that the mount.

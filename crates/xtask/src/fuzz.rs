@@ -59,7 +59,7 @@ fn tests(name: &str) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
         .current_dir(tools::root())
-        .args(["test", "--quiet", "--lib", "--bins"])
+        .args(["test", "--quiet", "--no-fail-fast", "--lib", "--bins"])
         .args(["--package", "haul-engine", "--package", "haul"])
         .args(["--", name]);
     command

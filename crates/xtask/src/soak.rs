@@ -1,7 +1,8 @@
 //! `cargo xtask soak`: one daemon, very many small downloads, and what is left of them in memory,
-//! descriptors, tasks and on the disk. Owns the goals and the order of events.
+//! descriptors, tasks and on the disk. Owns the order of events.
 
 mod line;
+mod outcome;
 mod page;
 mod picture;
 mod sample;
@@ -17,7 +18,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::report;
 use crate::tools;
-use line::Line;
+use outcome::Outcome;
 use sample::Sample;
 use work::Work;
 
@@ -39,30 +40,10 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Without any progress for this long something is stuck.
 const LONGEST_STANDSTILL: Duration = Duration::from_secs(60);
 
-/// Memory may grow by less than this for each download, bytes.
-const MOST_GROWTH: f64 = 1024.0;
-
-/// The database may hold this much of each download, bytes.
-const MOST_STORED: f64 = 2048.0;
-
-/// So much more work may a download be at the end than after the warm-up.
-const MOST_SLOWER: f64 = 1.5;
-
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Soak {
     downloads: usize,
-}
-
-/// What was seen.
-struct Outcome {
-    downloads: usize,
-    took: Duration,
-    start: Sample,
-    samples: Vec<Sample>,
-    end: Sample,
-    /// Files that are missing or wrong.
-    wrong: usize,
 }
 
 impl Soak {
@@ -194,89 +175,6 @@ async fn at_rest(daemon: &Daemon, dir: &Path) -> Result<Sample> {
         }
     }
     Ok(lowest)
-}
-
-/// Something that was promised, what came of it, and whether it held.
-struct Goal {
-    name: &'static str,
-    promised: String,
-    seen: String,
-    held: bool,
-}
-
-impl Outcome {
-    /// Memory over completed downloads, after the warm-up of the first fifth.
-    fn growth(&self) -> Line {
-        let settled = self
-            .samples
-            .iter()
-            .filter(|s| s.completed * 5 >= self.downloads);
-        Line::through(settled.map(|s| (s.completed as f64, s.resident as f64)))
-    }
-
-    /// CPU time per download in one of five equal parts of the run, milliseconds.
-    fn work_in(&self, fifth: usize) -> f64 {
-        let at = |part: usize| {
-            let wanted = self.downloads * part / 5;
-            self.samples
-                .iter()
-                .find(|sample| sample.completed >= wanted)
-        };
-        let (Some(from), Some(to)) = (at(fifth), at(fifth + 1)) else {
-            return 0.0;
-        };
-        let done = to.completed.saturating_sub(from.completed).max(1);
-        (to.cpu_ms - from.cpu_ms) as f64 / done as f64
-    }
-
-    fn goals(&self) -> Vec<Goal> {
-        let (start, end) = (&self.start, &self.end);
-        let growth = self.growth().slope;
-        let stored = end.stored as f64 / self.downloads as f64;
-        let (early, late) = (self.work_in(1), self.work_in(4));
-        vec![
-            Goal {
-                name: "files",
-                promised: "all there, each with its own bytes".into(),
-                seen: format!(
-                    "{} of {} right",
-                    self.downloads - self.wrong,
-                    self.downloads
-                ),
-                held: self.wrong == 0 && end.completed == self.downloads,
-            },
-            Goal {
-                name: "memory",
-                promised: "grows by less than 1 KiB per download".into(),
-                seen: format!("{growth:.0} B per download"),
-                held: growth < MOST_GROWTH,
-            },
-            Goal {
-                name: "descriptors",
-                promised: "back to the start".into(),
-                seen: format!("{} then {}", start.descriptors, end.descriptors),
-                held: end.descriptors <= start.descriptors,
-            },
-            Goal {
-                name: "tasks",
-                promised: "back to the start".into(),
-                seen: format!("{} then {}", start.tasks, end.tasks),
-                held: end.tasks <= start.tasks,
-            },
-            Goal {
-                name: "database",
-                promised: "less than 2 KiB per download".into(),
-                seen: format!("{stored:.0} B per download"),
-                held: stored < MOST_STORED,
-            },
-            Goal {
-                name: "work",
-                promised: "a late download costs no more than 1.5 early ones".into(),
-                seen: format!("{early:.2} ms of CPU then {late:.2} ms"),
-                held: late <= early * MOST_SLOWER,
-            },
-        ]
-    }
 }
 
 #[cfg(test)]

@@ -129,6 +129,11 @@ impl Permits {
         self.lock().cap(host)
     }
 
+    pub(super) fn crowded(&self, host: &Host) {
+        self.lock().crowded(host, Instant::now());
+        self.refused.notify_one();
+    }
+
     pub(super) fn open_now(&self) -> usize {
         self.lock().open()
     }

@@ -74,6 +74,17 @@ impl Lane {
         self.waiting.iter().any(|waiter| !waiter.turn.is_closed())
     }
 
+    fn at_work(&self) -> usize {
+        self.open - self.idle.len()
+    }
+
+    fn accepts(&mut self, most: usize, until: Instant) {
+        self.ceiling = Some(Ceiling {
+            most: most.max(1),
+            rises_at: until,
+        });
+    }
+
     /// Connections that this host may have.
     fn cap(&self, most_per_host: usize) -> usize {
         self.ceiling
@@ -143,11 +154,16 @@ impl Queue {
         let Some(lane) = self.lanes.get_mut(host) else {
             return;
         };
-        let others = (lane.open - lane.idle.len()).saturating_sub(1).max(1);
-        lane.ceiling = Some(Ceiling {
-            most: others,
-            rises_at: now + wait.unwrap_or(CALM),
-        });
+        let others = lane.at_work().saturating_sub(1);
+        lane.accepts(others, now + wait.unwrap_or(CALM));
+    }
+
+    /// No more connections to `host` than are at work now come about, time and again: so many are all
+    /// that it accepts, for a while.
+    pub(super) fn crowded(&mut self, host: &Host, now: Instant) {
+        if let Some(lane) = self.lanes.get_mut(host) {
+            lane.accepts(lane.at_work(), now + CALM);
+        }
     }
 
     /// Raises the ceilings whose time has come; returns when the next one's has.

@@ -18,9 +18,10 @@ const AT_ONCE: usize = 4;
 fn plan(point: Point) -> (Act, &'static [u64]) {
     match point {
         Point::Added => (Act::Nothing, &[1]),
-        // The first passage of a checkpoint is the large file's, later ones fall among others.
-        Point::Written | Point::Synced | Point::Recorded => (Act::Nothing, &[1, 2, 4]),
-        // All eight files come by here.
+        Point::Written | Point::Synced => (Act::Nothing, &[1, 2, 4]),
+        // So late that it tells when only the first checkpoint is ever recorded.
+        Point::Recorded => (Act::Nothing, &[1, 2, 8]),
+        // All eight files come by here; the large one is the last.
         Point::Reserved
         | Point::Filled
         | Point::Verified

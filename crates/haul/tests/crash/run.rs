@@ -35,8 +35,6 @@ const OPTIONS: [&str; 6] = [
 /// The most bytes/s of one download: four threads at 512 KiB/s.
 const RATE: u64 = 4 * (512 << 10);
 
-const LARGE: &str = "/large.bin?size=6M&seed=1&rate=512K&etag=%22v1%22";
-
 const CHECKED: &str = "checked.bin";
 const CHECKED_URL: &str = "/checked.bin?size=512K&seed=4";
 const CHECKED_SEED: u64 = 4;
@@ -184,7 +182,7 @@ impl Run {
         let _ = add(&daemon, self.batch()).await;
         let checked = self.want(CHECKED_URL, CHECKED_SEED, CHECKED_SIZE);
         self.is_checked_answered = add(&daemon, checked_body(&checked)).await.is_some();
-        let large: String = self.origin.url(LARGE).into();
+        let large: String = self.origin.url(&self.large().0).into();
         if self.act != Act::Nothing {
             let id = until_begun(&daemon, &large).await;
             self.disturb(&daemon, &id).await;
@@ -206,7 +204,8 @@ impl Run {
     /// The body that adds files of every kind at once.
     fn batch(&mut self) -> Value {
         let mut urls = Vec::new();
-        let large = self.want(LARGE, 1, 6 << 20);
+        let (large, size) = self.large();
+        let large = self.want(&large, 1, size);
         if self.act.gives_up() {
             self.wanted.pop();
         }
@@ -219,6 +218,17 @@ impl Run {
             urls.push(self.want(&path, seed, size));
         }
         json!({ "urls": urls })
+    }
+
+    /// The large file's path and query, and its size.
+    fn large(&self) -> (String, u64) {
+        // Long enough for many checkpoints where they are counted.
+        let is_counted = self.point == Point::Recorded;
+        let size = if is_counted { 16 } else { 6 } << 20;
+        (
+            format!("/large.bin?size={size}&seed=1&rate=512K&etag=%22v1%22"),
+            size,
+        )
     }
 
     /// Notes that a file is wanted; returns its URL.
@@ -264,7 +274,7 @@ impl Run {
                 "{story}: the entry of {name} is lost"
             );
         }
-        let large = self.origin.url(LARGE);
+        let large = self.origin.url(&self.large().0);
         let mut large = records.iter().filter(|record| record.spec.url == large);
         match self.act {
             Act::Cancel => {

@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// One daemon in so many is killed while it starts.
 const STARTING: u32 = 8;
 
+/// One daemon in so many may live three times as long as others.
+const LINGERING: u32 = 5;
+
 /// What is downloaded while the daemon is killed.
 #[derive(Debug, Clone)]
 pub struct Load {
@@ -32,7 +35,7 @@ pub struct Load {
     options: Vec<String>,
     /// The origin's path and query, and the seed and size in them.
     files: Vec<(String, u64, u64)>,
-    /// How long a daemon lives at most.
+    /// How long most daemons live at most.
     longest_life: Duration,
     /// The most bytes/s that one download can have.
     pub(super) rate: u64,
@@ -175,6 +178,12 @@ impl<'a> Round<'a> {
     async fn live_and_die(&mut self, rng: &mut Rng) -> Lost {
         let before = self.origin.log().len();
         let longest = u64::try_from(self.load.longest_life.as_millis()).unwrap_or(u64::MAX);
+        // Some live longer, so that it tells when only the first checkpoint is ever recorded.
+        let longest = if rng.u32(..LINGERING) == 0 {
+            3 * longest
+        } else {
+            longest
+        };
         let life = Duration::from_millis(rng.u64(..longest));
         if rng.u32(..STARTING) == 0 {
             // Dropping it while it starts kills it.

@@ -49,6 +49,13 @@ struct State {
     is_named: bool,
 }
 
+/// What a sync covers.
+pub(super) struct Covered {
+    pages: BTreeMap<u64, Vec<u8>>,
+    bytes: RangeSet,
+    len: u64,
+}
+
 impl State {
     /// Remembers what the medium holds of these pages, before they change.
     fn keep(&mut self, real: &dyn Scratch, bytes: Range<u64>) -> io::Result<()> {
@@ -103,6 +110,37 @@ impl Pages {
             state.unsynced.remove(len..now);
         }
         set(&*self.real)
+    }
+
+    /// Notes what a sync that begins now will cover.
+    pub(super) fn begin_sync(&self) -> io::Result<Covered> {
+        let mut state = self.state();
+        state.since.clear();
+        let numbers = state.old.keys();
+        let pages: io::Result<_> = numbers
+            .map(|page| Ok((*page, read_page(&*self.real, *page)?)))
+            .collect();
+        Ok(Covered {
+            pages: pages?,
+            bytes: std::mem::take(&mut state.unsynced),
+            len: self.real.len()?,
+        })
+    }
+
+    /// The sync is over: the medium holds what it covered, and not what was written since it began.
+    pub(super) fn end_sync(&self, covered: Covered) {
+        let mut state = self.state();
+        for (page, content) in covered.pages {
+            if state.since.contains(&page) {
+                state.old.insert(page, content);
+            } else {
+                state.old.remove(&page);
+            }
+        }
+        for range in covered.bytes.iter() {
+            state.synced.insert(range);
+        }
+        state.len = covered.len;
     }
 
     /// Leaves on the real disk what the medium may hold. `place` is where the file is now, `is_sure`
@@ -225,6 +263,11 @@ impl Handle {
     pub(super) fn new(power: Power, pages: Arc<Pages>) -> Handle {
         Handle { power, pages }
     }
+
+    #[cfg(test)]
+    pub(super) fn pages(&self) -> &Pages {
+        &self.pages
+    }
 }
 
 impl Scratch for Handle {
@@ -260,35 +303,14 @@ impl Scratch for Handle {
         let one_at_a_time = &self.pages.syncing;
         let _running = one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
         self.power.passes(Event::Sync)?;
-        let real = &*self.pages.real;
-        let (covered, bytes, len) = {
-            let mut state = self.pages.state();
-            state.since.clear();
-            let numbers = state.old.keys();
-            let covered: io::Result<BTreeMap<u64, Vec<u8>>> = numbers
-                .map(|page| Ok((*page, read_page(real, *page)?)))
-                .collect();
-            (covered?, std::mem::take(&mut state.unsynced), real.len()?)
-        };
+        let covered = self.pages.begin_sync()?;
         // Takes its time, while others write.
-        real.sync()?;
+        self.pages.real.sync()?;
         // What is noted after a cut would not have been there before it.
         if *self.power.shared.off.borrow() {
             return Err(super::no_power());
         }
-        let mut state = self.pages.state();
-        for (page, content) in covered {
-            if state.since.contains(&page) {
-                state.old.insert(page, content);
-            } else {
-                state.old.remove(&page);
-            }
-        }
-        for range in bytes.iter() {
-            state.synced.insert(range);
-        }
-        state.len = len;
-        drop(state);
+        self.pages.end_sync(covered);
         self.power.passes(Event::Synced)
     }
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use super::outcome::{Goal, Outcome};
 use super::sample::{Sample, mib};
-use super::{Goal, Outcome};
 
 /// What was promised and what was seen, a line each.
 pub(super) fn table(outcome: &Outcome, goals: &[Goal]) -> String {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::Outcome;
+use super::outcome::Outcome;
 use super::sample::{Sample, mib};
 
 const WIDTH: f64 = 340.0;
