@@ -1,7 +1,12 @@
 //! Delivery: the verified scratch file gets its final name, atomically and without overwriting what
 //! is there. Owns the choice among taken names; knows nothing of how the bytes came.
+//!
+//! Whether two names are the same is the file system's knowledge: some fold case, some compose
+//! accents, most do neither. It is asked, names are never compared.
 
-use std::fs::{self, File};
+mod names;
+
+use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -10,8 +15,10 @@ use rustix::fs::{CWD, RenameFlags};
 
 use crate::crash::{Point, point};
 use crate::error::{Error, Kind, Result};
+use crate::folder::sync_dir;
 use crate::plan::name;
 use crate::spec::OnConflict;
+use names::{Names, RealNames, There};
 
 /// Where a file is to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,48 +34,66 @@ const MOST_NUMBERS: u32 = 10_000;
 
 /// Chooses the final path for `wanted` in `dir`.
 pub(crate) fn choose(dir: &Path, wanted: &str, on_conflict: OnConflict) -> Result<Target> {
-    let path = dir.join(wanted);
-    if !is_taken(&path) {
-        return Ok(Target::Place(path));
-    }
+    choose_in(&RealNames(dir), wanted, on_conflict).map(|chosen| match chosen {
+        Choice::Place(name) => Target::Place(dir.join(name)),
+        Choice::Exists(name) => Target::Exists(dir.join(name)),
+    })
+}
+
+/// A [`Target`] without its directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Choice {
+    Place(String),
+    Exists(String),
+}
+
+fn choose_in(folder: &impl Names, wanted: &str, on_conflict: OnConflict) -> Result<Choice> {
+    let Some(there) = folder.look(wanted) else {
+        return Ok(Choice::Place(wanted.to_owned()));
+    };
+    let refuse = |why: &str| {
+        let path = folder.path().join(wanted);
+        Err(exists(&path, why))
+    };
     match on_conflict {
-        OnConflict::Skip => Ok(Target::Exists(path)),
-        OnConflict::Fail => Err(exists(&path)),
-        OnConflict::Overwrite if path.is_dir() => Err(exists(&path)),
-        OnConflict::Overwrite => Ok(Target::Place(path)),
-        OnConflict::Rename => (1..=MOST_NUMBERS)
-            .map(|n| dir.join(name::numbered(wanted, n)))
-            .find(|path| !is_taken(path))
-            .map(Target::Place)
-            .ok_or_else(|| exists(&path)),
+        OnConflict::Fail => return refuse("exists"),
+        OnConflict::Rename => {}
+        // A file whose name only folds to ours is another file: it is neither replaced nor taken for
+        // ours, but numbered away from.
+        OnConflict::Skip | OnConflict::Overwrite if !names::is_spelled(folder, wanted) => {}
+        OnConflict::Skip if there == There::File => return Ok(Choice::Exists(wanted.to_owned())),
+        OnConflict::Skip => return refuse("exists and is not a file"),
+        OnConflict::Overwrite if there == There::Directory => return refuse("is a directory"),
+        OnConflict::Overwrite => return Ok(Choice::Place(wanted.to_owned())),
+    }
+    let free = (1..=MOST_NUMBERS)
+        .map(|n| name::numbered(wanted, n))
+        .find(|name| folder.look(name).is_none());
+    match free {
+        Some(name) => Ok(Choice::Place(name)),
+        None => refuse("and all its numbered names exist"),
     }
 }
 
-fn exists(path: &Path) -> Error {
-    Error::new(
-        Kind::FileExists,
-        format!(
-            "{} exists; choose another name or set on_conflict",
-            path.display()
-        ),
-    )
+fn exists(path: &Path, why: &str) -> Error {
+    let shown = path.display();
+    let detail = format!("{shown} {why}; choose another name or set on_conflict");
+    Error::new(Kind::FileExists, detail)
 }
 
-/// A dangling link is taken, too.
-fn is_taken(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok()
-}
-
-/// Whether the target was still free when the file arrived there.
+/// Whether the file arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Placed {
     /// The file is there, and its directory entry is on the medium.
     Done,
     /// Somebody else took the name: choose again.
     Taken,
+    /// No rename leads there: the bytes have to be carried over first.
+    FarAway,
 }
 
-/// Moves the synced scratch file to `target`. Without `Overwrite` an existing file is never replaced.
+/// Moves the synced scratch file to `target`. Without `Overwrite` an existing file is never replaced,
+/// and with it a link is replaced, never what it leads to.
 pub(crate) fn place(scratch: &Path, target: &Path, on_conflict: OnConflict) -> Result<Placed> {
     #[expect(
         clippy::disallowed_methods,
@@ -81,6 +106,7 @@ pub(crate) fn place(scratch: &Path, target: &Path, on_conflict: OnConflict) -> R
     match moved {
         Ok(()) => {}
         Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => return Ok(Placed::Taken),
+        Err(cause) if cause.kind() == io::ErrorKind::CrossesDevices => return Ok(Placed::FarAway),
         Err(cause) => return Err(Error::disk("deliver the file to", target, &cause)),
     }
     point(Point::Renamed);
@@ -100,80 +126,24 @@ fn rename_to_free_name(scratch: &Path, target: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether `target` is the very file that had this inode as a scratch file: then a delivery that was
-/// cut short had come that far.
-pub(crate) fn is_delivered(target: &Path, inode: u64) -> bool {
-    fs::symlink_metadata(target).is_ok_and(|meta| meta.is_file() && meta.ino() == inode)
-}
-
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
+/// Whether a delivery that was cut short had come as far as the final name: `target` is the very file
+/// of `len` bytes that had this inode as a scratch file, and the scratch file's own name is gone, or
+/// is the second name of that file and goes now.
+pub(crate) fn is_delivered(scratch: &Path, target: &Path, inode: u64, len: u64) -> bool {
+    let is_ours = |path: &Path| {
+        fs::symlink_metadata(path)
+            .map(|meta| meta.is_file() && meta.ino() == inode && meta.len() == len)
+    };
+    if !is_ours(target).unwrap_or(false) {
+        return false;
+    }
+    match is_ours(scratch) {
+        // A second name: the file system could not rename without replacing, and got a hard link.
+        Ok(true) => fs::remove_file(scratch).is_ok(),
+        Ok(false) => false,
+        Err(cause) => cause.kind() == io::ErrorKind::NotFound,
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn dir_with(names: &[&str]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().expect("a directory");
-        for name in names {
-            fs::write(dir.path().join(name), name).expect("a file");
-        }
-        dir
-    }
-
-    #[test]
-    fn a_taken_name_gets_the_next_number() {
-        let dir = dir_with(&["a.bin", "a (1).bin"]);
-        let chosen = choose(dir.path(), "a.bin", OnConflict::Rename).expect("a target");
-        assert_eq!(chosen, Target::Place(dir.path().join("a (2).bin")));
-    }
-
-    #[test]
-    fn an_existing_file_is_never_replaced_unless_asked() {
-        let dir = dir_with(&["a.bin", "scratch"]);
-        let (scratch, target) = (dir.path().join("scratch"), dir.path().join("a.bin"));
-        assert_eq!(
-            place(&scratch, &target, OnConflict::Rename),
-            Ok(Placed::Taken)
-        );
-        assert_eq!(fs::read_to_string(&target).expect("kept"), "a.bin");
-        assert_eq!(
-            place(&scratch, &target, OnConflict::Overwrite),
-            Ok(Placed::Done)
-        );
-        assert_eq!(fs::read_to_string(&target).expect("replaced"), "scratch");
-        assert!(!scratch.exists());
-    }
-
-    #[test]
-    fn a_dangling_link_counts_as_taken() {
-        let dir = dir_with(&["scratch"]);
-        let link = dir.path().join("a.bin");
-        std::os::unix::fs::symlink("/nowhere/outside", &link).expect("a link");
-        let chosen = choose(dir.path(), "a.bin", OnConflict::Rename).expect("a target");
-        assert_eq!(chosen, Target::Place(dir.path().join("a (1).bin")));
-        assert_eq!(
-            choose(dir.path(), "a.bin", OnConflict::Fail)
-                .expect_err("taken")
-                .kind,
-            Kind::FileExists
-        );
-    }
-
-    #[test]
-    fn a_delivered_file_is_recognised_by_its_inode() {
-        let dir = dir_with(&["scratch", "other"]);
-        let inode = fs::metadata(dir.path().join("scratch"))
-            .expect("meta")
-            .ino();
-        let target = dir.path().join("final");
-        assert!(!is_delivered(&target, inode));
-        assert_eq!(
-            place(&dir.path().join("scratch"), &target, OnConflict::Fail),
-            Ok(Placed::Done)
-        );
-        assert!(is_delivered(&target, inode));
-        assert!(!is_delivered(&dir.path().join("other"), inode));
-    }
-}
+mod tests;

@@ -4,10 +4,10 @@
 mod listen;
 mod state;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use haul_engine::folder::make_dirs;
 use tokio::runtime::{Builder, Runtime};
 
 pub(crate) use listen::listen;
@@ -19,6 +19,9 @@ pub(crate) enum Error {
     /// Another process holds the state directory.
     #[error("another haul ({owner}) uses {}", dir.display())]
     Taken { dir: PathBuf, owner: String },
+    /// Something that is no directory has a directory's name.
+    #[error("{} is not a directory, or lies below a file", dir.display())]
+    NoDirectory { dir: PathBuf },
     /// Something else listens there.
     #[error("port {port} on {host} is in use")]
     PortTaken { host: String, port: u16 },
@@ -32,8 +35,22 @@ pub(crate) enum Error {
 }
 
 /// Creates a directory and its parents.
-pub(crate) fn create_dir(dir: &Path) -> haul_engine::Result<()> {
-    fs::create_dir_all(dir).map_err(|cause| haul_engine::Error::disk("create", dir, &cause))
+///
+/// # Errors
+/// [`Error::NoDirectory`] when a file is there; disk errors with the path.
+pub(crate) fn create_dir(dir: &Path) -> anyhow::Result<()> {
+    create_with_mode(dir, 0o777)
+}
+
+fn create_with_mode(dir: &Path, mode: u32) -> anyhow::Result<()> {
+    match make_dirs(dir, mode) {
+        Ok(()) => Ok(()),
+        Err(cause) if cause.kind() == io::ErrorKind::NotADirectory => Err(Error::NoDirectory {
+            dir: dir.to_owned(),
+        }
+        .into()),
+        Err(cause) => Err(haul_engine::Error::disk("create", dir, &cause).into()),
+    }
 }
 
 /// The runtime that moves bytes: one thread per core, and nobody else's work on it.

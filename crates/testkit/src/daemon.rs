@@ -27,23 +27,38 @@ impl Daemon {
     /// # Panics
     /// With what it said, when it does not come to listen.
     pub async fn start<A: AsRef<OsStr>>(binary: &Path, dir: &Path, arguments: &[A]) -> Daemon {
-        match Daemon::start_with(binary, dir, arguments, &[]).await {
+        Daemon::start_by(Command::new(binary), dir, arguments).await
+    }
+
+    /// The same with a command that runs the binary in some way, for example as another user.
+    ///
+    /// # Panics
+    /// With what it said, when it does not come to listen.
+    pub async fn start_by<A: AsRef<OsStr>>(
+        command: Command,
+        dir: &Path,
+        arguments: &[A],
+    ) -> Daemon {
+        match Daemon::start_with(command, dir, arguments, &[]).await {
             Ok(daemon) => daemon,
-            Err(fallen) => panic!("haul serve does not listen; it said:\n{}", fallen.said()),
+            Err(fallen) => panic!(
+                "haul serve does not listen; it said:
+{}",
+                fallen.said()
+            ),
         }
     }
 
-    /// [`Daemon::start`] with these variables in its environment, for a daemon that may end early.
+    /// The same with these variables in its environment, for a daemon that may end early.
     ///
     /// # Errors
     /// When it does not come to listen, because it has ended or takes too long.
     pub async fn start_with<A: AsRef<OsStr>>(
-        binary: &Path,
+        mut command: Command,
         dir: &Path,
         arguments: &[A],
         environment: &[(&str, &str)],
     ) -> Result<Daemon, Fallen> {
-        let mut command = Command::new(binary);
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"HAUL_") {
                 command.env_remove(name);

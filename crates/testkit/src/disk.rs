@@ -5,9 +5,10 @@ use std::io::{self, IoSlice};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use haul_engine::disk::{Disk, RealDisk, Scratch};
+use haul_engine::disk::{Disk, RealDisk, Scratch, Standing};
+use haul_engine::plan::stamp::Stamp;
 
 /// A disk that fails on command. Clones are the same disk.
 #[derive(Clone, Default)]
@@ -26,10 +27,15 @@ struct Faults {
     /// Free bytes it claims to have, plus one; 0 asks the real disk.
     free: AtomicU64,
     writes: AtomicU64,
+    reads: AtomicU64,
+    /// Whether reads wait.
+    reads_held: Mutex<bool>,
+    reads_released: Condvar,
     /// Bytes that may be written in all, plus one; 0 is no limit.
     quota: AtomicU64,
     written: AtomicU64,
     unsynced: AtomicU64,
+    name_syncs: AtomicU64,
 }
 
 impl BadDisk {
@@ -72,9 +78,35 @@ impl BadDisk {
         self.faults.free.store(stored, Ordering::SeqCst);
     }
 
+    fn spoil(&self, file: Arc<dyn Scratch>) -> Arc<dyn Scratch> {
+        let faults = Arc::clone(&self.faults);
+        Arc::new(BadScratch { file, faults })
+    }
+
     /// Bytes written since the last sync that succeeded.
     pub fn unsynced(&self) -> u64 {
         self.faults.unsynced.load(Ordering::SeqCst)
+    }
+
+    /// Reads so far, those that are held included.
+    pub fn reads(&self) -> u64 {
+        self.faults.reads.load(Ordering::SeqCst)
+    }
+
+    /// Reads wait from now on, as on a disk that is asleep.
+    pub fn hold_reads(&self) {
+        *self.faults.reads_held() = true;
+    }
+
+    /// Reads go on.
+    pub fn release_reads(&self) {
+        *self.faults.reads_held() = false;
+        self.faults.reads_released.notify_all();
+    }
+
+    /// How often a scratch file's name was asked to be on the medium.
+    pub fn name_syncs(&self) -> u64 {
+        self.faults.name_syncs.load(Ordering::SeqCst)
     }
 
     /// Writes so far.
@@ -84,10 +116,12 @@ impl BadDisk {
 }
 
 impl Disk for BadDisk {
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn Scratch>> {
+        RealDisk.create(path).map(|file| self.spoil(file))
+    }
+
     fn open(&self, path: &Path) -> io::Result<Arc<dyn Scratch>> {
-        let file = RealDisk.open(path)?;
-        let faults = Arc::clone(&self.faults);
-        Ok(Arc::new(BadScratch { file, faults }))
+        RealDisk.open(path).map(|file| self.spoil(file))
     }
 
     fn free_space(&self, path: &Path) -> io::Result<u64> {
@@ -113,6 +147,10 @@ impl Scratch for BadScratch {
     }
 
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        self.faults.reads.fetch_add(1, Ordering::SeqCst);
+        let held = self.faults.reads_held();
+        let released = self.faults.reads_released.wait_while(held, |held| *held);
+        drop(released);
         self.file.read_at(bytes, offset)
     }
 
@@ -127,6 +165,19 @@ impl Scratch for BadScratch {
 
     fn len(&self) -> io::Result<u64> {
         self.file.len()
+    }
+
+    fn occupied(&self) -> io::Result<u64> {
+        self.file.occupied()
+    }
+
+    fn sync_name(&self) -> io::Result<()> {
+        self.faults.name_syncs.fetch_add(1, Ordering::SeqCst);
+        self.file.sync_name()
+    }
+
+    fn standing(&self) -> io::Result<Standing> {
+        self.file.standing()
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -144,12 +195,22 @@ impl Scratch for BadScratch {
         self.file.inode()
     }
 
+    fn stamp(&self) -> io::Result<Stamp> {
+        self.file.stamp()
+    }
+
     fn path(&self) -> &Path {
         self.file.path()
     }
 }
 
 impl Faults {
+    fn reads_held(&self) -> MutexGuard<'_, bool> {
+        self.reads_held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes room for `bytes` out of the quota.
     fn take(&self, bytes: u64) -> io::Result<()> {
         let quota = self.quota.load(Ordering::SeqCst);

@@ -3,8 +3,9 @@
 //! nothing of downloads.
 //!
 //! What is surely there: what a scratch file held when a sync began that has returned; the name of a
-//! scratch file when it has been synced once, and that of a finished file when a record that says
-//! completed is handed to the store; what a store had committed when it answered. Everything else may be new, old or torn.
+//! scratch file when it has been synced, and that of a finished file when a record that says
+//! completed is handed to the store; what a store had committed when it answered. Everything else may
+//! be new, old or torn.
 //! That `SQLite` and the real disk keep their own promises is taken on trust: nothing here is below
 //! them.
 
@@ -228,24 +229,32 @@ fn no_power() -> io::Error {
 struct PowerDisk(Power);
 
 impl Disk for PowerDisk {
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn Scratch>> {
+        self.0.passes(Event::Write)?;
+        self.take_in(RealDisk.create(path)?, path)
+    }
+
     fn open(&self, path: &Path) -> io::Result<Arc<dyn Scratch>> {
-        let real = RealDisk.open(path)?;
-        let inode = real.inode()?;
-        let mut state = self.0.state();
-        let pages = match state.files.get(&inode) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let shelf = self.0.shared.root.join("shelf");
-                let pages = Arc::new(Pages::of(real, path, &shelf)?);
-                state.files.insert(inode, Arc::clone(&pages));
-                pages
-            }
-        };
-        Ok(Arc::new(Handle::new(self.0.clone(), pages)))
+        let inode = std::fs::symlink_metadata(path)?.ino();
+        let known = self.0.state().files.get(&inode).cloned();
+        match known {
+            Some(pages) => Ok(Arc::new(Handle::new(self.0.clone(), pages))),
+            None => self.take_in(RealDisk.open(path)?, path),
+        }
     }
 
     fn free_space(&self, path: &Path) -> io::Result<u64> {
         RealDisk.free_space(path)
+    }
+}
+
+impl PowerDisk {
+    fn take_in(&self, real: Arc<dyn Scratch>, path: &Path) -> io::Result<Arc<dyn Scratch>> {
+        let inode = real.inode()?;
+        let shelf = self.0.shared.root.join("shelf");
+        let pages = Arc::new(Pages::of(real, path, &shelf)?);
+        self.0.state().files.insert(inode, Arc::clone(&pages));
+        Ok(Arc::new(Handle::new(self.0.clone(), pages)))
     }
 }
 

@@ -104,7 +104,9 @@ impl Status {
             (Status::Queued, Input::Start) => Some(Status::Probing),
             (Status::Probing, Input::Probed) => Some(Status::Downloading),
             (Status::Downloading, Input::Filled) => Some(Status::Verifying),
-            (Status::Downloading, Input::Restart) => Some(Status::Probing),
+            (Status::Downloading | Status::Verifying | Status::Delivering, Input::Restart) => {
+                Some(Status::Probing)
+            }
             (Status::Verifying, Input::Verified) => Some(Status::Delivering),
             (Status::Delivering, Input::Delivered) => Some(Status::Completed),
             // Once renaming has begun there is nothing left to stop.

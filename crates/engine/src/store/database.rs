@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Database {
     connection: Connection,
     path: PathBuf,
+    /// Device and inode of the file that was opened.
+    file: (u64, u64),
 }
 
 impl Database {
@@ -42,7 +44,12 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&path, flags)
             .map_err(|cause| failure(&path, "open", &cause))?;
-        let mut database = Database { connection, path };
+        let file = identity(&path).map_err(|e| Error::disk("open the database", &path, &e))?;
+        let mut database = Database {
+            connection,
+            path,
+            file,
+        };
         // Nothing is written before the version is known to be ours.
         database.update(MIGRATIONS)?;
         database
@@ -67,7 +74,11 @@ impl Database {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         work(&transaction)?;
-        transaction.commit()
+        // Nothing would remain of what is committed to a file without a name.
+        if identity(&self.path).is_ok_and(|now| now == self.file) {
+            return transaction.commit();
+        }
+        Err(rusqlite::Error::InvalidPath(self.path.clone()))
     }
 
     /// `cause` in words, with what a user can do about it.
@@ -163,12 +174,23 @@ fn make_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
 fn failure(path: &Path, doing: &str, cause: &rusqlite::Error) -> Error {
     let shown = path.display();
     // A value that does not fit names its column by number; a human wants its name.
     if let rusqlite::Error::FromSqlConversionFailure(at, _, why) = cause {
         let column = COLUMNS.get(*at).copied().unwrap_or("?");
         let detail = format!("cannot {doing} the database {shown}: column {column}: {why}");
+        return Error::new(Kind::Store, detail);
+    }
+    if let rusqlite::Error::InvalidPath(_) = cause {
+        let detail = format!(
+            "cannot {doing} the database {shown}: it was removed or replaced while haul runs; put it \
+             back, or restart haul to begin with an empty list (finished files stay)"
+        );
         return Error::new(Kind::Store, detail);
     }
     let detail = format!("cannot {doing} the database {shown}: {cause}");

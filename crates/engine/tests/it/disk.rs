@@ -134,3 +134,20 @@ async fn a_sync_that_failed_is_not_made_good_by_the_next() {
         .expect("can be tried again");
     assert_right(&*world.ended(view.id).await, 7, 8 * MIB);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scratch_name_is_synced_when_a_record_speaks_of_it_and_not_before() {
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    let world = world_on(&disk, OnFull::Wait).await;
+    // Delivered before its first checkpoint: many small files pay for no more than they need.
+    let view = world.fetch(origin.url("/small.bin?size=64K&seed=8")).await;
+    assert_right(&view, 8, 64 << 10);
+    assert_eq!(disk.name_syncs(), 0);
+    let id = world
+        .add(origin.url("/a.bin?size=8M&seed=9&etag=%22x%22&gate=end&gate_after=256K"))
+        .await;
+    origin.wait_gate("end", 8).await;
+    // Its end is a record, too.
+    world.engine.pause(id).await.expect("paused");
+    assert!(disk.name_syncs() > 0, "a power cut would take the name");
+}

@@ -4,20 +4,21 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms that it may use besides itself; every room may use only earlier ones.
-const ROOMS: [(&str, &[&str]); 19] = [
+const ROOMS: [(&str, &[&str]); 20] = [
     ("crash", &[]),
     ("error", &[]),
     ("spec", &["error"]),
     ("plan", &["error", "spec"]),
-    ("source", &[]),
+    ("folder", &[]),
     ("event", &["error", "spec", "plan"]),
     ("limit", &["error", "spec"]),
+    ("source", &["limit"]),
     ("http", &["error", "spec", "limit"]),
     ("store", &["error", "spec", "plan"]),
     ("opened", &["error", "http"]),
     // The steps know nothing of each other.
-    ("disk", &[]),
-    ("deliver", &["crash", "error", "spec", "plan"]),
+    ("disk", &["folder", "spec", "plan"]),
+    ("deliver", &["crash", "error", "folder", "spec", "plan"]),
     ("probe", &["error", "plan", "http", "source", "opened"]),
     ("fetch", &["error", "plan", "http", "source"]),
     (
@@ -43,8 +44,8 @@ const ROOMS: [(&str, &[&str]); 19] = [
     (
         "download",
         &[
-            "crash", "error", "spec", "plan", "context", "deliver", "disk", "fetch", "http",
-            "limit", "opened", "probe", "source", "store", "transfer",
+            "crash", "error", "folder", "spec", "plan", "context", "deliver", "disk", "fetch",
+            "http", "limit", "opened", "probe", "source", "store", "transfer",
         ],
     ),
     (

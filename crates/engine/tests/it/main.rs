@@ -2,11 +2,16 @@
 
 mod caps;
 mod commands;
+mod deliver;
 mod disk;
 mod download;
 mod layers;
 mod lifecycle;
+mod lost;
+mod network;
 mod power;
+mod scratch;
+mod small_disk;
 mod store;
 mod store_faults;
 mod trust;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use haul_engine::disk::{Disk, RealDisk};
-use haul_engine::store::{SqliteStore, Store};
+use haul_engine::store::{Record, SqliteStore, Store};
 use haul_engine::{Config, Engine, Id, New, Spec, Status, View};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -16,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) engine: Engine,
+    config: Config,
     folder: Arc<TempDir>,
 }
 
@@ -50,10 +51,55 @@ impl World {
 
     /// Shuts this engine down and starts another one in the same folder.
     pub(crate) async fn restart(self, change: impl FnOnce(&mut Config)) -> World {
+        self.stop().await.start(change).await
+    }
+
+    /// Shuts this engine down.
+    pub(crate) async fn stop(self) -> Stopped {
         self.engine.shutdown().await;
         let folder = self.folder.clone();
         drop(self);
-        World::start(Arc::new(RealDisk), folder, change).await
+        Stopped { folder }
+    }
+
+    /// Leaves what a process leaves that is killed now: the last checkpoints, and no word about how
+    /// the files were left.
+    pub(crate) async fn crash(self) -> Stopped {
+        let state = self.folder.path().join("state");
+        let files = ["haul.db", "haul.db-wal"].map(|name| state.join(name));
+        let left = files
+            .each_ref()
+            .map(|path| std::fs::read(path).expect("a database"));
+        let stopped = self.stop().await;
+        // Whoever closes a database last deletes its log.
+        let closing = async {
+            while files[1].exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let closed = tokio::time::timeout(PATIENCE, closing).await;
+        closed.expect("the database is closed");
+        for (path, left) in files.iter().zip(left) {
+            std::fs::write(path, left).expect("put back");
+        }
+        stopped
+    }
+
+    /// Waits until the record of the only download looks like that.
+    pub(crate) async fn until_recorded(&self, looks: impl Fn(&Record) -> bool) {
+        let waiting = async {
+            while !looks(&record(&self.folder).await) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let recorded = tokio::time::timeout(PATIENCE, waiting).await;
+        recorded.expect("never recorded");
+    }
+
+    /// The same with the configuration as it was.
+    pub(crate) async fn restart_as_it_was(self) -> World {
+        let config = self.config.clone();
+        self.restart(|fresh| *fresh = config).await
     }
 
     async fn start(
@@ -72,14 +118,28 @@ impl World {
         config: Config,
         folder: Arc<TempDir>,
     ) -> World {
-        let engine = Engine::start_on(disk, config, store, Handle::current())
+        let engine = Engine::start_on(disk, config.clone(), store, Handle::current())
             .await
             .expect("an engine");
-        World { engine, folder }
+        World {
+            engine,
+            config,
+            folder,
+        }
     }
 
     pub(crate) fn files(&self) -> PathBuf {
         self.folder.path().join("files")
+    }
+
+    /// Where the engine was told to put finished files.
+    pub(crate) fn engine_dir(&self) -> &Path {
+        &self.config.dir
+    }
+
+    /// The folder of it all: `files` and `state` are in it.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// What lies in the state directory's scratch folder.
@@ -107,6 +167,17 @@ impl World {
         self.until(id, |view| view.status.is_over()).await
     }
 
+    /// Waits until something on the disk is so.
+    pub(crate) async fn until_true(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+        let waiting = async {
+            while !is_so() {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, waiting).await;
+        assert!(waited.is_ok(), "waited {PATIENCE:?} for {what}");
+    }
+
     /// Waits until the download looks like that.
     pub(crate) async fn until(&self, id: Id, looks: impl Fn(&View) -> bool) -> Arc<View> {
         let mut watcher = self.engine.live().watch();
@@ -125,6 +196,41 @@ impl World {
         }
     }
 }
+
+/// What lies on the disk while no engine runs.
+pub(crate) struct Stopped {
+    folder: Arc<TempDir>,
+}
+
+impl Stopped {
+    pub(crate) async fn start(self, change: impl FnOnce(&mut Config)) -> World {
+        World::start(Arc::new(RealDisk), self.folder, change).await
+    }
+
+    /// The record of the only download.
+    pub(crate) async fn record(&self) -> Record {
+        record(&self.folder).await
+    }
+
+    /// The database, for a human with `sqlite3`.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("state/haul.db")
+    }
+
+    /// What lies in the state directory's scratch folder.
+    pub(crate) fn scratch(&self) -> Vec<PathBuf> {
+        list(&self.folder.path().join("state/scratch"))
+    }
+}
+
+async fn record(folder: &TempDir) -> Record {
+    let store = SqliteStore::open(&folder.path().join("state/haul.db")).expect("a database");
+    let mut records = store.load().await.expect("readable");
+    assert_eq!(records.len(), 1, "one download");
+    records.remove(0)
+}
+/// How long between two looks at what tells nobody of its changes.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Quick retries, no free space kept, and whatever else a test wants; its state directory exists.
 fn config(folder: &TempDir, change: impl FnOnce(&mut Config)) -> Config {

@@ -1,16 +1,18 @@
 //! The state directory: its lock, its database, its token. Knows nothing of who runs on it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use haul_engine::Kind;
 use haul_engine::store::{SqliteStore, Store};
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::geteuid;
 
-use super::{Error, create_dir};
+use super::{Error, create_with_mode};
 
 /// A state directory that no other process uses. Dropping it lets the next one in.
 pub(crate) struct State {
@@ -26,14 +28,9 @@ impl State {
     /// [`Error::Taken`] when another process has it; disk errors with the path.
     pub(crate) fn take(dir: &Path) -> anyhow::Result<State> {
         // Only the state itself is private: its parents may be the user's own directories.
-        if let Some(parent) = dir.parent() {
-            create_dir(parent)?;
-        }
-        match DirBuilder::new().mode(0o700).create(dir) {
-            Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(haul_engine::Error::disk("create", dir, &cause).into());
-            }
-            _ => {}
+        for part in dir.parent().into_iter().chain([dir]) {
+            refuse_strange_link(part)?;
+            create_with_mode(part, if part == dir { 0o700 } else { 0o777 })?;
         }
         let path = dir.join("lock");
         let mut file = OpenOptions::new()
@@ -111,6 +108,22 @@ impl State {
     }
 }
 
+/// Where others may write too, one of them can put a link in our way, and with it our files anywhere.
+fn refuse_strange_link(dir: &Path) -> haul_engine::Result<()> {
+    let Ok(there) = fs::symlink_metadata(dir) else {
+        return Ok(());
+    };
+    let root = 0;
+    if !there.is_symlink() || [root, geteuid().as_raw()].contains(&there.uid()) {
+        return Ok(());
+    }
+    let detail = format!(
+        "{} is a link that another user has made: remove it",
+        dir.display()
+    );
+    Err(haul_engine::Error::new(Kind::DiskPermission, detail))
+}
+
 /// Writes a file for its owner only. It is written aside and renamed, so that a crash leaves no half
 /// of it behind.
 #[expect(
@@ -178,6 +191,25 @@ mod tests {
         );
         drop(state);
         State::take(&dir).expect("free again");
+    }
+
+    #[test]
+    fn a_link_of_another_user_does_not_lead_our_state_away() {
+        let root = tempfile::tempdir().expect("a directory");
+        let elsewhere = tempfile::tempdir().expect("a directory");
+        let link = root.path().join(".haul");
+        std::os::unix::fs::symlink(elsewhere.path(), &link).expect("a link");
+        drop(State::take(&link.join("get-1")).expect("our own link is followed"));
+        let nobody = Some(65534);
+        if std::os::unix::fs::lchown(&link, nobody, nobody).is_err() {
+            // Only root can give a link away; who is not root has been tested as far as possible.
+            return;
+        }
+        for dir in [link.join("get-2"), link.clone()] {
+            let refused = State::take(&dir).err().expect("not our link");
+            assert!(refused.to_string().contains("another user"), "{refused}");
+        }
+        assert!(!elsewhere.path().join("get-2").exists());
     }
 
     #[test]

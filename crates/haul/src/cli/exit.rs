@@ -142,6 +142,9 @@ pub(crate) fn explain(error: &anyhow::Error) -> Option<(u8, String)> {
         return told(
             USAGE,
             match error {
+                assemble::Error::NoDirectory { .. } => {
+                    "give a directory with --dir; `haul get -o NAME` names the file in it"
+                }
                 assemble::Error::Taken { .. } => "stop it first, or give another --state-dir",
                 assemble::Error::PortTaken { .. } => {
                     "give another one with --port, or --port 0 for any"

@@ -79,7 +79,11 @@ async fn run(
     let addresses: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
     let token = token(config, state)?;
     let engine = Engine::start(
-        config.engine(config.dir.clone(), state.dir().to_owned()),
+        haul_engine::Config {
+            // Whoever may ask us chooses a directory in ours, and nowhere else.
+            root: Some(config.dir.clone()),
+            ..config.engine(config.dir.clone(), state.dir().to_owned())
+        },
         state.open_store()?,
         transfers.handle().clone(),
     )

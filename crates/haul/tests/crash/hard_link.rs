@@ -2,6 +2,7 @@
 //! in between leaves one file under both names, and must not lead to a second copy.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use haul_testkit::crash::{Remains, Wanted};
@@ -20,7 +21,7 @@ async fn a_file_under_both_names_is_delivered_once() {
 
     // Killed between the record of the final path and the rename …
     let armed = [("HAUL_CRASH_AT", "targeted:1")];
-    let daemon = Daemon::start_with(binary, dir.path(), &none, &armed).await;
+    let daemon = Daemon::start_with(Command::new(binary), dir.path(), &none, &armed).await;
     let daemon = daemon.unwrap_or_else(|fallen| panic!("{}", fallen.said()));
     let body = json!({ "urls": [url] }).to_string();
     let add = daemon.url("/api/v1/downloads");

@@ -3,7 +3,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use haul_engine::Status;
@@ -169,7 +169,8 @@ impl Run {
     async fn armed_life(&mut self) -> ExitStatus {
         let armed = format!("{}:{}", self.point.name(), self.passage);
         let environment = [("HAUL_CRASH_AT", armed.as_str())];
-        let started = Daemon::start_with(Path::new(HAUL), self.dir.path(), &OPTIONS, &environment);
+        let started =
+            Daemon::start_with(Command::new(HAUL), self.dir.path(), &OPTIONS, &environment);
         let daemon = match started.await {
             Ok(daemon) => daemon,
             Err(fallen) => return fallen.ended(PATIENCE).await,

@@ -3,6 +3,7 @@
 
 mod console;
 mod crash;
+mod disk;
 mod exit_codes;
 mod guards;
 mod kills;

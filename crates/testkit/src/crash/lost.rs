@@ -103,6 +103,7 @@ mod tests {
             status: 206,
             body_sent: bytes,
             over: true,
+            later: false,
         }
     }
 

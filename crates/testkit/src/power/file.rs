@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fastrand::Rng;
-use haul_engine::disk::Scratch;
+use haul_engine::disk::{Scratch, Standing};
 use haul_engine::plan::ranges::RangeSet;
+use haul_engine::plan::stamp::Stamp;
 
 use super::{Event, Power};
 
@@ -44,7 +45,8 @@ struct State {
     synced: RangeSet,
     /// Pages that were written since the running sync began.
     since: HashSet<u64>,
-    was_synced: bool,
+    /// Whether its directory on the medium knows of it.
+    is_named: bool,
 }
 
 /// What a sync covers.
@@ -79,7 +81,7 @@ impl Pages {
             len,
             // It was there before the power came on.
             synced: std::iter::once(0..len).collect(),
-            was_synced: len > 0,
+            is_named: len > 0,
             ..State::default()
         };
         Ok(Pages {
@@ -139,7 +141,6 @@ impl Pages {
             state.synced.insert(range);
         }
         state.len = covered.len;
-        state.was_synced = true;
     }
 
     /// Leaves on the real disk what the medium may hold. `place` is where the file is now, `is_sure`
@@ -148,7 +149,7 @@ impl Pages {
         self.fall_contents(rng).expect("the real disk works");
         match place {
             // Its directory need not know yet that there is such a file.
-            Some(place) if place == self.path && !self.state().was_synced && rng.bool() => {
+            Some(place) if place == self.path && !self.state().is_named && rng.bool() => {
                 fs::remove_file(place).expect("it is there");
             }
             // A rename that was under way may not have come to the medium.
@@ -311,6 +312,25 @@ impl Scratch for Handle {
         }
         self.pages.end_sync(covered);
         self.power.passes(Event::Synced)
+    }
+
+    fn sync_name(&self) -> io::Result<()> {
+        self.power.passes(Event::Sync)?;
+        self.pages.real.sync_name()?;
+        self.pages.state().is_named = true;
+        self.power.passes(Event::Synced)
+    }
+
+    fn occupied(&self) -> io::Result<u64> {
+        self.pages.real.occupied()
+    }
+
+    fn standing(&self) -> io::Result<Standing> {
+        self.pages.real.standing()
+    }
+
+    fn stamp(&self) -> io::Result<Stamp> {
+        self.pages.real.stamp()
     }
 
     fn inode(&self) -> io::Result<u64> {

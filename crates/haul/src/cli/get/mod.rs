@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 
 use self::outcome::Outcome;
 use self::progress::Progress;
-use super::exit;
+use super::exit::{self, Failure};
 use super::output::{self, JsonOutput, LogDefault, Verbosity};
 use super::wanted::Wanted;
 use crate::assemble::{self, State};
@@ -57,7 +57,7 @@ pub(crate) fn get(asked: &Get, verbosity: Verbosity) -> anyhow::Result<u8> {
     let dir = std::path::absolute(&asked.dir).context("the current directory cannot be told")?;
     let specs = resume::settle(asked.wanted.specs()?, &dir);
     assemble::create_dir(&dir)?;
-    let state = State::take(&dir.join(".haul").join(resume::name(&specs)))?;
+    let state = State::take(&dir.join(".haul").join(resume::name(&specs))).map_err(taken)?;
     let transfers = assemble::transfer_runtime().context("cannot start threads")?;
     let api = assemble::api_runtime().context("cannot start threads")?;
     let outcome = Outcome::new(verbosity, asked.json);
@@ -82,6 +82,19 @@ pub(crate) fn get(asked: &Get, verbosity: Verbosity) -> anyhow::Result<u8> {
             .context("cannot remove the state of the finished command")?;
     }
     Ok(ended.code)
+}
+
+/// The same command runs already: says what it is doing, and what to do.
+fn taken(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(assemble::Error::Taken { owner, .. }) => {
+            let message =
+                format!("another haul ({owner}) downloads the same URLs to this directory");
+            let next = "wait for its end, or give another directory with -d DIR";
+            Failure::new(exit::USAGE, message).next(next).into()
+        }
+        _ => error,
+    }
 }
 
 /// What is to be done, and where.
@@ -120,6 +133,7 @@ async fn run(
         haul_engine::Config {
             // Somebody waits for the command to end; what is held stays for the next time.
             on_full: haul_engine::OnFull::Fail,
+            on_loss: haul_engine::OnLoss::Fail,
             ..config.engine(work.dir.to_owned(), work.state.dir().to_owned())
         },
         Arc::clone(&store) as Arc<dyn Store>,

@@ -25,7 +25,11 @@ pub(crate) fn haul(dir: &Path, args: &[&str]) -> Command {
 
 /// The same for any program that runs `haul` in its turn.
 pub(crate) fn program(name: &str, dir: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(name);
+    by(Command::new(name), dir, args)
+}
+
+/// The same for a command that runs `haul` in some way and has arguments of its own before ours.
+pub(crate) fn by(mut command: Command, dir: &Path, args: &[&str]) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("HAUL_") {
             command.env_remove(name);

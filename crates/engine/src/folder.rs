@@ -1,0 +1,126 @@
+//! Directories: makes them so that they outlive a power cut, and tells whether a file can be renamed
+//! from one to another. Knows nothing of what is put there.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, StatxFlags};
+
+/// Makes a directory and its parents with these permissions, as far as they are missing. The names
+/// of those that it made are on the medium when it returns.
+///
+/// # Errors
+/// [`NotADirectory`](io::ErrorKind::NotADirectory) when something else has that name.
+pub fn make_dirs(dir: &Path, mode: u32) -> io::Result<()> {
+    match DirBuilder::new().mode(mode).create(dir) {
+        Ok(()) => sync_dir(parent(dir)),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound && parent(dir) != dir => {
+            make_dirs(parent(dir), mode)?;
+            make_dirs(dir, mode)
+        }
+        // Some systems say of an existing directory that it may not be made.
+        Err(cause) => match fs::metadata(dir) {
+            Ok(there) if there.is_dir() => Ok(()),
+            Ok(_) => Err(not_a_directory()),
+            Err(_) if cause.kind() == io::ErrorKind::NotADirectory => Err(not_a_directory()),
+            Err(_) => Err(cause),
+        },
+    }
+}
+
+fn not_a_directory() -> io::Error {
+    let why = "a file of that name, or of a directory's on the way, is there";
+    io::Error::new(io::ErrorKind::NotADirectory, why)
+}
+
+/// Returns when the names in a directory are on the medium.
+pub fn sync_dir(dir: &Path) -> io::Result<()> {
+    match File::open(dir)?.sync_all() {
+        // A file system that cannot do that for directories has nothing to wait for.
+        Err(cause) if cause.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        synced => synced,
+    }
+}
+
+/// The directory that a path's last name lies in.
+pub(crate) fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(dir) if dir == Path::new("") => Path::new("."),
+        Some(dir) => dir,
+        None => path,
+    }
+}
+
+/// Whether both paths, or their nearest existing parents, lie on one file system and one mount of it,
+/// so that a rename between them is possible.
+pub(crate) fn same_file_system(a: &Path, b: &Path) -> bool {
+    let mount = mount_of(a);
+    mount.is_some() && mount == mount_of(b)
+}
+
+/// The device, and the mount where the system tells it: two mounts of one device refuse a rename.
+fn mount_of(path: &Path) -> Option<(u32, u32, u64)> {
+    path.ancestors().find_map(|dir| {
+        let known = rustix::fs::statx(CWD, dir, AtFlags::empty(), StatxFlags::MNT_ID).ok()?;
+        Some((known.stx_dev_major, known.stx_dev_minor, known.stx_mnt_id))
+    })
+}
+
+/// Whether a directory lies in `root` when all links are followed. The part of a path that does not
+/// exist yet cannot be a link.
+pub fn is_inside(dir: &Path, root: &Path) -> bool {
+    // A root that does not exist yet holds no links.
+    let Ok(root_there) = root.canonicalize() else {
+        return !root.exists() && dir.starts_with(root);
+    };
+    let existing = dir.ancestors().find(|part| part.symlink_metadata().is_ok());
+    existing.is_some_and(|part| {
+        let there = part.canonicalize();
+        there.is_ok_and(|there| there.starts_with(&root_there))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_are_made_once_and_a_file_in_the_way_is_named() {
+        let root = tempfile::tempdir().expect("a directory");
+        let deep = root.path().join("a/b/c");
+        make_dirs(&deep, 0o777).expect("made");
+        make_dirs(&deep, 0o777).expect("there already");
+        assert!(deep.is_dir());
+        std::os::unix::fs::symlink(&deep, root.path().join("link")).expect("a link");
+        make_dirs(&root.path().join("link"), 0o777).expect("a link to a directory is one");
+        let file = root.path().join("file");
+        fs::write(&file, "").expect("a file");
+        for wrong in [file.clone(), file.join("below"), file.join("far/below")] {
+            let refused = make_dirs(&wrong, 0o777).expect_err("a file is there");
+            assert_eq!(refused.kind(), io::ErrorKind::NotADirectory, "{refused}");
+        }
+        std::os::unix::fs::symlink("/nowhere", root.path().join("dangling")).expect("a link");
+        make_dirs(&root.path().join("dangling"), 0o777).expect_err("a link to nowhere");
+    }
+
+    #[test]
+    fn a_link_out_of_the_root_is_seen() {
+        let root = tempfile::tempdir().expect("a directory");
+        let outside = tempfile::tempdir().expect("a directory");
+        fs::create_dir(root.path().join("in")).expect("a directory");
+        std::os::unix::fs::symlink(outside.path(), root.path().join("out")).expect("a link");
+        std::os::unix::fs::symlink("in", root.path().join("also")).expect("a link");
+        std::os::unix::fs::symlink("/nowhere/at/all", root.path().join("dangling"))
+            .expect("a link");
+        let inside = |name: &str| is_inside(&root.path().join(name), root.path());
+        assert!(inside("in"));
+        assert!(inside("in/new/deeper"));
+        assert!(inside("new"));
+        assert!(inside("also/new"));
+        assert!(!inside("out"));
+        assert!(!inside("out/new"));
+        assert!(!inside("dangling"));
+    }
+}
