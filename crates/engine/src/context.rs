@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::disk::Disk;
 use crate::event::Live;
 use crate::http::Client;
@@ -21,6 +23,8 @@ pub(crate) struct Context {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) live: Live,
     pub(crate) shelf: Shelf,
+    /// Whether a queued download could start at once if another one gave its place up.
+    pub(crate) place_wanted: watch::Sender<bool>,
 }
 
 impl Context {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags};
 
+use crate::crash::{Point, point};
 use crate::error::{Error, Kind, Result};
 use crate::folder::sync_dir;
 use crate::plan::name;
@@ -108,6 +109,7 @@ pub(crate) fn place(scratch: &Path, target: &Path, on_conflict: OnConflict) -> R
         Err(cause) if cause.kind() == io::ErrorKind::CrossesDevices => return Ok(Placed::FarAway),
         Err(cause) => return Err(Error::disk("deliver the file to", target, &cause)),
     }
+    point(Point::Renamed);
     let dir = target.parent().unwrap_or(Path::new("/"));
     sync_dir(dir).map_err(|cause| Error::disk("sync the directory", dir, &cause))?;
     Ok(Placed::Done)

@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub use real::RealDisk;
 pub(crate) use scratch_dir::{ScratchDir, beside};
 
+use crate::plan::stamp::Stamp;
+
 /// A scratch file, open for writing at any offset by many threads at once.
 pub trait Scratch: Send + Sync + 'static {
     /// Writes all of `pieces`, one behind the other, at `offset`. Fails when that would hide that
@@ -51,6 +53,9 @@ pub trait Scratch: Send + Sync + 'static {
 
     /// Identifies the file on its file system, whatever its name.
     fn inode(&self) -> io::Result<u64>;
+
+    /// How the file looks from outside.
+    fn stamp(&self) -> io::Result<Stamp>;
 
     /// Its path, for messages.
     fn path(&self) -> &Path;

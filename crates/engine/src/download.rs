@@ -2,7 +2,9 @@
 //! it runs; knows nothing of other downloads and of who asked.
 
 mod finish;
+mod held;
 mod prepare;
+mod prove;
 mod verify;
 
 use std::path::PathBuf;
@@ -10,12 +12,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::{Context, Tuning};
+use crate::crash::{Point, point};
 use crate::deliver::{self, Placed, Target};
 use crate::disk::Scratch;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, Retry};
 use crate::folder::make_dirs;
 use crate::limit::Rates;
 use crate::opened::Opened;
@@ -23,15 +27,26 @@ use crate::plan::name;
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
 use crate::plan::retry::{self, Next};
+use crate::plan::seals::Seals;
 use crate::plan::state::{Input, Status};
 use crate::probe::{Found, Manner};
 use crate::source::Source;
+use crate::spec::OnLoss;
 use crate::store::Record;
-use crate::transfer::{self, Halt, Order};
+pub(crate) use crate::transfer::Wait;
+use crate::transfer::{self, GIVE_WAY, Halt, Held, Order};
+
+/// So often a download starts over in blocks when the remote file changes; then it comes in one stream.
+const CHANGES_BORNE: u32 = 1;
+
+/// While its server cannot be reached, a download that has begun tries again this often at least.
+const LOSS_WAIT: Duration = Duration::from_secs(10);
 
 /// How a download's run ended. The record says the rest.
 #[derive(Debug)]
 pub(crate) enum How {
+    /// It needs no place until its next try.
+    Waits(Wait),
     /// The file is at its final name, and that is recorded.
     Completed,
     /// Told to stop; it can go on from where it was.
@@ -55,6 +70,10 @@ pub(crate) struct Download {
     pub(crate) knows_resource: bool,
     /// Whether the server has answered a range with just that range.
     pub(crate) ranges_proven: bool,
+    /// Whether the server has ever been reached for it.
+    pub(crate) has_begun: bool,
+    /// Tries that have failed in a row, without a byte gained in between.
+    pub(crate) failures: u32,
 }
 
 /// Everything a transfer stands on.
@@ -84,6 +103,7 @@ impl Download {
                 self.drop_useless_scratch();
                 How::Failed(error)
             }
+            Err(Halt::Waits(wait)) => How::Waits(wait),
             // Waiting for room ends with room, a failure or a stop.
             Err(Halt::Stopped | Halt::NoRoom) => How::Stopped,
         };
@@ -105,7 +125,12 @@ impl Download {
             }
             self.enter(Input::Probed);
             let (scratch, resource) = (prepared.scratch.clone(), prepared.resource.clone());
-            let halt = match self.transfer(prepared).await {
+            let source = prepared.source.clone();
+            let outcome = match self.transfer(prepared).await {
+                Ok(()) => self.prove_whole(&source, &resource, &scratch).await,
+                halted => halted,
+            };
+            let halt = match outcome {
                 Ok(()) => match self.finish(&scratch, &resource).await {
                     Err(Halt::Lost(error)) => Halt::Lost(error),
                     ended => return ended,
@@ -128,9 +153,11 @@ impl Download {
         scratch: &Arc<dyn Scratch>,
         resource: &Resource,
     ) -> Result<(), Halt> {
+        point(Point::Filled);
         self.enter(Input::Filled);
         let verified = self.verify(scratch).await;
         verified.map_err(|halt| Self::explain(halt, &**scratch))?;
+        point(Point::Verified);
         self.deliver(scratch.clone(), resource).await
     }
 
@@ -146,19 +173,16 @@ impl Download {
 
     /// Whether an earlier run was cut short between the rename and its record.
     fn was_delivered(&self) -> bool {
-        let Record {
-            path: Some(path),
-            inode: Some(inode),
-            scratch: Some(scratch),
-            ..
-        } = &self.record
+        let (Some(path), Some(inode), Some(scratch)) =
+            (&self.record.path, self.record.inode, &self.record.scratch)
         else {
             return false;
         };
-        deliver::is_delivered(scratch, path, *inode, self.record.done.len())
+        deliver::is_delivered(scratch, path, inode, self.record.done.len())
     }
 
     async fn transfer(&mut self, prepared: Prepared) -> Result<(), Halt> {
+        let held = self.record.done.len();
         let scratch = prepared.scratch.clone();
         let unrecorded = (!self.knows_resource).then(|| Box::new(self.record.clone()));
         let order = Order {
@@ -167,7 +191,11 @@ impl Download {
             resource: prepared.resource,
             scratch: prepared.scratch,
             rates: self.rates.clone(),
-            done: std::mem::take(&mut self.record.done),
+            failures: self.failures,
+            held: Held {
+                done: std::mem::take(&mut self.record.done),
+                seals: std::mem::take(&mut self.record.seals),
+            },
             opened: prepared.opened,
             setup: prepared.setup,
             tuning: self.tuning.clone(),
@@ -177,7 +205,12 @@ impl Download {
             unrecorded,
         };
         let (left, result) = transfer::transfer(&self.context, order).await;
-        self.record.done = left.done;
+        self.record.done = left.held.done;
+        if self.record.done.len() > held {
+            self.failures = 0;
+        }
+        self.record.seals = left.held.seals;
+        self.record.stamp = left.stamp;
         self.record.attempts = left.attempts;
         self.record.wasted = left.wasted;
         self.is_recorded = true;
@@ -211,7 +244,7 @@ impl Download {
         tries: &mut Tries,
     ) -> Result<After, Halt> {
         let error = match halt {
-            Halt::Stopped => return Err(Halt::Stopped),
+            Halt::Stopped | Halt::Waits(_) => return Err(halt),
             Halt::Lost(error) if tries.losses < MOST_LOSSES => {
                 tracing::warn!(id = %self.record.id, %error, "starting over");
                 tries.losses += 1;
@@ -239,9 +272,13 @@ impl Download {
             Halt::Failed(error) => error,
         };
         // A mixed file must never be: what is held belongs to the old version.
-        if error.kind == Kind::Changed && !tries.restarted {
+        if error.kind == Kind::Changed && resource.ranges {
             tracing::info!(id = %self.record.id, %error, "starting over");
-            tries.restarted = true;
+            tries.changes += 1;
+            // It changes faster than it can be put together; one answer is one version.
+            if tries.changes > CHANGES_BORNE {
+                tries.manner = Some(Manner::Whole);
+            }
             return Ok(After::StartOver);
         }
         // It said it had ranges, and has never given one: then one stream it is.
@@ -250,35 +287,55 @@ impl Download {
             tries.manner = Some(Manner::Whole);
             return Ok(After::StartOver);
         }
-        if resource.ranges || error.kind == Kind::Changed {
+        // Its threads have been patient already; without ranges every new try starts at byte 0.
+        if resource.ranges && !self.may_outwait(&error) {
             return Err(Halt::Failed(error));
         }
-        // Without ranges every new try starts at byte 0.
-        tries.streams += 1;
-        self.wait_after(&error, tries.streams).await?;
-        Ok(After::StartOver)
+        self.wait_after(&error).await?;
+        Ok(if resource.ranges {
+            After::GoOn
+        } else {
+            After::StartOver
+        })
     }
 
-    /// Waits as patience tells after the failure number `failures`, or fails for good.
-    async fn wait_after(&mut self, error: &Error, failures: u32) -> Result<(), Halt> {
-        let Next::After(wait) = retry::next(
-            &self.context.patience(),
-            error.retry,
-            failures,
-            fastrand::f64(),
-        ) else {
-            return Err(Halt::Failed(error.clone()));
+    /// Whether this trouble is waited for without end: the server was there, and may come back.
+    fn may_outwait(&self, error: &Error) -> bool {
+        let waits = self.context.config.on_loss == OnLoss::Wait;
+        waits && self.has_begun && error.retry == Retry::Unreachable
+    }
+
+    /// Waits as patience tells after one more failure, or fails for good. A long wait may end early, so
+    /// that another download gets the place.
+    async fn wait_after(&mut self, error: &Error) -> Result<(), Halt> {
+        self.failures += 1;
+        let patience = self.context.patience();
+        let next = retry::next(&patience, error.retry, self.failures, fastrand::f64());
+        let wait = match next {
+            Next::After(wait) => wait,
+            Next::GiveUp if self.may_outwait(error) => {
+                let wait = patience.wait_max.min(LOSS_WAIT);
+                wait.mul_f64(f64::midpoint(1.0, fastrand::f64()))
+            }
+            Next::GiveUp => return Err(Halt::Failed(error.clone())),
         };
         self.record.attempts += 1;
         tracing::debug!(id = %self.record.id, %error, wait_ms = wait.as_millis(), "trying again");
-        self.say(Some(format!(
-            "{}; next try in {} s",
-            error.detail,
-            wait.as_secs().max(1)
-        )));
-        self.sleep(wait).await?;
+        let wait = Wait::after(error, Instant::now() + wait, self.failures);
+        self.say(Some(wait.reason.clone()));
+        self.wait_in_place(wait).await?;
         self.say(None);
         Ok(())
+    }
+
+    async fn wait_in_place(&self, wait: Wait) -> Result<(), Halt> {
+        let is_long = wait.until.saturating_duration_since(Instant::now()) >= GIVE_WAY;
+        let mut wanted = self.context.place_wanted.subscribe();
+        tokio::select! {
+            () = self.stop.cancelled() => Err(Halt::Stopped),
+            () = tokio::time::sleep_until(wait.until) => Ok(()),
+            _ = wanted.wait_for(|wanted| *wanted), if is_long => Err(Halt::Waits(wait)),
+        }
     }
 
     async fn sleep(&self, wait: Duration) -> Result<(), Halt> {
@@ -341,10 +398,14 @@ impl Download {
             self.record.path = Some(path.clone());
             self.record.inode = Some(inode);
             self.save().await?;
+            point(Point::Targeted);
             // A rename moves whatever has the name by now: it has to be the file that we wrote.
             Self::check_standing(&*scratch)?;
             match self.place(scratch.path().to_owned(), path).await {
-                Ok(Placed::Done) => return self.complete().await,
+                Ok(Placed::Done) => {
+                    point(Point::Delivered);
+                    return self.complete().await;
+                }
                 Ok(Placed::Taken) => {}
                 Ok(Placed::FarAway) => scratch = self.carry(&scratch).await?,
                 Err(error) if error.kind == Kind::DiskFull => {
@@ -397,10 +458,13 @@ impl Download {
             finished_at: Some(SystemTime::now()),
             inode: None,
             scratch: None,
+            seals: Seals::default(),
+            stamp: None,
             error: None,
             ..self.record.clone()
         };
         self.put(completed.clone()).await?;
+        point(Point::Completed);
         if let Some(scratch) = self.record.scratch.take() {
             self.scratch_dir().forget(self.record.id, &scratch);
         }
@@ -415,6 +479,8 @@ impl Download {
     /// Forgets all bytes that are held.
     fn discard(&mut self) {
         self.record.done = RangeSet::new();
+        self.record.seals = Seals::default();
+        self.record.stamp = None;
         self.record.resource = None;
         self.record.inode = None;
         if let Some(scratch) = self.record.scratch.take() {
@@ -461,12 +527,10 @@ const MOST_LOSSES: u32 = 2;
 /// What was tried already in this run.
 #[derive(Debug, Default)]
 struct Tries {
-    /// Whether it has started over because the remote file changed.
-    restarted: bool,
+    /// How often it has started over because the remote file changed.
+    changes: u32,
     /// How to probe, when not as usual.
     manner: Option<Manner>,
-    /// Failed streams without ranges.
-    streams: u32,
     /// Scratch files that were lost.
     losses: u32,
 }

@@ -4,12 +4,13 @@
 mod queue;
 mod show;
 mod table;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::context::Context;
@@ -17,7 +18,7 @@ use crate::disk::{Disk, RealDisk};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Live, View};
 use crate::http::Client;
-use crate::limit::Limits;
+use crate::limit::{Limits, Owner};
 use crate::opened::{Otherwise, Shelf};
 use crate::plan::resource::Resource;
 use crate::probe::{self, Found, Html, Manner};
@@ -122,6 +123,7 @@ impl Engine {
             disk,
             live: Live::new(),
             shelf: Shelf::new(),
+            place_wanted: watch::Sender::new(false),
         });
         let (inbox, messages) = mpsc::channel(INBOX);
         let table = Table::load(context.clone(), transfers.clone(), settings).await?;
@@ -141,6 +143,20 @@ impl Engine {
         &self.context.live
     }
 
+    /// Tasks alive now on the runtime of the transfers and on the caller's. In a long life it comes
+    /// back to the same number whenever nothing runs.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub fn tasks(&self) -> usize {
+        let own = Handle::current();
+        let transfers = self.transfers.metrics().num_alive_tasks();
+        if own.id() == self.transfers.id() {
+            return transfers;
+        }
+        transfers + own.metrics().num_alive_tasks()
+    }
+
     /// Asks the server what there is at `spec.url`, without adding anything.
     ///
     /// Answers within 10 seconds, or fails with [`Kind::Timeout`].
@@ -150,7 +166,7 @@ impl Engine {
         let block = spec.block_size.unwrap_or(self.settings().await?.block_size);
         // On the transfer runtime, so that the connection that it opens lives where it will be used.
         let mut probing = AbortOnDropHandle::new(self.transfers.spawn(async move {
-            let source = Source::new(spec.url.clone(), spec.headers.clone());
+            let source = Source::new(spec.url.clone(), spec.headers.clone(), Owner::Nobody);
             let html = if spec.accept_html {
                 Html::Accept
             } else {

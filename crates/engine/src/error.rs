@@ -145,6 +145,8 @@ pub enum Retry {
         /// The server's `Retry-After`.
         after: Option<Duration>,
     },
+    /// The server cannot be reached: it may be down, or the network is lost.
+    Unreachable,
     /// The address reached through a redirect has expired: start again from the original URL.
     Reresolve,
     /// The server accepts fewer connections than we hold: give some up, then wait.

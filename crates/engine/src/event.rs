@@ -88,6 +88,18 @@ impl Entry {
         self.marks.push((revision, fields));
     }
 
+    /// Keeps apart only the last change and what some watcher has yet to be told.
+    fn forget_told(&mut self, told: u64) {
+        let earlier = &self.marks[..self.marks.len().saturating_sub(1)];
+        let known = earlier.partition_point(|(at, _)| *at <= told);
+        if let [.., (newest, _)] = self.marks[..known] {
+            let fields = self.marks.drain(..known);
+            let fields = fields.fold(Fields::NONE, |all, (_, fields)| all | fields);
+            self.marks.insert(0, (newest, fields));
+        }
+        self.marks.shrink_to_fit();
+    }
+
     fn since(&self, revision: u64) -> Fields {
         self.marks
             .iter()
@@ -260,9 +272,15 @@ impl Live {
         table.counts[old.status as usize] -= 1;
         table.counts[view.status as usize] += 1;
         table.speed = table.speed - old.speed + view.speed;
+        // It is not going to change again, and there may be very many like it.
+        let is_completed = view.status == Status::Completed;
+        let told = is_completed.then(|| table.told());
         let view = Arc::new(view);
         if let Some(entry) = table.entries.get_mut(&id) {
             entry.mark(revision, fields);
+            if let Some(told) = told {
+                entry.forget_told(told);
+            }
             entry.view = view.clone();
         }
         self.announce(table);
@@ -349,8 +367,8 @@ impl Table {
         }
     }
 
-    /// Drops the removals that every watcher has been told of.
-    fn forget_told(&mut self) {
+    /// The revision up to which every watcher has been told.
+    fn told(&mut self) -> u64 {
         let mut told = self.revision;
         self.watchers.retain(|watcher| match watcher.upgrade() {
             Some(sent) => {
@@ -359,6 +377,12 @@ impl Table {
             }
             None => false,
         });
+        told
+    }
+
+    /// Drops the removals that every watcher has been told of.
+    fn forget_told(&mut self) {
+        let told = self.told();
         self.removed = self.removed.split_off(&(told + 1));
     }
 }

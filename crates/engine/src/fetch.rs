@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use url::Url;
 
-use crate::error::{Result, Retry};
+use crate::error::{Kind, Result, Retry};
 use crate::http::{Ask, Body, Client};
 use crate::plan::reply::{self, Head, Moved};
 use crate::plan::resource::Resource;
@@ -14,7 +14,29 @@ use crate::source::Source;
 /// Opens a body that brings bytes of `known` from `first` on, up to `last` (inclusive) at most. Every
 /// check of the answer is behind us when this returns; it returns how many bytes the body brings.
 /// `turn` is true while it waits for a connection that is in other hands.
+///
+/// An answer that speaks of another version is no reason to give up what is held: nodes of one
+/// server may disagree for a while, or name equal bytes differently. Its connection is closed and
+/// another one asked, until enough of them agree that the file has changed.
 pub(crate) async fn block(
+    client: &Client,
+    source: &Source,
+    known: &Resource,
+    asked: (u64, u64),
+    turn: &AtomicBool,
+) -> Result<(Body, u64)> {
+    loop {
+        match resolved(client, source, known, asked, turn).await {
+            Err(error) if error.kind == Kind::Changed && source.met_stranger() => {
+                tracing::debug!(%error, "asking for the known version on another connection");
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Asks where the bytes were found last, and again from the user's URL when that has expired.
+async fn resolved(
     client: &Client,
     source: &Source,
     known: &Resource,
@@ -28,7 +50,6 @@ pub(crate) async fn block(
         Moved::Redirected
     };
     match open(client, source, known, asked, (&address, moved), turn).await {
-        // The address has expired: a fresh walk from the user's URL finds the present one.
         Err(error) if error.retry == Retry::Reresolve => {
             open(
                 client,
@@ -58,6 +79,7 @@ async fn open(
             home: &source.home,
             range: Some(asked),
             headers: &source.headers,
+            owner: source.owner,
             turn: Some(turn),
         })
         .await?;
@@ -67,7 +89,16 @@ async fn open(
         headers: &answer.headers,
         at: SystemTime::now(),
     };
-    let len = reply::block(&head, asked, known, moved)?;
-    source.found_at(answer.url);
-    Ok((answer.body, len))
+    match reply::block(&head, asked, known, moved) {
+        Ok(len) => {
+            source.found_at(answer.url);
+            Ok((answer.body, len))
+        }
+        Err(error) => {
+            if let Retry::FewerConnections { after } = error.retry {
+                answer.body.refused(after);
+            }
+            Err(error)
+        }
+    }
 }

@@ -1,4 +1,5 @@
 //! Downloads files over many parallel range requests; knows nothing of who asks.
+pub mod crash;
 pub mod disk;
 pub mod engine;
 pub mod error;
@@ -24,4 +25,4 @@ pub use engine::{Change, Engine, Files, New, Probed};
 pub use error::{Error, Kind, Result, Retry};
 pub use event::{Live, Stats, View, Watcher};
 pub use plan::state::Status;
-pub use spec::{Config, Id, OnFull, Settings, Spec};
+pub use spec::{Config, Id, OnFull, OnLoss, Settings, Spec};

@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::spec::Settings;
 pub(crate) use permits::{Grant, Host, Permit};
+pub(crate) use queue::Owner;
 pub(crate) use rate::Bucket;
 pub(crate) use rates::Rates;
 
@@ -44,13 +45,19 @@ impl Limits {
 
     /// Waits for a connection to `host`; one is closed elsewhere when idle. Dropping the future
     /// gives the place in the queue up.
-    pub(crate) async fn acquire(&self, host: &Host) -> Grant {
-        self.permits.acquire(host).await
+    pub(crate) async fn acquire(&self, host: &Host, owner: Owner) -> Grant {
+        self.permits.acquire(host, owner).await
     }
 
-    /// Most connections to one host.
-    pub(crate) fn most_per_host(&self) -> usize {
-        self.permits.most_per_host()
+    /// Most connections that the host of `url` is given now.
+    pub(crate) fn most_to(&self, url: &Url) -> usize {
+        self.permits.cap(&Host::of(url))
+    }
+
+    /// The host of `url` seems to accept no more connections than are at work now, although it does
+    /// not say so: fewer are given out for a while.
+    pub(crate) fn crowded(&self, url: &Url) {
+        self.permits.crowded(&Host::of(url));
     }
 
     /// Open connections, idle ones included.

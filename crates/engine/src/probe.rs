@@ -6,8 +6,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::error::{Error, Kind, Result};
-
+use crate::error::{Error, Kind, Result, Retry};
 use crate::http::{Answer, Ask, Client};
 use crate::opened::{Opened, Opening};
 use crate::plan::reply::{self, First, Head};
@@ -64,12 +63,10 @@ pub(crate) async fn probe(
         Manner::Block(len) => Some(len),
         Manner::Whole => None,
     };
-    let mut answer = ask(client, source, block).await?;
-    let mut first = reply::first(&head(&answer), block)?;
+    let (mut answer, mut first) = ask(client, source, block).await?;
     if first == First::AskWhole {
         answer.body.finish();
-        answer = ask(client, source, None).await?;
-        first = reply::first(&head(&answer), None)?;
+        (answer, first) = ask(client, source, None).await?;
     }
     if html == Html::Refuse && reply::is_page(&answer.headers) {
         let detail =
@@ -79,17 +76,28 @@ pub(crate) async fn probe(
     found(answer, first)
 }
 
-async fn ask(client: &Client, source: &Source, block: Option<u64>) -> Result<Answer> {
+async fn ask(client: &Client, source: &Source, block: Option<u64>) -> Result<(Answer, First)> {
     let range = block.map(|len| (0, len - 1));
-    client
+    let answer = client
         .get(&Ask {
             url: &source.home,
             home: &source.home,
             range,
             headers: &source.headers,
+            owner: source.owner,
             turn: None,
         })
-        .await
+        .await?;
+    let first = reply::first(&head(&answer), block);
+    match first {
+        Ok(first) => Ok((answer, first)),
+        Err(error) => {
+            if let Retry::FewerConnections { after } = error.retry {
+                answer.body.refused(after);
+            }
+            Err(error)
+        }
+    }
 }
 
 fn found(answer: Answer, first: First) -> Result<Found> {

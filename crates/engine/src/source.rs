@@ -1,8 +1,18 @@
 //! Where one download's bytes come from: the user's URL, and where redirects led last.
 
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use url::Url;
+
+use crate::limit::Owner;
+
+/// So many answers in a row must speak of another version before that is believed: a node of many
+/// may be behind the others, or name the same bytes differently.
+const BELIEVED: u32 = 16;
+
+/// The same, once the right version came back after another one: then some nodes have it.
+const BELIEVED_OF_MANY_NODES: u32 = 128;
 
 /// Where one download's bytes come from. All its threads share it.
 pub(crate) struct Source {
@@ -10,16 +20,25 @@ pub(crate) struct Source {
     pub(crate) home: Url,
     /// Its own request headers.
     pub(crate) headers: Vec<(String, String)>,
+    /// Whose share of the connections it takes.
+    pub(crate) owner: Owner,
     /// Where the last walk along the redirects ended.
     at: Mutex<Url>,
+    /// Answers in a row that spoke of another version than the one that was begun.
+    strangers: AtomicU32,
+    /// Whether the right version came back after such an answer.
+    has_many_nodes: AtomicBool,
 }
 
 impl Source {
-    pub(crate) fn new(home: Url, headers: Vec<(String, String)>) -> Source {
+    pub(crate) fn new(home: Url, headers: Vec<(String, String)>, owner: Owner) -> Source {
         Source {
             at: Mutex::new(home.clone()),
             home,
             headers,
+            owner,
+            strangers: AtomicU32::new(0),
+            has_many_nodes: AtomicBool::new(false),
         }
     }
 
@@ -31,8 +50,24 @@ impl Source {
             .clone()
     }
 
-    /// Notes where the bytes are.
+    /// Takes note of an answer that spoke of another version; returns whether the file may still be
+    /// had as it was begun, from another node.
+    pub(crate) fn met_stranger(&self) -> bool {
+        let in_a_row = self.strangers.fetch_add(1, Ordering::Relaxed) + 1;
+        let many = self.has_many_nodes.load(Ordering::Relaxed);
+        in_a_row
+            < if many {
+                BELIEVED_OF_MANY_NODES
+            } else {
+                BELIEVED
+            }
+    }
+
+    /// Notes where the right bytes are.
     pub(crate) fn found_at(&self, url: Url) {
+        if self.strangers.swap(0, Ordering::Relaxed) > 0 {
+            self.has_many_nodes.store(true, Ordering::Relaxed);
+        }
         *self.at.lock().unwrap_or_else(PoisonError::into_inner) = url;
     }
 }

@@ -2,6 +2,7 @@
 //! know nothing of flags, files, environment or JSON.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -232,6 +233,16 @@ pub enum OnFull {
     Fail,
 }
 
+/// What a download that has begun does when its server cannot be reached any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnLoss {
+    /// Waits, says why, and goes on when the server can be reached again, however long that takes.
+    #[default]
+    Wait,
+    /// Fails after `retries`; its bytes are kept for a retry.
+    Fail,
+}
+
 /// Which addresses may be downloaded from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Targets {
@@ -298,6 +309,8 @@ pub struct Config {
     pub min_free_space: u64,
     /// What downloads do below that, or when the disk is full.
     pub on_full: OnFull,
+    /// What downloads do when the network is lost.
+    pub on_loss: OnLoss,
     /// The `User-Agent` header.
     pub user_agent: String,
     /// `http://`, `socks5://` proxy for every request.
@@ -312,6 +325,9 @@ pub struct Config {
     pub netrc: Option<PathBuf>,
     /// Which addresses may be downloaded from.
     pub targets: Targets,
+    /// Names with their addresses, instead of those that the system finds, as in a hosts file. The
+    /// target policy applies to them too.
+    pub hosts: Vec<(String, Vec<IpAddr>)>,
 }
 
 impl Config {
@@ -329,6 +345,7 @@ impl Config {
             retry_wait_max: Duration::from_secs(60),
             min_free_space: 256 << 20,
             on_full: OnFull::Wait,
+            on_loss: OnLoss::Wait,
             user_agent: concat!("haul/", env!("CARGO_PKG_VERSION")).to_owned(),
             proxy: None,
             ca_file: None,
@@ -336,6 +353,7 @@ impl Config {
             cookies_file: None,
             netrc: None,
             targets: Targets::Any,
+            hosts: Vec::new(),
         }
     }
 }

@@ -2,13 +2,15 @@
 //! while it runs; the plan learns of them through the [`Span`].
 
 use std::io::IoSlice;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use crc32fast::Hasher;
 use futures_util::FutureExt;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Tuning;
@@ -21,6 +23,7 @@ use crate::limit::Rates;
 use crate::opened::{Opened, Opening};
 use crate::plan::resource::Resource;
 use crate::plan::retry::{self, Next, Patience};
+use crate::plan::seals::Seal;
 use crate::source::Source;
 
 /// Bytes are handed to the disk in pieces of this size, when that many are at hand: smaller writes
@@ -33,10 +36,30 @@ pub(crate) struct Span {
     at: AtomicU64,
     /// One past the last byte. Only the download moves it, and only down.
     end: AtomicU64,
+    /// What is written and not sealed. A leaf: nothing is awaited or written while it is locked.
+    unsealed: Mutex<Unsealed>,
     state: AtomicU8,
     /// Whether it waits for a connection that is in other hands.
     waits: AtomicBool,
     failures: AtomicU32,
+    trouble: Mutex<Option<Trouble>>,
+}
+
+/// Why a thread does nothing at the moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Trouble {
+    pub(crate) error: Error,
+    /// When it tries again.
+    pub(crate) until: Instant,
+    /// Failures in a row, this one included.
+    pub(crate) failures: u32,
+}
+
+/// Bytes that are written, from `start` on, and their checksum so far.
+struct Unsealed {
+    start: u64,
+    at: u64,
+    crc: Hasher,
 }
 
 impl Span {
@@ -44,9 +67,15 @@ impl Span {
         Span {
             at: AtomicU64::new(start),
             end: AtomicU64::new(end),
+            unsealed: Mutex::new(Unsealed {
+                start,
+                at: start,
+                crc: Hasher::new(),
+            }),
             state: AtomicU8::new(ThreadState::Connecting as u8),
             waits: AtomicBool::new(false),
             failures: AtomicU32::new(0),
+            trouble: Mutex::new(None),
         }
     }
 
@@ -86,6 +115,39 @@ impl Span {
         self.failures.load(Ordering::Relaxed)
     }
 
+    /// What its next try waits for.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.lock_trouble().clone()
+    }
+
+    fn lock_trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Seals what was written since the last call. The end of the seal is how far the block has come.
+    pub(crate) fn seal(&self) -> Seal {
+        let mut unsealed = self.unsealed();
+        let bytes = unsealed.start..unsealed.at;
+        unsealed.start = bytes.end;
+        Seal {
+            bytes,
+            crc: std::mem::take(&mut unsealed.crc).finalize(),
+        }
+    }
+
+    /// Bytes with this checksum are written behind those that were before.
+    fn wrote(&self, len: u64, crc: &Hasher) {
+        let mut unsealed = self.unsealed();
+        unsealed.at += len;
+        unsealed.crc.combine(crc);
+        self.at.store(unsealed.at, Ordering::Release);
+    }
+
+    fn unsealed(&self) -> MutexGuard<'_, Unsealed> {
+        // No step above can leave it half changed, so a panic elsewhere does not spoil it.
+        self.unsealed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn set_state(&self, state: ThreadState) {
         self.state.store(state as u8, Ordering::Relaxed);
     }
@@ -117,6 +179,8 @@ pub(crate) struct Block {
     pub(crate) scratch: Arc<dyn Scratch>,
     pub(crate) rates: Rates,
     pub(crate) patience: Patience,
+    /// Tries that have failed before this block, without a byte since.
+    pub(crate) failures: u32,
     /// The patience with answers that are not what was asked for.
     pub(crate) patience_with_nonsense: Patience,
     pub(crate) tuning: watch::Receiver<Tuning>,
@@ -135,7 +199,7 @@ impl Block {
     }
 
     async fn work(&mut self) -> Outcome {
-        let mut in_a_row = 0;
+        let mut in_a_row = self.failures;
         loop {
             let before = self.span.at();
             let error = match self.fetch().await {
@@ -165,7 +229,7 @@ impl Block {
                 fastrand::f64(),
             ) {
                 Next::GiveUp => return Outcome::Failed(error),
-                Next::After(wait) => self.pause_before_next_try(&error, wait).await,
+                Next::After(wait) => self.pause_before_next_try(error, wait, in_a_row).await,
             }
         }
     }
@@ -177,11 +241,18 @@ impl Block {
         }
     }
 
-    async fn pause_before_next_try(&self, error: &Error, wait: Duration) {
+    async fn pause_before_next_try(&self, error: Error, wait: Duration, failures: u32) {
         tracing::debug!(%error, wait_ms = wait.as_millis(), "block failed, trying again");
         self.span.failures.fetch_add(1, Ordering::Relaxed);
         self.span.set_state(ThreadState::Retrying);
-        tokio::time::sleep(wait).await;
+        let until = Instant::now() + wait;
+        *self.span.lock_trouble() = Some(Trouble {
+            error,
+            until,
+            failures,
+        });
+        tokio::time::sleep_until(until).await;
+        *self.span.lock_trouble() = None;
     }
 
     fn is_open_ended(&self) -> bool {
@@ -294,11 +365,14 @@ impl Block {
         if len == 0 {
             return Ok(());
         }
+        // Now the bytes are in the cache, and the copy that follows finds them there.
+        let mut crc = Hasher::new();
+        pieces.iter().for_each(|piece| crc.update(piece));
         let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
         let at = self.span.at();
         let written = self.scratch.write_at(&mut slices, at);
         written.map_err(|cause| Error::disk("write to", self.scratch.path(), &cause))?;
-        self.span.at.store(at + len as u64, Ordering::Release);
+        self.span.wrote(len as u64, &crc);
         Ok(())
     }
 }

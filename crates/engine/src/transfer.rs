@@ -17,16 +17,19 @@ use tokio_util::sync::CancellationToken;
 use crate::context::{Context, Tuning};
 use crate::disk::{Scratch, Standing};
 use crate::error::{Error, Kind, Result, Retry};
+use crate::event::ThreadState;
 use crate::limit::Rates;
 use crate::opened::Opened;
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
 use crate::plan::retry::{self, Next, Patience};
+use crate::plan::seals::{self, Seals};
+use crate::plan::stamp::Stamp;
 use crate::plan::{Lease, LeaseId, Plan, split};
 use crate::source::Source;
 use crate::spec::Id;
 use crate::store::Record;
-use crate::thread::{Block, Outcome, Span};
+use crate::thread::{Block, Outcome, Span, Trouble};
 use checkpoint::Tried;
 use pace::Pace;
 
@@ -39,20 +42,58 @@ const LOOK_FOR_ROOM_EVERY: Duration = Duration::from_secs(1);
 /// A thread is not judged by its speed before it has had this long.
 const YOUTH: Duration = Duration::from_millis(600);
 
-/// After the server has asked for fewer connections, one more is tried this much later.
-const CALM: Duration = Duration::from_secs(10);
+/// A download gives its place to another one for waits of at least this long.
+pub(crate) const GIVE_WAY: Duration = Duration::from_secs(2);
+
+/// A wait for the next try that needs no place among the active.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wait {
+    pub(crate) until: Instant,
+    /// Tries that have failed in a row.
+    pub(crate) failures: u32,
+    /// For a human.
+    pub(crate) reason: String,
+}
+
+impl Wait {
+    /// The wait after `error`, until the next try.
+    pub(crate) fn after(error: &Error, until: Instant, failures: u32) -> Wait {
+        let seconds = until.saturating_duration_since(Instant::now()).as_secs();
+        let seconds = seconds.max(1);
+        let reason = match error.retry {
+            Retry::Wait { after: Some(_) } | Retry::FewerConnections { after: Some(_) } => {
+                format!("server asked to wait {seconds} s")
+            }
+            _ => format!("{}; next try in {seconds} s", error.detail),
+        };
+        Wait {
+            until,
+            failures,
+            reason,
+        }
+    }
+}
 
 /// Why a transfer ended before its last byte.
 #[derive(Debug)]
 pub(crate) enum Halt {
     /// Told to stop.
     Stopped,
+    /// Another download may have its place until the next try.
+    Waits(Wait),
     /// The disk has no room.
     NoRoom,
     /// The scratch file is no longer ours: what was written to it cannot be delivered.
     Lost(Error),
     /// Given up.
     Failed(Error),
+}
+
+/// Bytes that are held, and the seals that speak for every one of them.
+#[derive(Clone, Default)]
+pub(crate) struct Held {
+    pub(crate) done: RangeSet,
+    pub(crate) seals: Seals,
 }
 
 /// What a transfer works with.
@@ -62,14 +103,16 @@ pub(crate) struct Order {
     pub(crate) resource: Arc<Resource>,
     pub(crate) scratch: Arc<dyn Scratch>,
     pub(crate) rates: Rates,
-    /// The bytes that are held already.
-    pub(crate) done: RangeSet,
+    /// What is held already.
+    pub(crate) held: Held,
     /// The body that the probe opened.
     pub(crate) opened: Option<Opened>,
     /// What a new connection costs before its first byte.
     pub(crate) setup: Duration,
     pub(crate) tuning: tokio::sync::watch::Receiver<Tuning>,
     pub(crate) stop: CancellationToken,
+    /// Tries that have failed in a row without a byte in between, before this transfer.
+    pub(crate) failures: u32,
     /// New tries and bytes fetched twice, before this transfer.
     pub(crate) attempts: u32,
     pub(crate) wasted: u64,
@@ -80,7 +123,9 @@ pub(crate) struct Order {
 
 /// What a transfer leaves behind, however it ended.
 pub(crate) struct Left {
-    pub(crate) done: RangeSet,
+    pub(crate) held: Held,
+    /// How the scratch file looked when it was left unfinished, if that can tell a later change.
+    pub(crate) stamp: Option<Stamp>,
     pub(crate) attempts: u32,
     pub(crate) wasted: u64,
     /// The length, known now if it was not before.
@@ -101,7 +146,20 @@ pub(crate) async fn transfer(context: &Context, order: Order) -> (Left, Result<(
     }
     transfer.observe(Instant::now());
     let synced = transfer.last_sync().await;
-    (transfer.left(), result.and(synced.map_err(Halt::Failed)))
+    let stamp = match (&result, &synced) {
+        (Err(_), Ok(())) => transfer.stamp().await,
+        _ => None,
+    };
+    (
+        transfer.left(stamp),
+        result.and(synced.map_err(Halt::Failed)),
+    )
+}
+
+/// Whether no answer came about, as when a server resets one connection too many.
+fn is_cut_off(error: &Error) -> bool {
+    let cut = [Kind::Connect, Kind::Disconnected, Kind::Timeout];
+    cut.contains(&error.kind) && error.retryable()
 }
 
 /// One thread at work.
@@ -116,6 +174,17 @@ struct Worker {
     asked: bool,
 }
 
+impl Worker {
+    /// What it has written counts from now on, sealed. Returns how far its block has come.
+    fn hand_over(&self, plan: &mut Plan, seals: &mut Seals, longest: u64) -> u64 {
+        let seal = self.span.seal();
+        let at = seal.bytes.end;
+        plan.wrote(self.lease, at);
+        seals.add(seal, longest);
+        at
+    }
+}
+
 struct Transfer<'a> {
     context: &'a Context,
     id: Id,
@@ -126,7 +195,11 @@ struct Transfer<'a> {
     tuning: tokio::sync::watch::Receiver<Tuning>,
     stop: CancellationToken,
     patience: Patience,
+    /// Tries that had failed in a row before the first byte of this transfer.
+    failures: u32,
     plan: Plan,
+    /// They cover what the plan has as done.
+    seals: Seals,
     threads: JoinSet<Outcome>,
     workers: BTreeMap<tokio::task::Id, Worker>,
     /// Stops every thread.
@@ -134,18 +207,16 @@ struct Transfer<'a> {
     opened: Option<Opened>,
     setup: Duration,
     pace: Pace,
-    /// Fewer threads than the limit, because the server asked for it.
-    ceiling: u16,
-    crowded_until: Option<Instant>,
+    /// Refusals in a row while no thread was at work.
     crowded_in_a_row: u32,
     /// The server refuses even one connection: nothing is asked before this.
-    rest_until: Option<Instant>,
+    rest: Option<Wait>,
     unrecorded: Option<Box<Record>>,
     attempts: u32,
     wasted_before: u64,
     ranges_proven: bool,
-    /// The bytes that were synced last.
-    synced: RangeSet,
+    /// What was synced last.
+    synced: Held,
     /// A sync has failed: what was written since the one before it may be lost, and a later sync
     /// would not say so.
     sync_failed: bool,
@@ -157,7 +228,7 @@ struct Transfer<'a> {
 impl<'a> Transfer<'a> {
     fn new(context: &'a Context, order: Order) -> Transfer<'a> {
         let now = Instant::now();
-        let plan = Plan::new(order.resource.size, order.done);
+        let plan = Plan::new(order.resource.size, order.held.done.clone());
         Transfer {
             context,
             id: order.id,
@@ -168,8 +239,10 @@ impl<'a> Transfer<'a> {
             halt: order.stop.child_token(),
             stop: order.stop,
             patience: context.patience(),
+            failures: order.failures,
             pace: Pace::new(plan.done().len(), now),
-            synced: plan.done().clone(),
+            seals: order.held.seals.clone(),
+            synced: order.held,
             sync_failed: false,
             checkpoint: None,
             ranges_proven: order.opened.is_none() && !plan.done().is_empty(),
@@ -178,10 +251,8 @@ impl<'a> Transfer<'a> {
             workers: BTreeMap::new(),
             opened: order.opened,
             setup: order.setup,
-            ceiling: u16::MAX,
-            crowded_until: None,
-            crowded_in_a_row: 0,
-            rest_until: None,
+            crowded_in_a_row: order.failures,
+            rest: None,
             unrecorded: order.unrecorded,
             attempts: order.attempts,
             wasted_before: order.wasted,
@@ -209,9 +280,11 @@ impl<'a> Transfer<'a> {
                 _ = ticks.tick() => {
                     let now = Instant::now();
                     self.observe(now);
+                    self.replace_hopeless();
                     self.relieve();
                     self.publish();
                     self.look_for_room(now)?;
+                    self.give_way(now)?;
                     self.checkpoint_if_due(now);
                 }
                 Ok(()) = self.tuning.changed() => {}
@@ -221,7 +294,7 @@ impl<'a> Transfer<'a> {
 
     /// Gives blocks to threads, as many as are allowed.
     fn staff(&mut self) {
-        if self.rest_until.is_some_and(|until| until > Instant::now()) {
+        if self.rests() {
             return;
         }
         let limit = self.thread_limit();
@@ -249,7 +322,7 @@ impl<'a> Transfer<'a> {
         if !self.resource.ranges {
             return 1;
         }
-        self.tuning.borrow().threads.min(self.ceiling).max(1)
+        self.tuning.borrow().threads.max(1)
     }
 
     fn hire(&mut self, lease: &Lease) {
@@ -266,6 +339,7 @@ impl<'a> Transfer<'a> {
             rates: self.rates.clone(),
             patience: self.patience,
             patience_with_nonsense: self.patience_with_nonsense(),
+            failures: self.failures,
             tuning: self.tuning.clone(),
             stop: stop.clone(),
         };
@@ -315,41 +389,41 @@ impl<'a> Transfer<'a> {
             return Ok(());
         };
         self.attempts += worker.span.failures();
-        self.plan.wrote(worker.lease, worker.span.at());
+        let longest = seals::longest(self.resource.size);
+        let at = worker.hand_over(&mut self.plan, &mut self.seals, longest);
         if self
             .plan
             .block(worker.lease)
             .is_some_and(|(_, done)| done > 0)
         {
             self.crowded_in_a_row = 0;
+            self.failures = 0;
             self.ranges_proven |= worker.asked && self.resource.ranges;
         }
         if matches!(outcome, Outcome::Ended) {
-            self.plan.ends_at(worker.span.at());
+            self.plan.ends_at(at);
         }
         self.plan.release(worker.lease);
         match outcome {
             Outcome::Filled | Outcome::Ended | Outcome::Stopped => Ok(()),
             Outcome::Crowded(error) => self.make_room(error),
             Outcome::Failed(error) if error.kind == Kind::DiskFull => Err(Halt::NoRoom),
+            // Some servers reset what is one connection too many. While others go on, its block waits.
+            Outcome::Failed(error) if is_cut_off(&error) && self.someone_works() => {
+                self.context.limits.crowded(&self.source.address());
+                Ok(())
+            }
             Outcome::Failed(error) => Err(Halt::Failed(error)),
         }
     }
 
-    /// The server accepts fewer connections than we hold: go on with those that work, and try one
-    /// more when the server has had its rest.
+    /// The server accepts fewer connections than we hold: those that work go on, and the limits give
+    /// out fewer from now on. When none works, all rest.
     fn make_room(&mut self, error: Error) -> Result<(), Halt> {
-        let others = u16::try_from(self.workers.len()).unwrap_or(u16::MAX);
-        let now = Instant::now();
         self.attempts += 1;
-        // While others go on, being refused is no failure of the download.
-        if others > 0 {
-            let named = match error.retry {
-                Retry::FewerConnections { after } => after,
-                _ => None,
-            };
-            self.ceiling = others;
-            self.crowded_until = Some(now + named.unwrap_or(CALM));
+        // While others go on, being refused is no failure of the download; nor is it another one when
+        // the rest has begun already.
+        if self.someone_works() || self.rests() {
             return Ok(());
         }
         self.crowded_in_a_row += 1;
@@ -357,18 +431,33 @@ impl<'a> Transfer<'a> {
         match retry::next(&self.patience, error.retry, failures, fastrand::f64()) {
             Next::GiveUp => Err(Halt::Failed(error)),
             Next::After(wait) => {
-                self.rest_until = Some(now + wait);
+                self.rest = Some(Wait::after(&error, Instant::now() + wait, failures));
+                for worker in self.workers.values() {
+                    worker.stop.cancel();
+                }
                 Ok(())
             }
         }
     }
 
+    fn someone_works(&self) -> bool {
+        let works = |worker: &Worker| worker.span.state() == ThreadState::Streaming;
+        self.workers.values().any(works)
+    }
+
+    /// Whether nothing is asked for now, because the server refuses even one connection.
+    fn rests(&self) -> bool {
+        self.rest
+            .as_ref()
+            .is_some_and(|rest| rest.until > Instant::now())
+    }
+
     /// Takes note of how far every thread has come.
     fn observe(&mut self, now: Instant) {
+        let longest = seals::longest(self.resource.size);
         for worker in self.workers.values_mut() {
-            let at = worker.span.at();
+            let at = worker.hand_over(&mut self.plan, &mut self.seals, longest);
             worker.pace.observe(at, now);
-            self.plan.wrote(worker.lease, at);
             // Before its connection stands a thread's speed says nothing.
             if worker.pace.age() >= YOUTH.max(3 * self.setup) {
                 self.plan.runs_at(worker.lease, worker.pace.speed());
@@ -380,9 +469,27 @@ impl<'a> Transfer<'a> {
                 worker.stop.cancel();
             }
         }
-        if self.crowded_until.is_some_and(|until| until <= now) {
-            self.crowded_until = (self.ceiling < self.tuning.borrow().threads).then(|| now + CALM);
-            self.ceiling = self.ceiling.saturating_add(1);
+    }
+
+    /// Threads whose connections crawl are given new ones: their blocks are free again, and go to as
+    /// many threads as before.
+    fn replace_hopeless(&mut self) {
+        // Under a speed limit the pace is ours; without ranges there is nothing to go on with.
+        if !self.resource.ranges || self.rates.piece().is_some() {
+            return;
+        }
+        let workers = &self.workers;
+        let had_its_trial = |lease| {
+            let worker = workers.values().find(|worker| worker.lease == lease);
+            worker.is_some_and(|worker| {
+                let streams = worker.span.state() == ThreadState::Streaming;
+                streams && worker.pace.age() >= split::FAIR_TRIAL
+            })
+        };
+        for lease in self.plan.hopeless(had_its_trial) {
+            for worker in workers.values().filter(|worker| worker.lease == lease) {
+                worker.stop.cancel();
+            }
         }
     }
 
@@ -413,6 +520,33 @@ impl<'a> Transfer<'a> {
             .map(|worker| worker.pace.speed())
             .max()
             .unwrap_or(0)
+    }
+
+    /// While nothing happens here, a download that waits for its turn may have the place.
+    fn give_way(&self, now: Instant) -> Result<(), Halt> {
+        if !*self.context.place_wanted.borrow() {
+            return Ok(());
+        }
+        match self.next_try() {
+            Some(wait) if wait.until.saturating_duration_since(now) >= GIVE_WAY => {
+                Err(Halt::Waits(wait))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// When the first thread tries again, when all of them wait for their next try.
+    fn next_try(&self) -> Option<Wait> {
+        if self.rests() {
+            return self.rest.clone();
+        }
+        let troubles: Option<Vec<Trouble>> = self
+            .workers
+            .values()
+            .map(|worker| worker.span.trouble())
+            .collect();
+        let first = troubles?.into_iter().min_by_key(|trouble| trouble.until)?;
+        Some(Wait::after(&first.error, first.until, first.failures))
     }
 
     /// Below the least free space nothing more is written, and nothing to a file that was lost.
@@ -446,7 +580,7 @@ impl<'a> Transfer<'a> {
         self.wasted_before + self.plan.wasted()
     }
 
-    fn left(self) -> Left {
+    fn left(self, stamp: Option<Stamp>) -> Left {
         let (attempts, wasted) = (self.attempts_now(), self.wasted());
         let size = if self.plan.is_filled() {
             Some(self.plan.done().len())
@@ -456,7 +590,8 @@ impl<'a> Transfer<'a> {
         Left {
             is_recorded: self.unrecorded.is_none(),
             ranges_proven: self.ranges_proven,
-            done: self.synced,
+            held: self.synced,
+            stamp,
             attempts,
             wasted,
             size,

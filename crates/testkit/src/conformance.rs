@@ -1,12 +1,15 @@
 //! What every [`Store`] must do, whatever it is made of. It knows no store in particular.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use haul_engine::error::{Error, Kind, Retry};
 use haul_engine::plan::resource::{ETag, Resource, Validators};
+use haul_engine::plan::seals::{Seal, Seals};
+use haul_engine::plan::stamp::Stamp;
 use haul_engine::spec::{Checksum, OnConflict};
 use haul_engine::store::{Checkpoint, Record, Store};
 use haul_engine::{Id, Spec, Status};
@@ -42,6 +45,8 @@ pub fn queued(id: u64, rank: i64) -> Record {
         resource: None,
         scratch: None,
         done: [].into_iter().collect(),
+        seals: Seals::default(),
+        stamp: None,
         path: None,
         inode: None,
         digest: None,
@@ -95,6 +100,16 @@ pub fn full(id: u64, rank: i64) -> Record {
         }),
         scratch: Some(PathBuf::from("/srv/.haul/scratch/x.part")),
         done: [0..1 << 20, 2 << 20..1 << 40].into_iter().collect(),
+        seals: [seal(0..1 << 20, 0), seal(2 << 20..1 << 40, u32::MAX)]
+            .into_iter()
+            .collect(),
+        stamp: Some(Stamp {
+            device: 64_769,
+            inode: u64::MAX,
+            len: 1 << 40,
+            modified: -1,
+            changed: 1_767_323_045_678_901_234,
+        }),
         path: Some(PathBuf::from("/srv/files/x.mp4")),
         inode: Some(u64::MAX),
         digest: Some("ab".repeat(32)),
@@ -154,6 +169,8 @@ async fn a_checkpoint_touches_its_fields_only(store: impl Store) {
     store.checkpoint(checkpoint(1, 77)).await.expect("recorded");
     let changed = Record {
         done: checkpoint(1, 77).done,
+        seals: checkpoint(1, 77).seals,
+        stamp: None,
         attempts: 77,
         wasted: 7700,
         ..full(1, 1)
@@ -255,10 +272,15 @@ fn checkpoint(id: u64, step: u32) -> Checkpoint {
     let done = 0..u64::from(step) * 100;
     Checkpoint {
         id: Id(id),
-        done: [done].into_iter().collect(),
+        done: [done.clone()].into_iter().collect(),
+        seals: [seal(done, step)].into_iter().collect(),
         attempts: step,
         wasted: u64::from(step) * 100,
     }
+}
+
+fn seal(bytes: Range<u64>, crc: u32) -> Seal {
+    Seal { bytes, crc }
 }
 
 fn checksum() -> Checksum {

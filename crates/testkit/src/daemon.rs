@@ -35,10 +35,30 @@ impl Daemon {
     /// # Panics
     /// With what it said, when it does not come to listen.
     pub async fn start_by<A: AsRef<OsStr>>(
-        mut command: Command,
+        command: Command,
         dir: &Path,
         arguments: &[A],
     ) -> Daemon {
+        match Daemon::start_with(command, dir, arguments, &[]).await {
+            Ok(daemon) => daemon,
+            Err(fallen) => panic!(
+                "haul serve does not listen; it said:
+{}",
+                fallen.said()
+            ),
+        }
+    }
+
+    /// The same with these variables in its environment, for a daemon that may end early.
+    ///
+    /// # Errors
+    /// When it does not come to listen, because it has ended or takes too long.
+    pub async fn start_with<A: AsRef<OsStr>>(
+        mut command: Command,
+        dir: &Path,
+        arguments: &[A],
+        environment: &[(&str, &str)],
+    ) -> Result<Daemon, Fallen> {
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"HAUL_") {
                 command.env_remove(name);
@@ -46,6 +66,7 @@ impl Daemon {
         }
         command.current_dir(dir).env("HOME", dir);
         command.env("XDG_CONFIG_HOME", dir.join("no-configuration"));
+        command.envs(environment.iter().copied());
         command.args(["serve", "--port", "0"]);
         let is_host = |argument: &A| {
             let bytes = argument.as_ref().as_encoded_bytes();
@@ -58,11 +79,8 @@ impl Daemon {
 
         let child = Child::start(&mut command, "build it with `cargo build -p haul`");
         match child.stderr.find(0, PATIENCE, address).await {
-            Some((_, address)) => Daemon { child, address },
-            None => panic!(
-                "haul serve does not listen; it said:\n{}",
-                child.stderr.text()
-            ),
+            Some((_, address)) => Ok(Daemon { child, address }),
+            None => Err(Fallen { child }),
         }
     }
 
@@ -101,13 +119,49 @@ impl Daemon {
         self.child.kill();
     }
 
+    /// Asks it to end (SIGTERM), and does not wait.
+    ///
+    /// # Panics
+    /// When the system refuses.
+    pub fn ask_to_end(&self) {
+        self.child.signal(Signal::TERM);
+    }
+
+    /// Waits until it has ended, by itself or because it was asked to.
+    ///
+    /// # Panics
+    /// With what it said, when that takes longer than `patience`.
+    pub async fn ended(mut self, patience: Duration) -> ExitStatus {
+        self.child.ended(patience).await
+    }
+
     /// Asks it to end (SIGTERM) and waits until it has.
     ///
     /// # Panics
     /// With what it said, when it has not ended after 30 seconds.
-    pub async fn terminate(mut self) -> ExitStatus {
-        self.child.signal(Signal::TERM);
-        self.child.ended(PATIENCE).await
+    pub async fn terminate(self) -> ExitStatus {
+        self.ask_to_end();
+        self.ended(PATIENCE).await
+    }
+}
+
+/// A daemon that never came to listen.
+pub struct Fallen {
+    child: Child,
+}
+
+impl Fallen {
+    /// What it said on standard error.
+    pub fn said(&self) -> String {
+        self.child.stderr.text()
+    }
+
+    /// How it ended.
+    ///
+    /// # Panics
+    /// With what it said, when it still runs after `patience`.
+    pub async fn ended(mut self, patience: Duration) -> ExitStatus {
+        self.child.ended(patience).await
     }
 }
 

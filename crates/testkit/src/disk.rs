@@ -5,9 +5,10 @@ use std::io::{self, IoSlice};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use haul_engine::disk::{Disk, RealDisk, Scratch, Standing};
+use haul_engine::plan::stamp::Stamp;
 
 /// A disk that fails on command. Clones are the same disk.
 #[derive(Clone, Default)]
@@ -26,6 +27,10 @@ struct Faults {
     /// Free bytes it claims to have, plus one; 0 asks the real disk.
     free: AtomicU64,
     writes: AtomicU64,
+    reads: AtomicU64,
+    /// Whether reads wait.
+    reads_held: Mutex<bool>,
+    reads_released: Condvar,
     /// Bytes that may be written in all, plus one; 0 is no limit.
     quota: AtomicU64,
     written: AtomicU64,
@@ -83,6 +88,22 @@ impl BadDisk {
         self.faults.unsynced.load(Ordering::SeqCst)
     }
 
+    /// Reads so far, those that are held included.
+    pub fn reads(&self) -> u64 {
+        self.faults.reads.load(Ordering::SeqCst)
+    }
+
+    /// Reads wait from now on, as on a disk that is asleep.
+    pub fn hold_reads(&self) {
+        *self.faults.reads_held() = true;
+    }
+
+    /// Reads go on.
+    pub fn release_reads(&self) {
+        *self.faults.reads_held() = false;
+        self.faults.reads_released.notify_all();
+    }
+
     /// How often a scratch file's name was asked to be on the medium.
     pub fn name_syncs(&self) -> u64 {
         self.faults.name_syncs.load(Ordering::SeqCst)
@@ -126,6 +147,10 @@ impl Scratch for BadScratch {
     }
 
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        self.faults.reads.fetch_add(1, Ordering::SeqCst);
+        let held = self.faults.reads_held();
+        let released = self.faults.reads_released.wait_while(held, |held| *held);
+        drop(released);
         self.file.read_at(bytes, offset)
     }
 
@@ -170,12 +195,22 @@ impl Scratch for BadScratch {
         self.file.inode()
     }
 
+    fn stamp(&self) -> io::Result<Stamp> {
+        self.file.stamp()
+    }
+
     fn path(&self) -> &Path {
         self.file.path()
     }
 }
 
 impl Faults {
+    fn reads_held(&self) -> MutexGuard<'_, bool> {
+        self.reads_held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes room for `bytes` out of the quota.
     fn take(&self, bytes: u64) -> io::Result<()> {
         let quota = self.quota.load(Ordering::SeqCst);

@@ -48,12 +48,12 @@ impl FaultyStore {
         FaultyStore::default()
     }
 
-    /// Every `put` is refused from now on.
+    /// Every `put` and every `remove` is refused from now on.
     pub fn break_down(&self) {
         self.faults().is_broken = true;
     }
 
-    /// No `put` is refused any more.
+    /// Nothing is refused any more.
     pub fn heal(&self) {
         *self.faults() = Faults::default();
         self.changed.send_replace(());
@@ -165,6 +165,10 @@ impl Store for FaultyStore {
     }
 
     fn remove(&self, ids: Vec<Id>) -> BoxFuture<'static, Result<()>> {
+        if self.faults().is_broken {
+            let error = Error::new(Kind::Store, "this store forgets nothing, as told");
+            return future::ready(Err(error)).boxed();
+        }
         let removed = self.records.remove(ids);
         self.changed.send_replace(());
         removed

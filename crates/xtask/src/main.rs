@@ -6,7 +6,10 @@
     reason = "chores talk to the person who started them"
 )]
 
+mod fuzz;
+mod kill;
 mod report;
+mod soak;
 mod test;
 mod tools;
 
@@ -18,6 +21,15 @@ The project's chores.
   cargo xtask test         everything that must hold before a change is merged: formatting, lints,
                            documentation, licences, and all tests, the real servers included
   cargo xtask test --fast  the same without documentation and licences
+  cargo xtask fuzz [--seconds 60] [TARGET]
+                           bad input for everything that reads it; each target (or the one named)
+                           for this long
+  cargo xtask soak [--downloads 5000]
+                           one daemon, so many small files: memory, descriptors, tasks and the
+                           database; from 50000 on it rewrites docs/soak.md and its picture
+  cargo xtask kill         kills the program 200 times during 1 GiB over 64 threads and 200 times
+                           during 500 small files, and prints what that costs: about 9 minutes.
+                           --times N, --seed N (to do the same again), --release
   cargo xtask help         this text
 
 What a test run needs beyond cargo (nginx, a Python with `websockets`, cargo-deny) is installed when
@@ -30,14 +42,20 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["test"] => test::run(test::Scope::Everything),
         ["test", "--fast"] => test::run(test::Scope::Fast),
+        ["fuzz", rest @ ..] => match fuzz::Fuzz::read(rest) {
+            Some(fuzz) => fuzz.run(),
+            None => return unknown(&words),
+        },
+        ["soak", rest @ ..] => match soak::Soak::read(rest) {
+            Some(soak) => soak.run(),
+            None => return unknown(&words),
+        },
+        ["kill", words @ ..] => kill::kill(words),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
         }
-        _ => {
-            eprintln!("xtask: unknown chore \"{}\"\n\n{HELP}", words.join(" "));
-            return ExitCode::from(2);
-        }
+        _ => return unknown(&words),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -46,4 +64,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn unknown(words: &[&str]) -> ExitCode {
+    eprintln!("xtask: unknown chore \"{}\"\n\n{HELP}", words.join(" "));
+    ExitCode::from(2)
 }

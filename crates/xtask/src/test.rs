@@ -7,7 +7,10 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::report::{self, Done, Report, succeeds};
-use crate::tools;
+use crate::tools::{self, cargo};
+
+/// The places where tests kill the program.
+const CRASH_POINTS: &str = "haul/crash-points";
 
 /// How much of it runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,7 +31,8 @@ pub(crate) fn run(scope: Scope) -> Result<()> {
     report.step("lints", || {
         report::run(
             cargo()
-                .args(["clippy", "--workspace", "--all-targets", "--"])
+                .args(["clippy", "--workspace", "--all-targets"])
+                .args(["--features", CRASH_POINTS, "--"])
                 .args(["-D", "warnings"]),
         )?;
         Ok(Done::Fully)
@@ -45,6 +49,16 @@ pub(crate) fn run(scope: Scope) -> Result<()> {
         });
         report.step("dependencies", || dependencies(&tools::cargo_deny()?));
     }
+    // A step and a build of its own: a program that can be told to kill itself is not the one that
+    // users get. The whole workspace is named so that only what has the feature is built again.
+    report.step("crash points", || {
+        report::run(
+            cargo()
+                .args(["test", "--workspace", "--features", CRASH_POINTS])
+                .args(["--test", "crash"]),
+        )?;
+        Ok(Done::Fully)
+    });
     report.step("tests", || {
         let python = tools::for_tests()?;
         report::run(
@@ -79,11 +93,4 @@ fn dependencies(cargo_deny: &Path) -> Result<Done> {
             .arg("advisories"),
     )?;
     Ok(Done::Fully)
-}
-
-/// The cargo that runs this chore, in the workspace.
-fn cargo() -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(tools::root());
-    command
 }

@@ -22,6 +22,13 @@ pub(crate) fn root() -> &'static Path {
         .expect("crates/xtask lies two levels below the root")
 }
 
+/// The cargo that runs this chore, in the workspace.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
 /// Sees to it that the tests find nginx, and returns a Python that has the `websockets` client.
 pub(crate) fn for_tests() -> Result<PathBuf> {
     if find("nginx").is_none() {
@@ -88,7 +95,8 @@ fn pip_install(venv: &Path, package: &str) -> Result<()> {
         .args(["--disable-pip-version-check", package]))
 }
 
-fn target() -> PathBuf {
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {
         Some(dir) => root().join(dir),
         None => root().join("target"),

@@ -12,6 +12,7 @@ use rustix::fs::{FallocateFlags, OFlags, StatVfs};
 
 use super::{Disk, Scratch, Standing};
 use crate::folder::{make_dirs, parent, sync_dir};
+use crate::plan::stamp::Stamp;
 
 /// Bytes in a block, as `stat` counts them whatever the file system's own are.
 const STAT_BLOCK: u64 = 512;
@@ -203,6 +204,18 @@ impl Scratch for ScratchFile {
 
     fn inode(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.ino())
+    }
+
+    fn stamp(&self) -> io::Result<Stamp> {
+        let seen = self.file.metadata()?;
+        let nanos = |seconds: i64, more: i64| seconds.saturating_mul(1_000_000_000) + more;
+        Ok(Stamp {
+            device: seen.dev(),
+            inode: seen.ino(),
+            len: seen.len(),
+            modified: nanos(seen.mtime(), seen.mtime_nsec()),
+            changed: nanos(seen.ctime(), seen.ctime_nsec()),
+        })
     }
 
     fn path(&self) -> &Path {

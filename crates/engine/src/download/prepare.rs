@@ -1,33 +1,21 @@
 //! Before the first block: what there is, whether what is held still counts, and room for the rest.
 
 use std::io::ErrorKind;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::{Download, Prepared, Tries};
+use crate::crash::{Point, point};
 use crate::disk::Scratch;
-use crate::error::{Error, Kind, Result};
-use crate::fetch;
-use crate::http::Client;
-use crate::opened::read_all;
+use crate::error::{Error, Kind};
+use crate::limit::Owner;
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
 use crate::probe::{self, Found, Html, Manner};
 use crate::source::Source;
 use crate::spec::OnFull;
 use crate::transfer::Halt;
-
-/// How many held bytes are fetched again to prove that the remote file is still the same, when it has
-/// no strong validator.
-const PROOF: u64 = 64 << 10;
-
-/// Of how many held ranges, at most.
-const MOST_WINDOWS: usize = 16;
 
 /// How often the disk is looked at while waiting for room.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -46,7 +34,9 @@ impl Download {
         // The record of the old bytes goes before the scratch file is written anew, so that no crash
         // leaves new bytes under an old record.
         if std::mem::take(&mut self.is_recorded) {
+            point(Point::Discarded);
             self.save().await?;
+            point(Point::Forgotten);
         }
         let source = Arc::new(self.source());
         let Found {
@@ -75,6 +65,7 @@ impl Download {
         Source::new(
             self.record.spec.url.clone(),
             self.record.spec.headers.clone(),
+            Owner::Download(self.record.id),
         )
     }
 
@@ -84,7 +75,6 @@ impl Download {
         } else {
             Html::Refuse
         };
-        let mut failures = 0;
         loop {
             let manner = tries
                 .manner
@@ -95,11 +85,11 @@ impl Download {
                 answer = probe::probe(&self.context.client, source, manner, html) => answer,
             };
             match answer {
-                Ok(found) => return Ok(found),
-                Err(error) => {
-                    failures += 1;
-                    self.wait_after(&error, failures).await?;
+                Ok(found) => {
+                    self.has_begun = true;
+                    return Ok(found);
                 }
+                Err(error) => self.wait_after(&error).await?,
             }
         }
     }
@@ -114,8 +104,9 @@ impl Download {
             return Ok(None);
         };
         // Without ranges only a whole file is of use; with them any part is.
-        let is_whole = record.done.len() == size;
-        if !is_whole && (!resource.ranges || record.done.is_empty()) {
+        let is_whole = |done: &RangeSet| done.len() == size;
+        let is_of_use = |done: &RangeSet| is_whole(done) || (resource.ranges && !done.is_empty());
+        if !is_of_use(&record.done) {
             return Ok(None);
         }
         // A file that is missing or has another length is not the one that we left.
@@ -125,12 +116,13 @@ impl Download {
         if scratch.len().ok() != Some(size) {
             return Ok(None);
         }
+        self.forget_unproven(&scratch).await?;
+        if !is_of_use(&self.record.done) {
+            return Ok(None);
+        }
         let source = Arc::new(self.source());
         source.found_at(resource.final_url.clone());
-        if !is_whole
-            && !resource.validators.is_strong()
-            && !self.prove(&source, &resource, &scratch).await?
-        {
+        if !is_whole(&self.record.done) && !self.prove_held(&source, &resource, &scratch).await? {
             tracing::info!(id = %self.record.id, "the remote file is not the one that was begun: starting over");
             return Ok(None);
         }
@@ -142,53 +134,6 @@ impl Download {
             opened: None,
             setup: Duration::ZERO,
         }))
-    }
-
-    /// Whether the remote file still has the bytes that we hold: the ends of several held ranges are
-    /// fetched again and compared.
-    async fn prove(
-        &mut self,
-        source: &Source,
-        resource: &Resource,
-        scratch: &Arc<dyn Scratch>,
-    ) -> Result<bool, Halt> {
-        let proof = PROOF.min(self.tuning.borrow().block_size);
-        for window in windows(&self.record.done, proof) {
-            let mut held = vec![0; usize::try_from(window.end - window.start).unwrap_or(0)];
-            if scratch.read_at(&mut held, window.start).is_err() {
-                return Ok(false);
-            }
-            match self.fetch_again(source, resource, &window).await? {
-                Some(fetched) if fetched == held => {}
-                _ => return Ok(false),
-            }
-        }
-        Ok(true)
-    }
-
-    /// The bytes of a window; `None` when the remote file is another one.
-    async fn fetch_again(
-        &mut self,
-        source: &Source,
-        resource: &Resource,
-        window: &Range<u64>,
-    ) -> Result<Option<Bytes>, Halt> {
-        let mut failures = 0;
-        loop {
-            let stop = self.stop.clone();
-            let fetched = tokio::select! {
-                () = stop.cancelled() => return Err(Halt::Stopped),
-                fetched = fetch_all(&self.context.client, source, resource, window) => fetched,
-            };
-            match fetched {
-                Ok(bytes) => return Ok(Some(bytes)),
-                Err(error) if error.kind == Kind::Changed => return Ok(None),
-                Err(error) => {
-                    failures += 1;
-                    self.wait_after(&error, failures).await?;
-                }
-            }
-        }
     }
 
     /// Shows what the probe learned.
@@ -227,7 +172,10 @@ impl Download {
             });
             let broken = |cause| Err(std::io::Error::other(cause));
             let cause = match making.await.unwrap_or_else(broken) {
-                Ok(scratch) => return Ok(scratch),
+                Ok(scratch) => {
+                    point(Point::Reserved);
+                    return Ok(scratch);
+                }
                 Err(cause) => cause,
             };
             let error = Error::disk("make room in", &path, &cause);
@@ -280,52 +228,5 @@ impl Download {
         }
         self.say(Some(why));
         self.sleep(LOOK_AGAIN).await
-    }
-}
-
-/// The last bytes of held ranges, `len` of each at most: of all, or of some that are spread evenly and
-/// include the first and the last.
-fn windows(held: &RangeSet, len: u64) -> Vec<Range<u64>> {
-    let ranges: Vec<Range<u64>> = held.iter().collect();
-    let count = ranges.len().min(MOST_WINDOWS);
-    (0..count)
-        .map(|n| &ranges[n * (ranges.len() - 1) / (count - 1).max(1)])
-        .map(|range| range.end - (range.end - range.start).min(len)..range.end)
-        .collect()
-}
-
-/// All bytes of a window.
-async fn fetch_all(
-    client: &Client,
-    source: &Source,
-    resource: &Resource,
-    window: &Range<u64>,
-) -> Result<Bytes> {
-    let asked = (window.start, window.end - 1);
-    let turn = AtomicBool::new(false);
-    let (body, len) = fetch::block(client, source, resource, asked, &turn).await?;
-    let bytes = read_all(body, len).await?;
-    if len == window.end - window.start {
-        return Ok(bytes);
-    }
-    Err(Error::passing(Kind::Protocol, "the server sends less than asked for").at(&source.home))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn proof_is_taken_from_the_ends_of_ranges_first_and_last_included() {
-        let held: RangeSet = [0..10, 20..30, 40..45].into_iter().collect();
-        assert_eq!(windows(&held, 6), [4..10, 24..30, 40..45]);
-        let many: RangeSet = (0..100).map(|n| n * 10..n * 10 + 5).collect();
-        let windows = windows(&many, 5);
-        assert_eq!(windows.len(), MOST_WINDOWS);
-        assert_eq!(
-            (&windows[0], &windows[MOST_WINDOWS - 1]),
-            (&(0..5), &(990..995))
-        );
-        assert!(super::windows(&RangeSet::new(), 5).is_empty());
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn view(record: &Record, settings: &Settings, dir: &Path) -> View {
         revision: 0,
         url: spec.url.as_str().into(),
         final_url: None,
-        mirrors: spec.mirrors.iter().map(ToString::to_string).collect(),
+        mirrors: mirrors(record),
         name: shown.into(),
         path: path.map(Into::into),
         status: record.status,
@@ -76,6 +76,15 @@ pub(super) fn view(record: &Record, settings: &Settings, dir: &Path) -> View {
         view.learn(resource);
     }
     view
+}
+
+fn mirrors(record: &Record) -> Arc<[String]> {
+    let mirrors = &record.spec.mirrors;
+    if mirrors.is_empty() {
+        // The empty one takes no memory of its own.
+        return Arc::default();
+    }
+    mirrors.iter().map(ToString::to_string).collect()
 }
 
 /// The map of a finished file. Nearly all are alike, and share it.

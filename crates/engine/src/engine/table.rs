@@ -15,19 +15,22 @@ use futures_util::stream::FuturesUnordered;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::queue::{Place, Queue};
 use super::show;
+use super::waiting::Waiting;
 use super::{Change, Files, New};
 use crate::context::{Context, Tuning};
+use crate::crash::{Point, point};
 use crate::disk::ScratchDir;
-use crate::download::{Download, How};
+use crate::download::{Download, How, Wait};
 use crate::error::{Error, Kind, Result};
 use crate::event::{POSITIONS_SHOWN, View};
 use crate::limit::{Bucket, Rates};
 use crate::plan::ranges::RangeSet;
+use crate::plan::seals::Seals;
 use crate::plan::state::{Input, Status};
 use crate::probe::Found;
 use crate::spec::{Id, Settings, Spec};
@@ -101,8 +104,11 @@ pub(super) struct Table {
     context: Arc<Context>,
     transfers: Handle,
     settings: Settings,
+    /// Every download but the completed: those are shown and stored, and nothing more can happen to
+    /// them, so that a long life costs little memory.
     entries: HashMap<Id, Entry>,
     queue: Queue,
+    waiting: Waiting,
     last_rank: i64,
     running: JoinSet<(Record, How)>,
     /// Which task runs which download, for the case that a task breaks off.
@@ -128,8 +134,9 @@ impl Table {
             context,
             transfers,
             settings,
-            entries: HashMap::with_capacity(records.len()),
+            entries: HashMap::new(),
             queue: Queue::default(),
+            waiting: Waiting::default(),
             last_rank: 0,
             running: JoinSet::new(),
             tasks: HashMap::new(),
@@ -179,6 +186,7 @@ impl Table {
         loop {
             self.admit();
             if self.stopping && self.running.is_empty() && self.saving.is_empty() {
+                point(Point::Stopped);
                 return;
             }
             tokio::select! {
@@ -206,6 +214,7 @@ impl Table {
             Message::Settings(reply) => answer(reply, self.settings.clone()),
             Message::SetSettings(settings, reply) => self.set_settings(settings, reply),
             Message::Shutdown => {
+                point(Point::Stopping);
                 messages.close();
                 self.stopping = true;
                 for entry in self.entries.values() {
@@ -218,6 +227,7 @@ impl Table {
     }
 
     fn tick(&mut self) {
+        self.end_waits();
         self.tell_positions();
         let connections = self.context.limits.open_now() as u64;
         // A dead network disk holds up one look at it, never the table.
@@ -240,6 +250,9 @@ impl Table {
     /// Puts a record to rest, into the queue when it is to start by itself.
     fn rest(&mut self, record: Record, found: Option<Box<Found>>) {
         let id = record.id;
+        if record.status == Status::Completed {
+            return;
+        }
         if record.status == Status::Queued {
             self.queue.insert(id, place(&record));
         }
@@ -261,15 +274,20 @@ impl Table {
             return None;
         };
         self.queue.remove(id, place(&record));
+        self.waiting.remove(id);
         Some((*record, found))
     }
 
     /// Starts what may start.
     fn admit(&mut self) {
         while !self.stopping && self.running.len() < self.settings.max_downloads {
-            let Some(id) = self.queue.first() else { return };
+            let Some(id) = self.queue.first() else { break };
             self.start(id);
         }
+        let is_wanted = self.queue.first().is_some();
+        self.context
+            .place_wanted
+            .send_if_modified(|wanted| std::mem::replace(wanted, is_wanted) != is_wanted);
     }
 
     fn start(&mut self, id: Id) {
@@ -277,6 +295,7 @@ impl Table {
             return;
         };
         self.queue.remove(id, place(&record));
+        let failures = self.waiting.remove(id);
         let Some(status) = record.status.step(Input::Start) else {
             return;
         };
@@ -286,6 +305,7 @@ impl Table {
             view.status = status;
             view.position = None;
             view.error = None;
+            view.reason = None;
         });
         let rate = Arc::new(Bucket::new(record.spec.speed_limit));
         let (tuning, tunings) = watch::channel(self.tuning(&record.spec));
@@ -295,6 +315,8 @@ impl Table {
             is_recorded: record.started_at.is_some(),
             knows_resource: !record.done.is_empty(),
             ranges_proven: false,
+            has_begun: record.resource.is_some(),
+            failures,
             record: Record::clone(&record),
             found: found.map(|found| *found),
             rates: Rates::new(self.context.limits.clone(), rate.clone()),
@@ -343,6 +365,7 @@ impl Table {
                 // What it held is known to nobody; what it held at its start may be gone.
                 let mut record = Record::clone(&running.record);
                 record.done = RangeSet::new();
+                record.seals = Seals::default();
                 record.resource = None;
                 record.inode = None;
                 (record, How::Failed(error))
@@ -352,6 +375,7 @@ impl Table {
         record.spec = running.record.spec;
         // What completed has been recorded by its own task.
         let mut is_saved = false;
+        let mut wait = None;
         match how {
             How::Completed => {
                 tracing::info!(%id, path = ?record.path, "completed");
@@ -359,6 +383,10 @@ impl Table {
             }
             How::Stopped => {
                 record.status = record.status.step(Input::Resume).unwrap_or(Status::Queued);
+            }
+            How::Waits(next) => {
+                record.status = record.status.step(Input::Resume).unwrap_or(Status::Queued);
+                wait = Some(next);
             }
             How::Failed(error) => {
                 tracing::warn!(%id, %error, code = error.kind.code(), "failed");
@@ -369,14 +397,40 @@ impl Table {
         }
         let wishes = running.wishes;
         if !is_saved {
+            point(Point::Halted);
             self.save(vec![record.clone()], |_| ());
         }
-        if wishes.is_empty() {
+        // A wish shows what it leads to; it comes too late for what is completed.
+        if wishes.is_empty() || record.status == Status::Completed {
             self.show(&record);
         }
         self.rest(record, None);
+        if let Some(wait) = wait {
+            self.wait(id, wait);
+        }
         for (wish, reply) in wishes {
             self.wish(id, wish, reply);
+        }
+    }
+
+    /// A download between two tries leaves the queue until its time has come.
+    fn wait(&mut self, id: Id, wait: Wait) {
+        let Some(Entry::Resting { record, .. }) = self.entries.get(&id) else {
+            return;
+        };
+        self.queue.remove(id, place(record));
+        self.context
+            .live
+            .update(id, |view| view.reason = Some(wait.reason.as_str().into()));
+        self.waiting.insert(id, wait);
+    }
+
+    /// Those whose next try is due come back to their places.
+    fn end_waits(&mut self) {
+        for id in self.waiting.due(Instant::now()) {
+            if let Some(Entry::Resting { record, .. }) = self.entries.get(&id) {
+                self.queue.insert(id, place(record));
+            }
         }
     }
 

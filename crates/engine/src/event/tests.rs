@@ -48,6 +48,33 @@ fn view(id: u64) -> View {
     }
 }
 
+/// Of a completed download little is kept, and no watcher is told less or more for it.
+#[test]
+fn a_completed_download_keeps_apart_only_what_somebody_has_not_been_told() {
+    let live = Live::new();
+    live.insert(view(1));
+    live.update(Id(1), |view| view.attempts = 1);
+    let mut slow = live.watch();
+    live.update(Id(1), |view| view.size = Some(9));
+    let mut quick = live.watch();
+    live.update(Id(1), |view| view.done = 9);
+    live.update(Id(1), |view| view.status = Status::Completed);
+    let marks = live.lock().entries[&Id(1)].marks.len();
+    assert_eq!(marks, 4, "what all know, and three changes");
+    let told = |watcher: &mut Watcher| watcher.take().changed[0].1;
+    assert_eq!(told(&mut quick), Fields::DONE | Fields::STATUS);
+    let missed = Fields::SIZE | Fields::DONE | Fields::STATUS;
+    assert_eq!(told(&mut slow), missed);
+
+    live.insert(view(2));
+    live.update(Id(2), |view| view.done = 9);
+    quick.take();
+    slow.take();
+    live.update(Id(2), |view| view.status = Status::Completed);
+    assert_eq!(live.lock().entries[&Id(2)].marks.len(), 2);
+    assert_eq!(told(&mut quick), Fields::STATUS);
+}
+
 #[test]
 fn only_the_fields_that_changed_are_marked() {
     let live = Live::new();

@@ -223,7 +223,14 @@ impl View {
     /// Takes over what the probe learned.
     pub(crate) fn learn(&mut self, resource: &Resource) {
         let validators = &resource.validators;
-        self.final_url = Some(resource.final_url.as_str().into());
+        let url = resource.final_url.as_str();
+        // Most URLs lead nowhere else: then both are one text in memory.
+        let is_same = *self.url == *url;
+        self.final_url = Some(if is_same {
+            self.url.clone()
+        } else {
+            url.into()
+        });
         self.size = resource.size;
         self.ranges = Some(resource.ranges);
         self.etag = validators.etag.as_ref().map(|etag| etag.to_value().into());

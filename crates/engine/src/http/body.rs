@@ -134,6 +134,12 @@ impl Body {
         }
     }
 
+    /// The server has refused this request because it has enough of us: fewer connections are
+    /// opened to its host for a while. Closes this one.
+    pub(crate) fn refused(self, wait: Option<Duration>) {
+        self.permit.refused(wait);
+    }
+
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
         // The second round hands over at once what the first look at the body has asked for.
         for _ in 0..2 {

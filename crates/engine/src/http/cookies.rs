@@ -47,11 +47,16 @@ impl Jar {
                 )
             })?;
         }
+        Ok(Jar::of(file))
+    }
+
+    /// A jar that holds what a user's file holds.
+    pub(super) fn of(file: CookieStore) -> Jar {
         let live = Mutex::new(Live {
             store: file.clone(),
             set: 0,
         });
-        Ok(Jar { file, live })
+        Jar { file, live }
     }
 
     /// A leaf lock: nothing else is locked or awaited while it is held.
@@ -94,21 +99,21 @@ impl Jar {
     }
 }
 
-/// Whether the `Domain` of a `Set-Cookie` is narrow enough. Without the list of public suffixes at
-/// hand, what looks like one (`com`, `co.uk`) is refused: no site needs it.
+/// Whether every `Domain` of a `Set-Cookie` is narrow enough, whichever of several comes to count.
+/// Without the list of public suffixes at hand, what looks like one (`com`, `co.uk`) is refused: no
+/// site needs it.
 fn is_scoped(field: &str) -> bool {
-    let domain = field.split(';').skip(1).find_map(|attribute| {
-        let (name, value) = attribute.split_once('=')?;
-        name.trim()
-            .eq_ignore_ascii_case("domain")
-            .then(|| value.trim().trim_matches('.'))
-    });
-    let Some(domain) = domain.filter(|domain| !domain.is_empty()) else {
-        return true;
-    };
+    field.split(';').skip(1).all(|attribute| {
+        let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
+        !name.trim().eq_ignore_ascii_case("domain") || is_narrow(value.trim().trim_matches('.'))
+    })
+}
+
+fn is_narrow(domain: &str) -> bool {
     let labels: Vec<&str> = domain.split('.').collect();
     match labels.as_slice() {
-        [_] => false,
+        // An empty one stands for the host alone.
+        [single] => single.is_empty(),
         [second, top] => top.len() != 2 || second.len() > 3,
         _ => true,
     }
@@ -116,7 +121,7 @@ fn is_scoped(field: &str) -> bool {
 
 /// Reads the seven TAB-separated columns: domain, subdomains too?, path, TLS only?, expiry in Unix
 /// seconds (0: end of the session), name, value.
-fn read(text: &str, now: u64, store: &mut CookieStore) -> Result<(), String> {
+pub(super) fn read(text: &str, now: u64, store: &mut CookieStore) -> Result<(), String> {
     for (at, line) in text.lines().enumerate() {
         let refuse = |why: &str| format!("line {}: {why}", at + 1);
         let line = line.trim_end_matches('\r');
@@ -153,6 +158,12 @@ fn read(text: &str, now: u64, store: &mut CookieStore) -> Result<(), String> {
         if value.contains(';') || name.contains([';', '=']) {
             return Err(refuse("a cookie's name or value holds \";\" or \"=\""));
         }
+        if [name, value]
+            .iter()
+            .any(|text| text.contains(is_unsendable))
+        {
+            return Err(refuse("a cookie's name or value holds a control character"));
+        }
         let host = domain.trim_start_matches('.');
         let secure = secure.eq_ignore_ascii_case("true");
         let scheme = if secure { "https" } else { "http" };
@@ -179,6 +190,11 @@ fn read(text: &str, now: u64, store: &mut CookieStore) -> Result<(), String> {
     Ok(())
 }
 
+/// What no header can carry: one such cookie would spoil every request that it belongs to.
+fn is_unsendable(c: char) -> bool {
+    c.is_ascii_control()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,13 +207,7 @@ mod tests {
     fn jar(file: &str) -> Jar {
         let mut store = CookieStore::new();
         read(file, 1000, &mut store).expect("a cookies file");
-        Jar {
-            live: Mutex::new(Live {
-                store: store.clone(),
-                set: 0,
-            }),
-            file: store,
-        }
+        Jar::of(store)
     }
 
     fn set(jar: &Jar, from: &str, field: &str) -> bool {
@@ -241,6 +251,9 @@ mod tests {
             ("a.org TRUE / FALSE 0 a b", "line 1"),
             ("\na.org\tTRUE\t/\tFALSE\tsoon\ta\tb", "line 2"),
             ("a b\tTRUE\t/\tFALSE\t0\ta\tb", "line 1"),
+            // It would spoil every request to its host.
+            ("a.org\tTRUE\t/\tFALSE\t0\ta\u{4}\tb", "line 1"),
+            ("a.org\tTRUE\t/\tFALSE\t0\ta\tb\u{7f}", "line 1"),
         ] {
             let why = read(text, 0, &mut CookieStore::new()).expect_err(text);
             assert!(why.starts_with(line), "{why}");
@@ -262,6 +275,23 @@ mod tests {
         ));
         assert_eq!(jar.field_for(&url("http://dl.a.org/")), Some("d=2".into()));
         assert_eq!(jar.field_for(&url("https://b.a.org/")), Some("d=2".into()));
+        assert_eq!(jar.field_for(&url("https://b.org/")), None);
+    }
+
+    #[test]
+    fn a_second_domain_does_not_widen_a_cookie() {
+        let jar = jar("");
+        assert!(!set(&jar, "https://a.org/x", "evil=1; Domain=; Domain=org"));
+        assert!(!set(
+            &jar,
+            "https://a.org/x",
+            "evil=1; Domain=a.org; Domain=org"
+        ));
+        assert!(!set(
+            &jar,
+            "https://a.co.uk/x",
+            "evil=1; Domain; domain=.co.uk"
+        ));
         assert_eq!(jar.field_for(&url("https://b.org/")), None);
     }
 

@@ -2,7 +2,7 @@
 //! Knows nothing of requests, permits or reuse.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -24,6 +24,7 @@ const STAGGER: Duration = Duration::from_millis(250);
 pub(super) struct Dialer {
     connect_timeout: Duration,
     targets: Targets,
+    hosts: Vec<(String, Vec<IpAddr>)>,
     proxy: Option<Proxy>,
     tls: Tls,
 }
@@ -33,6 +34,7 @@ impl Dialer {
         Ok(Dialer {
             connect_timeout: config.connect_timeout,
             targets: config.targets,
+            hosts: config.hosts.clone(),
             proxy: config.proxy.as_ref().map(Proxy::parse).transpose()?,
             tls: Tls::new(config.ca_file.as_deref())?,
         })
@@ -76,7 +78,10 @@ impl Dialer {
 
     /// The addresses of `host` that the policy lets pass.
     async fn resolve(&self, host: &Host<&str>, port: u16) -> Result<Vec<SocketAddr>> {
-        let found = addresses(host, port).await?;
+        let found = match self.given(host, port) {
+            Some(given) => given,
+            None => addresses(host, port).await?,
+        };
         let allowed: Vec<SocketAddr> = found
             .into_iter()
             .filter(|address| target::allows(self.targets, address.ip()))
@@ -85,6 +90,15 @@ impl Dialer {
             return Err(target::refused(host));
         }
         Ok(allowed)
+    }
+
+    /// The addresses that the configuration gives to `host`, in its order.
+    fn given(&self, host: &Host<&str>, port: u16) -> Option<Vec<SocketAddr>> {
+        let Host::Domain(name) = host else {
+            return None;
+        };
+        let (_, ips) = self.hosts.iter().find(|(known, _)| known == name)?;
+        Some(ips.iter().map(|ip| (*ip, port).into()).collect())
     }
 
     async fn through(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustls::{AlertDescription, CertificateError};
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Retry};
 
 /// Finds a cause of type `T` anywhere below `error`.
 fn cause<'a, T: Cause + 'static>(error: &'a (dyn Cause + 'static)) -> Option<&'a T> {
@@ -28,23 +28,25 @@ fn cause<'a, T: Cause + 'static>(error: &'a (dyn Cause + 'static)) -> Option<&'a
 
 /// A name could not be resolved.
 pub(super) fn dns(host: &str, error: &io::Error) -> Error {
-    Error::passing(
+    Error::new(
         Kind::Dns,
         format!("the name {host} has no address: {error}; check the spelling and the network"),
     )
+    .with_retry(Retry::Unreachable)
 }
 
 /// No address took a connection.
 pub(super) fn connect(error: &io::Error) -> Error {
-    Error::passing(Kind::Connect, format!("no connection: {error}"))
+    Error::new(Kind::Connect, format!("no connection: {error}")).with_retry(Retry::Unreachable)
 }
 
 /// No connection in time.
 pub(super) fn connect_timeout(limit: Duration) -> Error {
-    Error::passing(
+    Error::new(
         Kind::Timeout,
         format!("no connection within {}", shown(limit)),
     )
+    .with_retry(Retry::Unreachable)
 }
 
 /// Nothing arrived in time.

@@ -9,6 +9,8 @@ mod conn;
 mod cookies;
 mod dial;
 mod fault;
+#[cfg(test)]
+mod fuzz;
 mod netrc;
 mod proxy;
 mod redirect;
@@ -35,7 +37,7 @@ use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
 use crate::error::{Error, Kind, Result};
-use crate::limit::{Grant, Host, Limits, Permit};
+use crate::limit::{Grant, Host, Limits, Owner, Permit};
 use crate::spec::Config;
 
 use body::After;
@@ -72,6 +74,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) range: Option<(u64, u64)>,
     /// The download's own header fields.
     pub(crate) headers: &'a [(String, String)],
+    /// Whose share of the connections this takes.
+    pub(crate) owner: Owner,
     /// True while this waits for a connection that is in other hands.
     pub(crate) turn: Option<&'a AtomicBool>,
 }
@@ -178,7 +182,7 @@ impl Inner {
             .requests
             .build(ask, url, self.jar.field_for(url), &form)?;
         // In this order, so that when dropped the connection closes before the permit returns.
-        let Grant { permit, parked } = self.turn_for(url, ask.turn).await;
+        let Grant { permit, parked } = self.turn_for(url, ask).await;
         let started = Instant::now();
 
         if let Some(conn) = parked.and_then(|parked| parked.downcast::<Conn>().ok()) {
@@ -202,13 +206,13 @@ impl Inner {
         self.answer(url, response, conn, permit, started)
     }
 
-    async fn turn_for(&self, url: &Url, turn: Option<&AtomicBool>) -> Grant {
+    async fn turn_for(&self, url: &Url, ask: &Ask<'_>) -> Grant {
         let host = Host::of(url);
-        let mut acquiring = std::pin::pin!(self.limits.acquire(&host));
+        let mut acquiring = std::pin::pin!(self.limits.acquire(&host, ask.owner));
         if let Some(grant) = acquiring.as_mut().now_or_never() {
             return grant;
         }
-        let _waiting = turn.map(Waiting::begin);
+        let _waiting = ask.turn.map(Waiting::begin);
         acquiring.await
     }
 

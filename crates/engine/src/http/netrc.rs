@@ -48,7 +48,7 @@ impl Netrc {
         })
     }
 
-    fn parse(text: &str) -> Result<Netrc, String> {
+    pub(super) fn parse(text: &str) -> Result<Netrc, String> {
         let mut words = Words::new(text);
         let mut entries: Vec<Entry> = Vec::new();
         while let Some(word) = words.next()? {

@@ -269,6 +269,7 @@ mod tests {
             home: &home,
             range: Some((5, 9)),
             headers: &headers,
+            owner: crate::limit::Owner::Nobody,
             turn: None,
         };
         requests
@@ -417,6 +418,7 @@ mod tests {
             home: &home,
             range: None,
             headers: &[],
+            owner: crate::limit::Owner::Nobody,
             turn: None,
         };
         let login = basic(b"proxy", b"pw");

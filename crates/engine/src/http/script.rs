@@ -273,6 +273,7 @@ pub(super) async fn get(client: &Client, url: &Url) -> Result<Answer> {
         home: url,
         range: None,
         headers: &[],
+        owner: crate::limit::Owner::Nobody,
         turn: None,
     };
     client.get(&ask).await

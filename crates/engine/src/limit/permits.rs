@@ -5,12 +5,13 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use url::Url;
 
-use super::queue::{Due, Next, Queue, Slot};
+use super::queue::{Due, Next, Owner, Queue, Slot};
 
 /// What a permit counts for: scheme, name and port.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -41,8 +42,9 @@ pub(crate) struct Grant {
 /// The right to one open connection; given back on drop.
 pub(crate) struct Permit {
     host: Host,
+    owner: Owner,
     /// `None` once the connection was parked: then the permit stays taken.
-    owner: Option<Arc<Permits>>,
+    permits: Option<Arc<Permits>>,
 }
 
 impl Permit {
@@ -50,18 +52,27 @@ impl Permit {
     /// in line when that one wants the same host; it is closed when another host is next; it
     /// stays open, and counted, when nobody waits.
     pub(crate) fn park(self, connection: Parked) {
-        let Some(owner) = self.owner.clone() else {
+        let Some(permits) = self.permits.clone() else {
             return;
         };
-        owner.park(self, connection);
+        permits.park(self, connection);
+    }
+
+    /// The host has refused this connection as one too many: fewer are given out for a while, at
+    /// least as long as the host itself has asked for.
+    pub(crate) fn refused(&self, wait: Option<Duration>) {
+        if let Some(permits) = &self.permits {
+            permits.lock().refused(&self.host, wait, Instant::now());
+            permits.refused.notify_one();
+        }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(owner) = self.owner.take() {
-            let due = owner.lock().release(&self.host);
-            owner.settle(due);
+        if let Some(permits) = self.permits.take() {
+            let due = permits.lock().release(&self.host, self.owner);
+            permits.settle(due);
         }
     }
 }
@@ -70,6 +81,8 @@ pub(super) struct Permits {
     queue: Mutex<Queue>,
     /// Somebody parked a connection.
     parked: Notify,
+    /// Somebody was refused one.
+    refused: Notify,
 }
 
 impl Permits {
@@ -77,6 +90,7 @@ impl Permits {
         Arc::new(Permits {
             queue: Mutex::new(Queue::new(most, most_per_host)),
             parked: Notify::new(),
+            refused: Notify::new(),
         })
     }
 
@@ -100,7 +114,8 @@ impl Permits {
             parked: slot.parked,
             permit: Permit {
                 host: slot.host,
-                owner: Some(self.clone()),
+                owner: slot.owner,
+                permits: Some(self.clone()),
             },
         }
     }
@@ -110,8 +125,13 @@ impl Permits {
         self.settle(due);
     }
 
-    pub(super) fn most_per_host(&self) -> usize {
-        self.lock().most_per_host()
+    pub(super) fn cap(&self, host: &Host) -> usize {
+        self.lock().cap(host)
+    }
+
+    pub(super) fn crowded(&self, host: &Host) {
+        self.lock().crowded(host, Instant::now());
+        self.refused.notify_one();
     }
 
     pub(super) fn open_now(&self) -> usize {
@@ -124,13 +144,13 @@ impl Permits {
 
     #[cfg(test)]
     pub(super) fn try_acquire(self: &Arc<Permits>, host: &Host) -> Option<Grant> {
-        let slot = self.lock().take(host)?;
+        let slot = self.lock().take(host, Owner::Nobody)?;
         Some(self.grant(slot))
     }
 
-    pub(super) async fn acquire(self: &Arc<Permits>, host: &Host) -> Grant {
+    pub(super) async fn acquire(self: &Arc<Permits>, host: &Host, owner: Owner) -> Grant {
         loop {
-            let taken = self.lock().take_or_wait(host);
+            let taken = self.lock().take_or_wait(host, owner);
             match taken {
                 Ok(slot) => return self.grant(slot),
                 // The sender lives in the queue until it is used, so an error cannot happen; to
@@ -149,8 +169,8 @@ impl Permits {
             let mut queue = self.lock();
             match queue.next_after(&permit.host) {
                 Next::Nobody => {
-                    permit.owner = None;
-                    queue.park(&permit.host, connection, Instant::now());
+                    permit.permits = None;
+                    queue.park(&permit.host, permit.owner, connection, Instant::now());
                     drop(queue);
                     self.parked.notify_one();
                     return;
@@ -160,8 +180,10 @@ impl Permits {
                     drop(connection);
                     return;
                 }
-                Next::SameHost(waiter) => {
+                Next::SameHost(owner, waiter) => {
+                    queue.hand_on(&permit.host, permit.owner, owner);
                     drop(queue);
+                    permit.owner = owner;
                     let grant = Grant {
                         parked: Some(connection),
                         permit,
@@ -180,14 +202,20 @@ impl Permits {
         }
     }
 
-    /// Closes what was idle for too long, for ever.
+    /// Closes what was idle for too long, and lets ceilings rise again, for ever.
     pub(super) async fn reap(self: &Arc<Permits>) {
         loop {
             let (due, next) = self.lock().expire(Instant::now());
             self.settle(due);
-            match next {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => self.parked.notified().await,
+            let wait = async {
+                match next {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => self.parked.notified().await,
+                }
+            };
+            tokio::select! {
+                () = wait => {}
+                () = self.refused.notified() => {}
             }
         }
     }
@@ -195,9 +223,10 @@ impl Permits {
 
 #[cfg(test)]
 mod tests {
+    use super::super::queue::CALM;
     use super::*;
+    use crate::spec::Id;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     fn host(name: &str) -> Host {
         Host(name.into())
@@ -250,7 +279,7 @@ mod tests {
         for name in ["a1", "a2", "a3", "b1", "b2", "c1"] {
             let (permits, served) = (permits.clone(), served.clone());
             tasks.spawn(async move {
-                let _grant = permits.acquire(&host(&name[..1])).await;
+                let _grant = permits.acquire(&host(&name[..1]), Owner::Nobody).await;
                 served.lock().expect("no panic").push(name);
             });
             settled().await;
@@ -268,12 +297,12 @@ mod tests {
         let held = permits.try_acquire(&host("a")).expect("free");
         let gone = tokio::spawn({
             let permits = permits.clone();
-            async move { permits.acquire(&host("a")).await.permit }
+            async move { permits.acquire(&host("a"), Owner::Nobody).await.permit }
         });
         settled().await;
         let next = tokio::spawn({
             let permits = permits.clone();
-            async move { permits.acquire(&host("b")).await.permit }
+            async move { permits.acquire(&host("b"), Owner::Nobody).await.permit }
         });
         settled().await;
         gone.abort();
@@ -300,7 +329,7 @@ mod tests {
         let parked = parked.expect("open still");
         let same = tokio::spawn({
             let (permits, a) = (permits.clone(), a.clone());
-            async move { permits.acquire(&a).await }
+            async move { permits.acquire(&a, Owner::Nobody).await }
         });
         settled().await;
         permit.park(parked);
@@ -309,7 +338,7 @@ mod tests {
 
         let other = tokio::spawn({
             let (permits, b) = (permits.clone(), b.clone());
-            async move { permits.acquire(&b).await }
+            async move { permits.acquire(&b, Owner::Nobody).await }
         });
         settled().await;
         permit.park(parked.expect("checked"));
@@ -357,6 +386,72 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_late_download_is_next_however_many_threads_an_early_one_has_waiting() {
+        let permits = Permits::new(2, 2);
+        let a = host("a");
+        let (early, late) = (Owner::Download(Id(1)), Owner::Download(Id(2)));
+        let held = [
+            permits.acquire(&a, early).await,
+            permits.acquire(&a, early).await,
+        ];
+        let served = Arc::new(Mutex::new(Vec::new()));
+        let mut tasks = tokio::task::JoinSet::new();
+        for owner in [early, early, early, late, late] {
+            let (permits, served, a) = (permits.clone(), served.clone(), a.clone());
+            tasks.spawn(async move {
+                let grant = permits.acquire(&a, owner).await;
+                served.lock().expect("no panic").push(owner);
+                grant
+            });
+            settled().await;
+        }
+        let [first, second] = held;
+        first.permit.park(Box::new("open"));
+        settled().await;
+        drop(second);
+        settled().await;
+        assert_eq!(*served.lock().expect("no panic"), [late, early]);
+        while tasks.join_next().await.is_some() {}
+        assert_eq!(permits.open_now(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_refuses_gets_fewer_for_a_while_and_then_one_more_at_a_time() {
+        let permits = Permits::new(8, 6);
+        let reaper = tokio::spawn({
+            let permits = permits.clone();
+            async move { permits.reap().await }
+        });
+        let a = host("a");
+        let mut held: Vec<_> = (0..6)
+            .map(|_| permits.try_acquire(&a).expect("free"))
+            .collect();
+        for _ in 0..3 {
+            let one_too_many = held.pop().expect("held");
+            one_too_many.permit.refused(None);
+        }
+        assert_eq!(permits.cap(&a), 3);
+        assert!(permits.try_acquire(&a).is_none());
+        let next = tokio::spawn({
+            let (permits, a) = (permits.clone(), a.clone());
+            async move { permits.acquire(&a, Owner::Nobody).await }
+        });
+        tokio::time::sleep(CALM / 2).await;
+        assert!(!next.is_finished());
+        tokio::time::sleep(CALM).await;
+        let fourth = next.await.expect("served");
+        assert_eq!(permits.cap(&a), 4);
+        fourth.permit.refused(Some(CALM * 6));
+        drop(fourth);
+        held.clear();
+        tokio::time::sleep(CALM * 5).await;
+        assert_eq!(permits.cap(&a), 3, "remembered while nobody is connected");
+        tokio::time::sleep(CALM * 5).await;
+        assert_eq!(permits.cap(&a), 6, "and forgotten in the end");
+        reaper.abort();
+    }
+
+    #[tokio::test]
     async fn lower_caps_hold_as_permits_return() {
         let open = Arc::new(AtomicUsize::new(0));
         let permits = Permits::new(4, 4);
@@ -391,7 +486,7 @@ mod tests {
         let _held = permits.try_acquire(&host("a")).expect("free");
         let waiting = tokio::spawn({
             let permits = permits.clone();
-            async move { permits.acquire(&host("a")).await.permit }
+            async move { permits.acquire(&host("a"), Owner::Nobody).await.permit }
         });
         settled().await;
         permits.set_caps(2, 1);
@@ -427,7 +522,7 @@ mod tests {
             tasks.spawn(async move {
                 for round in 0..20usize {
                     let host = host(["a", "b", "c", "d"][(n + round) % 4]);
-                    let acquire = permits.acquire(&host);
+                    let acquire = permits.acquire(&host, Owner::Nobody);
                     // Some lose patience, before and after they were served.
                     let patience = Duration::from_micros(u64::try_from(n % 7).expect("small") * 50);
                     let grant = if n % 5 == 0 {

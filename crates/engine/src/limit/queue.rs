@@ -1,8 +1,10 @@
 //! Decides who gets a connection permit, and when: the books behind `permits`, without a lock, a
 //! clock or a wait of their own.
 //!
-//! Each host has its own queue, first come first served; hosts take turns, so that none can starve
-//! another. A host at its own cap is passed over.
+//! Each host has its own queue, in which the download with the fewest connections there is next, and
+//! of equals the one that came first: a late download is not behind all threads of an early one.
+//! Hosts take turns, so that none can starve another. A host at its own cap is passed over, and a
+//! host that has refused a connection has a lower cap for a while.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -11,10 +13,23 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::permits::{Grant, Host, Parked};
+use crate::spec::Id;
 
 /// How long an idle connection is kept. Servers close theirs after 5 to 75 s; a short time makes
 /// it rare to find one closed and frees sockets soon.
 const IDLE: Duration = Duration::from_secs(15);
+
+/// After a host has refused a connection, one more is tried this much later.
+pub(super) const CALM: Duration = Duration::from_secs(10);
+
+/// On whose behalf a connection is used; all that belong to no download yet are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Owner {
+    /// A probe for a download that was not added yet.
+    Nobody,
+    /// A download.
+    Download(Id),
+}
 
 pub(super) struct Queue {
     most: usize,
@@ -32,20 +47,67 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct Lane {
     open: usize,
-    waiting: VecDeque<oneshot::Sender<Grant>>,
+    /// Connections at work, by owner; `open` without `idle`.
+    busy: HashMap<Owner, usize>,
+    /// In the order in which they came.
+    waiting: VecDeque<Waiter>,
     /// Oldest first.
     idle: VecDeque<(Instant, Parked)>,
+    ceiling: Option<Ceiling>,
+}
+
+struct Waiter {
+    owner: Owner,
+    turn: oneshot::Sender<Grant>,
+}
+
+/// What a host was found to accept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ceiling {
+    most: usize,
+    /// When one more is tried.
+    rises_at: Instant,
 }
 
 impl Lane {
     fn is_wanted(&self) -> bool {
-        self.waiting.iter().any(|waiter| !waiter.is_closed())
+        self.waiting.iter().any(|waiter| !waiter.turn.is_closed())
+    }
+
+    fn at_work(&self) -> usize {
+        self.open - self.idle.len()
+    }
+
+    fn accepts(&mut self, most: usize, until: Instant) {
+        self.ceiling = Some(Ceiling {
+            most: most.max(1),
+            rises_at: until,
+        });
+    }
+
+    /// Connections that this host may have.
+    fn cap(&self, most_per_host: usize) -> usize {
+        self.ceiling
+            .map_or(most_per_host, |ceiling| ceiling.most.min(most_per_host))
+    }
+
+    /// Whoever has the fewest connections here; of equals, who came first.
+    fn next(&mut self) -> Option<Waiter> {
+        self.waiting.retain(|waiter| !waiter.turn.is_closed());
+        let busy = |waiter: &Waiter| self.busy.get(&waiter.owner).copied().unwrap_or(0);
+        let (at, _) = self
+            .waiting
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, waiter)| busy(waiter))?;
+        self.waiting.remove(at)
     }
 }
 
 /// A permit that is counted as taken.
 pub(super) struct Slot {
     pub(super) host: Host,
+    pub(super) owner: Owner,
     /// The idle connection that comes with it.
     pub(super) parked: Option<Parked>,
     /// The idle connection that has to close before it may be used.
@@ -61,7 +123,7 @@ pub(super) struct Due {
 
 /// Whose turn it is for a permit that is about to come back with an open connection.
 pub(super) enum Next {
-    SameHost(oneshot::Sender<Grant>),
+    SameHost(Owner, oneshot::Sender<Grant>),
     /// Another host's, or nobody's because of a lowered cap.
     OtherHost,
     Nobody,
@@ -79,8 +141,53 @@ impl Queue {
         }
     }
 
-    pub(super) fn most_per_host(&self) -> usize {
-        self.most_per_host
+    /// Most connections that `host` is given now.
+    pub(super) fn cap(&self, host: &Host) -> usize {
+        self.lanes
+            .get(host)
+            .map_or(self.most_per_host, |lane| lane.cap(self.most_per_host))
+    }
+
+    /// A connection to `host` was refused while it was counted: as many as the others are is all
+    /// that the host accepts, until `wait` is over; then one more is tried, and so on.
+    pub(super) fn refused(&mut self, host: &Host, wait: Option<Duration>, now: Instant) {
+        let Some(lane) = self.lanes.get_mut(host) else {
+            return;
+        };
+        let others = lane.at_work().saturating_sub(1);
+        lane.accepts(others, now + wait.unwrap_or(CALM));
+    }
+
+    /// No more connections to `host` than are at work now come about, time and again: so many are all
+    /// that it accepts, for a while.
+    pub(super) fn crowded(&mut self, host: &Host, now: Instant) {
+        if let Some(lane) = self.lanes.get_mut(host) {
+            lane.accepts(lane.at_work(), now + CALM);
+        }
+    }
+
+    /// Raises the ceilings whose time has come; returns when the next one's has.
+    fn raise(&mut self, now: Instant) -> Option<Instant> {
+        let cap = self.most_per_host;
+        for lane in self.lanes.values_mut() {
+            lane.ceiling = lane.ceiling.and_then(|ceiling| {
+                let late = now.checked_duration_since(ceiling.rises_at);
+                let Some(late) = late else {
+                    return Some(ceiling);
+                };
+                let steps = 1 + usize::try_from(late.as_millis() / CALM.as_millis()).unwrap_or(cap);
+                let most = ceiling.most.saturating_add(steps);
+                (most < cap).then(|| Ceiling {
+                    most,
+                    rises_at: now + CALM,
+                })
+            });
+        }
+        for host in self.hosts() {
+            self.forget_if_empty(&host);
+        }
+        let rises = |lane: &Lane| lane.ceiling.map(|ceiling| ceiling.rises_at);
+        self.lanes.values().filter_map(rises).min()
     }
 
     pub(super) fn open(&self) -> usize {
@@ -92,7 +199,7 @@ impl Queue {
             .lanes
             .get(host)
             .map_or(0, |lane| lane.open - lane.idle.len());
-        let cap = self.most_per_host;
+        let cap = self.cap(host);
         let free_here = cap.saturating_sub(busy);
         let free = self.most.saturating_sub(self.open - self.idle);
         let wanted = self.lanes.values().any(Lane::is_wanted);
@@ -106,27 +213,39 @@ impl Queue {
     }
 
     /// A permit at once, unless somebody waits for this host already.
-    pub(super) fn take(&mut self, host: &Host) -> Option<Slot> {
+    pub(super) fn take(&mut self, host: &Host, owner: Owner) -> Option<Slot> {
         if self.lanes.get(host).is_some_and(Lane::is_wanted) {
             return None;
         }
-        self.fill(host)
+        self.fill(host, owner)
     }
 
     /// A permit at once, or a place in the queue.
-    pub(super) fn take_or_wait(&mut self, host: &Host) -> Result<Slot, oneshot::Receiver<Grant>> {
-        self.take(host).ok_or_else(|| self.enqueue(host))
+    pub(super) fn take_or_wait(
+        &mut self,
+        host: &Host,
+        owner: Owner,
+    ) -> Result<Slot, oneshot::Receiver<Grant>> {
+        self.take(host, owner)
+            .ok_or_else(|| self.enqueue(host, owner))
     }
 
-    pub(super) fn release(&mut self, host: &Host) -> Due {
+    pub(super) fn release(&mut self, host: &Host, owner: Owner) -> Due {
+        self.rests(host, owner);
         self.uncount(host);
         self.serve()
+    }
+
+    /// A connection goes from one owner to another, or to none.
+    pub(super) fn hand_on(&mut self, host: &Host, from: Owner, to: Owner) {
+        self.rests(host, from);
+        self.works(host, to);
     }
 
     /// Who would get the permit that a connection to `host` holds.
     pub(super) fn next_after(&mut self, host: &Host) -> Next {
         let open_here = self.lanes.get(host).map_or(0, |lane| lane.open);
-        if self.open > self.most || open_here > self.most_per_host {
+        if self.open > self.most || open_here > self.cap(host) {
             return Next::OtherHost;
         }
         for at in 0..self.turns.len() {
@@ -136,11 +255,11 @@ impl Queue {
             };
             if next == host {
                 // Whoever was there a moment ago may have given up since.
-                return self
-                    .take_waiter(host)
-                    .map_or(Next::OtherHost, Next::SameHost);
+                return self.take_waiter(host).map_or(Next::OtherHost, |next| {
+                    Next::SameHost(next.owner, next.turn)
+                });
             }
-            if lane.open < self.most_per_host {
+            if lane.open < lane.cap(self.most_per_host) {
                 return Next::OtherHost;
             }
         }
@@ -148,16 +267,17 @@ impl Queue {
     }
 
     /// Keeps an idle connection; its permit stays counted.
-    pub(super) fn park(&mut self, host: &Host, connection: Parked, now: Instant) {
+    pub(super) fn park(&mut self, host: &Host, owner: Owner, connection: Parked, now: Instant) {
+        self.rests(host, owner);
         self.idle += 1;
         let lane = self.lanes.entry(host.clone()).or_default();
         lane.idle.push_back((now, connection));
     }
 
-    /// Takes out what was idle for too long; and when to look again.
+    /// Takes out what was idle for too long, and raises ceilings; and when to look again.
     pub(super) fn expire(&mut self, now: Instant) -> (Due, Option<Instant>) {
         let mut closed = Vec::new();
-        let mut next: Option<Instant> = None;
+        let mut next = self.raise(now);
         for host in self.hosts() {
             while let Some(ends) = self.idle_until(&host) {
                 if ends > now {
@@ -186,6 +306,23 @@ impl Queue {
         self.lanes.entry(host.clone()).or_default().open += 1;
     }
 
+    fn works(&mut self, host: &Host, owner: Owner) {
+        let lane = self.lanes.entry(host.clone()).or_default();
+        *lane.busy.entry(owner).or_default() += 1;
+    }
+
+    fn rests(&mut self, host: &Host, owner: Owner) {
+        let Some(lane) = self.lanes.get_mut(host) else {
+            return;
+        };
+        if let Some(busy) = lane.busy.get_mut(&owner) {
+            *busy -= 1;
+            if *busy == 0 {
+                lane.busy.remove(&owner);
+            }
+        }
+    }
+
     fn uncount(&mut self, host: &Host) {
         self.open -= 1;
         if let Some(lane) = self.lanes.get_mut(host) {
@@ -195,7 +332,8 @@ impl Queue {
     }
 
     fn forget_if_empty(&mut self, host: &Host) {
-        let empty = |lane: &Lane| lane.open == 0 && lane.waiting.is_empty();
+        let empty =
+            |lane: &Lane| lane.open == 0 && lane.waiting.is_empty() && lane.ceiling.is_none();
         if self.lanes.get(host).is_some_and(empty) {
             self.lanes.remove(host);
         }
@@ -207,20 +345,23 @@ impl Queue {
             .lanes
             .get(host)
             .map_or((0, 0), |lane| (lane.open, lane.idle.len()));
+        let cap = self.cap(host);
+        // An idle one is counted already, but above a ceiling it must not go to work.
         if idle > 0 {
-            return true;
+            return open - idle < cap;
         }
         // Above a lowered cap, closing an idle one is not enough to open another.
         let room = self.open < self.most || (self.open == self.most && self.idle > 0);
-        open < self.most_per_host && room
+        open < cap && room
     }
 
     /// A permit with an idle connection, else within the caps, else in place of another host's
     /// idle connection.
-    fn fill(&mut self, host: &Host) -> Option<Slot> {
+    fn fill(&mut self, host: &Host, owner: Owner) -> Option<Slot> {
         if !self.has_room(host) {
             return None;
         }
+        self.works(host, owner);
         // The newest has the best chance to be open still.
         let newest = self
             .lanes
@@ -230,6 +371,7 @@ impl Queue {
             self.idle -= 1;
             return Some(Slot {
                 host: host.clone(),
+                owner,
                 parked: Some(parked),
                 closed: None,
             });
@@ -242,6 +384,7 @@ impl Queue {
         self.count(host);
         Some(Slot {
             host: host.clone(),
+            owner,
             parked: None,
             closed,
         })
@@ -274,7 +417,7 @@ impl Queue {
             closed.push(parked);
         }
         for host in self.hosts() {
-            let cap = self.most_per_host;
+            let cap = self.cap(&host);
             while self.lanes.get(&host).is_some_and(|lane| lane.open > cap)
                 && let Some(parked) = self.evict_from(&host)
             {
@@ -286,29 +429,28 @@ impl Queue {
         due
     }
 
-    fn enqueue(&mut self, host: &Host) -> oneshot::Receiver<Grant> {
-        let (waiter, turn) = oneshot::channel();
+    fn enqueue(&mut self, host: &Host, owner: Owner) -> oneshot::Receiver<Grant> {
+        let (turn, coming) = oneshot::channel();
         let lane = self.lanes.entry(host.clone()).or_default();
         // Whoever gave up at the end of the queue leaves no trace.
-        while lane.waiting.back().is_some_and(oneshot::Sender::is_closed) {
+        while lane
+            .waiting
+            .back()
+            .is_some_and(|last| last.turn.is_closed())
+        {
             lane.waiting.pop_back();
         }
-        lane.waiting.push_back(waiter);
+        lane.waiting.push_back(Waiter { owner, turn });
         if !self.turns.contains(host) {
             self.turns.push_back(host.clone());
         }
-        turn
+        coming
     }
 
-    /// The first live waiter for `host`, whose next turn is then behind all other hosts.
-    fn take_waiter(&mut self, host: &Host) -> Option<oneshot::Sender<Grant>> {
+    /// The next waiter for `host`, whose next turn is then behind all other hosts.
+    fn take_waiter(&mut self, host: &Host) -> Option<Waiter> {
         let lane = self.lanes.get_mut(host)?;
-        let mut waiter = None;
-        while waiter.is_none()
-            && let Some(first) = lane.waiting.pop_front()
-        {
-            waiter = (!first.is_closed()).then_some(first);
-        }
+        let waiter = lane.next();
         let more = !lane.waiting.is_empty();
         self.turns.retain(|other| other != host);
         if more {
@@ -331,8 +473,8 @@ impl Queue {
             let Some(waiter) = self.take_waiter(&host) else {
                 continue;
             };
-            if let Some(slot) = self.fill(&host) {
-                due.served.push((waiter, slot));
+            if let Some(slot) = self.fill(&host, waiter.owner) {
+                due.served.push((waiter.turn, slot));
             }
         }
         due

@@ -55,7 +55,7 @@ pub fn parse(value: &str) -> Option<ContentRange> {
 }
 
 /// Digits only: no sign, as `str::parse` would take it.
-fn number(text: &str) -> Option<u64> {
+pub(super) fn number(text: &str) -> Option<u64> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
 }

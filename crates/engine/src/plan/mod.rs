@@ -5,13 +5,17 @@
 
 pub mod content_range;
 pub mod disposition;
+#[cfg(test)]
+mod fuzz;
 pub mod name;
 pub mod ranges;
 pub mod reply;
 pub mod resource;
 pub mod retry;
 pub mod retry_after;
+pub mod seals;
 pub mod split;
+pub mod stamp;
 pub mod state;
 
 use std::collections::BTreeMap;
@@ -54,6 +58,17 @@ struct Leased {
     /// Bytes/s, as last told.
     speed: Option<u64>,
     hedged: bool,
+}
+
+impl Leased {
+    fn at_work(&self) -> AtWork {
+        AtWork {
+            at: self.at,
+            end: self.end,
+            speed: self.speed,
+            hedged: self.hedged,
+        }
+    }
 }
 
 /// Which bytes of one download are done, leased and free.
@@ -189,16 +204,7 @@ impl Plan {
             return None;
         }
         let ids: Vec<LeaseId> = self.leases.keys().copied().collect();
-        let blocks: Vec<AtWork> = self
-            .leases
-            .values()
-            .map(|l| AtWork {
-                at: l.at,
-                end: l.end,
-                speed: l.speed,
-                hedged: l.hedged,
-            })
-            .collect();
+        let blocks: Vec<AtWork> = self.leases.values().map(Leased::at_work).collect();
         let (of, start) = match split::relief(&blocks, helper, setup)? {
             Relief::Cut { index, cut } => {
                 let leased = self.leases.get_mut(&ids[index])?;
@@ -226,6 +232,15 @@ impl Plan {
             of,
             new_end: end,
         })
+    }
+
+    /// Blocks whose threads are so slow that a new connection in their place can only be better;
+    /// `judged` tells which ones have had a fair trial.
+    pub fn hopeless(&self, judged: impl Fn(LeaseId) -> bool) -> Vec<LeaseId> {
+        let ids: Vec<LeaseId> = self.leases.keys().copied().collect();
+        let blocks: Vec<AtWork> = self.leases.values().map(Leased::at_work).collect();
+        let slow = split::hopeless(&blocks).into_iter().map(|index| ids[index]);
+        slow.filter(|id| judged(*id)).collect()
     }
 
     /// Blocks of which another thread has written every byte that was left.

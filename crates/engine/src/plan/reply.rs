@@ -299,13 +299,15 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
     let Some(value) = text(headers, header::CONTENT_LENGTH) else {
         return Ok(None);
     };
+    let length = content_range::number(value.trim()).map(Some);
+    // It may be as long as a whole head, so it is not repeated.
     let refuse = || {
         Error::passing(
             Kind::Protocol,
-            format!("the server sends the length \"{value}\""),
+            "the server sends a length that is no number",
         )
     };
-    value.trim().parse().map(Some).map_err(|_| refuse())
+    length.ok_or_else(refuse)
 }
 
 fn is_multipart(headers: &HeaderMap) -> bool {

@@ -101,6 +101,34 @@ pub fn relief(blocks: &[AtWork], helper: u64, setup: Duration) -> Option<Relief>
     })
 }
 
+/// A thread is not replaced before it has had this long to show what it can do.
+pub const FAIR_TRIAL: Duration = Duration::from_secs(5);
+
+/// Slower than this (bytes/s) is as good as stalled, whatever the others do.
+const TRICKLE: u64 = 64;
+
+/// A thread so many times slower than most others is better off with a new connection.
+const HOPELESS: u64 = 20;
+
+/// The blocks whose threads are so slow that a new connection in their place can only be better.
+/// Those that end soon anyway are left alone.
+pub fn hopeless(blocks: &[AtWork]) -> Vec<usize> {
+    let mut speeds: Vec<u64> = blocks.iter().filter_map(|block| block.speed).collect();
+    speeds.sort_unstable();
+    let usual = speeds.get(speeds.len() / 2).copied().unwrap_or(0);
+    let is_hopeless = |block: &AtWork| {
+        block.speed.is_some_and(|speed| {
+            let ends_soon = time_for(block.left(), speed) < FAIR_TRIAL;
+            !ends_soon && (speed < TRICKLE || speed.saturating_mul(HOPELESS) < usual)
+        })
+    };
+    let numbered = blocks.iter().enumerate();
+    numbered
+        .filter(|(_, block)| is_hopeless(block))
+        .map(|(index, _)| index)
+        .collect()
+}
+
 #[expect(
     clippy::cast_precision_loss,
     reason = "a share or a duration, not an offset: 53 bits are plenty"
@@ -199,6 +227,25 @@ mod tests {
             ..at_work(0, 10 * MIB, 0)
         };
         assert_eq!(relief(&[young], MIB, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn who_crawls_beside_others_or_trickles_is_hopeless() {
+        let fast = at_work(0, 100 * MIB, MIB);
+        let half = at_work(0, 100 * MIB, MIB / 2);
+        let crawls = at_work(0, 100 * MIB, 20 << 10);
+        assert_eq!(hopeless(&[fast, crawls, fast, half]), [1]);
+        assert!(hopeless(&[crawls, crawls]).is_empty(), "all are as slow");
+        assert!(hopeless(&[crawls]).is_empty());
+        let trickles = at_work(0, 1000, 1);
+        assert_eq!(hopeless(&[trickles, trickles]), [0, 1]);
+        let nearly_done = at_work(0, 4, 1);
+        assert!(hopeless(&[nearly_done, fast]).is_empty());
+        let young = AtWork {
+            speed: None,
+            ..trickles
+        };
+        assert!(hopeless(&[young, fast]).is_empty());
     }
 
     proptest! {

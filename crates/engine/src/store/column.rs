@@ -13,6 +13,7 @@ use url::Url;
 use super::schema::{error_text, read_error};
 use crate::error::Error;
 use crate::plan::ranges::RangeSet;
+use crate::plan::stamp::Stamp;
 use crate::plan::state::Status;
 use crate::spec::Id;
 
@@ -142,6 +143,28 @@ impl FromSql for Stored<RangeSet> {
     }
 }
 
+/// `device:inode:length:mtime:ctime`.
+impl ToSql for Stored<Stamp> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let Stamp {
+            device,
+            inode,
+            len,
+            modified,
+            changed,
+        } = self.0;
+        Ok(format!("{device}:{inode}:{len}:{modified}:{changed}").into())
+    }
+}
+
+impl FromSql for Stored<Stamp> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let text = value.as_str()?;
+        let stamp = stamp(text).map(Stored);
+        stamp.ok_or_else(|| unreadable(format!("\"{text}\" is not like 1:2:3:4:5")))
+    }
+}
+
 /// JSON.
 impl ToSql for Stored<&Error> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -160,6 +183,18 @@ fn range(text: &str) -> Option<std::ops::Range<u64>> {
     let (start, end) = text.split_once('-')?;
     let range = start.parse().ok()?..end.parse().ok()?;
     (!range.is_empty()).then_some(range)
+}
+
+fn stamp(text: &str) -> Option<Stamp> {
+    let mut parts = text.split(':');
+    let stamp = Stamp {
+        device: parts.next()?.parse().ok()?,
+        inode: parts.next()?.parse().ok()?,
+        len: parts.next()?.parse().ok()?,
+        modified: parts.next()?.parse().ok()?,
+        changed: parts.next()?.parse().ok()?,
+    };
+    parts.next().is_none().then_some(stamp)
 }
 
 fn unreadable(why: String) -> FromSqlError {

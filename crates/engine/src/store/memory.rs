@@ -46,6 +46,8 @@ impl Store for MemoryStore {
     fn checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'static, Result<()>> {
         if let Some(record) = self.records().get_mut(&checkpoint.id) {
             record.done = checkpoint.done;
+            record.seals = checkpoint.seals;
+            record.stamp = None;
             record.attempts = checkpoint.attempts;
             record.wasted = checkpoint.wasted;
         }

@@ -4,9 +4,12 @@
 
 mod column;
 mod database;
+#[cfg(test)]
+mod fuzz;
 mod memory;
 mod row;
 mod schema;
+mod sealed;
 mod sqlite;
 mod writer;
 
@@ -18,6 +21,8 @@ use futures_util::future::BoxFuture;
 use crate::error::{Error, Result};
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
+use crate::plan::seals::Seals;
+use crate::plan::stamp::Stamp;
 use crate::plan::state::Status;
 use crate::spec::{Id, Spec};
 
@@ -41,6 +46,11 @@ pub struct Record {
     pub scratch: Option<PathBuf>,
     /// The bytes that were synced to the scratch file.
     pub done: RangeSet,
+    /// What those bytes were. Bytes that no seal speaks for are not built upon.
+    pub seals: Seals,
+    /// How the scratch file looked when it was left in good order; as long as it looks the same, the
+    /// seals need not be compared.
+    pub stamp: Option<Stamp>,
     /// Where the file was delivered, or is about to be (status `delivering`).
     pub path: Option<PathBuf>,
     /// Identifies the scratch file's inode while `delivering`, to recognise it under its final name.
@@ -61,13 +71,15 @@ pub struct Record {
     pub finished_at: Option<SystemTime>,
 }
 
-/// The part of a [`Record`] that grows while a download runs.
+/// The part of a [`Record`] that grows while a download runs. With it the record's stamp is gone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     /// Which download.
     pub id: Id,
     /// The bytes that are synced.
     pub done: RangeSet,
+    /// What those bytes are.
+    pub seals: Seals,
     /// New tries so far.
     pub attempts: u32,
     /// Bytes fetched twice.

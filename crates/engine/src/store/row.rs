@@ -9,6 +9,7 @@ use rusqlite::{CachedStatement, Connection, Row, params};
 use super::column::Stored;
 use super::schema::{COLUMNS, options_text, read_options};
 use super::{Checkpoint, Record};
+use crate::plan::ranges::RangeSet;
 use crate::plan::resource::{ETag, Resource, Validators};
 use crate::spec::{Id, Spec};
 
@@ -65,6 +66,10 @@ pub(super) fn put(connection: &Connection, record: &Record) -> rusqlite::Result<
         Stored(record.added_at),
         record.started_at.map(Stored),
         record.finished_at.map(Stored),
+        Some(&record.seals)
+            .filter(|seals| !seals.is_empty())
+            .map(Stored),
+        record.stamp.map(Stored),
     ])?;
     Ok(())
 }
@@ -72,12 +77,16 @@ pub(super) fn put(connection: &Connection, record: &Record) -> rusqlite::Result<
 /// Updates the growing part of a row, if it is there.
 pub(super) fn checkpoint(connection: &Connection, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE download SET done = ?2, attempts = ?3, wasted = ?4 WHERE id = ?1")?
+        .prepare_cached(
+            "UPDATE download SET done = ?2, attempts = ?3, wasted = ?4, seals = ?5, stamp = NULL
+             WHERE id = ?1",
+        )?
         .execute(params![
             Stored(checkpoint.id),
             Stored(&checkpoint.done),
             checkpoint.attempts,
             Stored(checkpoint.wasted),
+            Stored(&checkpoint.seals),
         ])?;
     Ok(())
 }
@@ -94,7 +103,7 @@ pub(super) fn remove(connection: &Connection, id: Id) -> rusqlite::Result<()> {
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
     let mut columns = Columns { row, at: 0 };
     // Fields are evaluated as written: in the order of `COLUMNS`.
-    Ok(Record {
+    let mut record = Record {
         id: columns.stored()?,
         rank: columns.plain()?,
         status: columns.stored()?,
@@ -111,7 +120,16 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
         added_at: columns.stored()?,
         started_at: columns.maybe()?,
         finished_at: columns.maybe()?,
-    })
+        seals: columns.maybe()?.unwrap_or_default(),
+        stamp: columns.maybe()?,
+    };
+    let size = record.resource.as_ref().and_then(|known| known.size);
+    if size.is_some_and(|size| record.done.end() > size) {
+        // Bytes past the end of the file cannot be there, so none of it is believed: counted as held
+        // they would stand for others that are missing.
+        record.done = RangeSet::new();
+    }
+    Ok(record)
 }
 
 fn read_spec(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Spec> {
@@ -201,6 +219,8 @@ mod tests {
 
     use super::*;
     use crate::error::{Error, Kind, Retry};
+    use crate::plan::seals::{Seal, Seals};
+    use crate::plan::stamp::Stamp;
     use crate::plan::state::Status;
     use crate::spec::{Algorithm, Checksum, OnConflict};
     use crate::store::schema::MIGRATIONS;
@@ -265,12 +285,13 @@ mod tests {
         fn any_error()(
             kind in proptest::sample::select(&Kind::ALL[..]),
             (detail, url, status) in (".*", of(".*"), any::<Option<u16>>()),
-            (which, after) in (0..4, any::<Option<Duration>>()),
+            (which, after) in (0..5, any::<Option<Duration>>()),
         ) -> Error {
             let retry = match which {
                 0 => Retry::Never,
                 1 => Retry::Wait { after },
                 2 => Retry::Reresolve,
+                3 => Retry::Unreachable,
                 _ => Retry::FewerConnections { after },
             };
             Error { kind, detail, url, status, retry }
@@ -285,12 +306,24 @@ mod tests {
             (scratch, path) in (of(any_path()), of(any_path())),
             done in proptest::collection::vec((any::<u64>(), any::<u64>()), 0..5),
             (digest, error) in (of(".*"), of(any_error())),
+            seals in proptest::collection::vec((any::<u32>(), 0..1u64 << 40, any::<u32>()), 0..5),
+            stamp in of(any::<(u64, u64, u64, i64, i64)>()),
             (added_at, started_at, finished_at) in (any_time(), of(any_time()), of(any_time())),
         ) -> Record {
-            let done = done.into_iter().map(|(a, b)| a / 8..b / 8).collect();
+            let mut done: RangeSet = done.into_iter().map(|(a, b)| a / 8..b / 8).collect();
+            let size = resource.as_ref().and_then(|known: &Resource| known.size);
+            done.remove(size.unwrap_or(u64::MAX)..u64::MAX);
+            let seal = |(start, len, crc): (u32, u64, u32)| {
+                let start = u64::from(start) << 20;
+                Seal { bytes: start..start + len, crc }
+            };
+            let seals = seals.into_iter().map(seal).collect();
+            let stamp = stamp.map(|(device, inode, len, modified, changed)| {
+                Stamp { device, inode, len, modified, changed }
+            });
             Record {
                 id: Id(id), spec, rank, status, resource, scratch, done, path, inode, digest,
-                error, attempts, wasted, added_at, started_at, finished_at,
+                error, attempts, wasted, added_at, started_at, finished_at, seals, stamp,
             }
         }
     }
@@ -299,6 +332,49 @@ mod tests {
         let mut statement = select(connection).expect("a statement");
         let rows = statement.query_map([], read).expect("rows");
         rows.collect::<Result<_, _>>().expect("readable rows")
+    }
+
+    #[test]
+    fn bytes_recorded_past_the_end_of_the_file_are_not_believed() {
+        let connection = Connection::open_in_memory().expect("a database");
+        connection
+            .execute_batch(&MIGRATIONS.concat())
+            .expect("tables");
+        let url = Url::parse("http://host/a").expect("a URL");
+        let resource = Resource {
+            final_url: url.clone(),
+            name: "a".into(),
+            size: Some(100),
+            ranges: true,
+            validators: Validators::default(),
+            content_type: None,
+        };
+        let record = Record {
+            id: Id(1),
+            spec: Spec::new(url),
+            rank: 0,
+            status: Status::Paused,
+            resource: Some(resource),
+            scratch: None,
+            done: std::iter::once(0..50).collect(),
+            seals: Seals::default(),
+            stamp: None,
+            path: None,
+            inode: None,
+            digest: None,
+            error: None,
+            attempts: 0,
+            wasted: 0,
+            added_at: UNIX_EPOCH,
+            started_at: None,
+            finished_at: None,
+        };
+        put(&connection, &record).expect("storable");
+        assert_eq!(read_all(&connection), [record]);
+        // As many bytes as the file has, and half of them elsewhere.
+        let damage = "UPDATE download SET done = '0-50,100-150'";
+        connection.execute(damage, []).expect("a change");
+        assert_eq!(read_all(&connection)[0].done, RangeSet::new());
     }
 
     proptest! {

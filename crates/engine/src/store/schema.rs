@@ -10,7 +10,8 @@ use crate::spec::{Algorithm, Checksum, OnConflict, Spec};
 
 /// What leads from each schema version to the next; an empty database has version 0. A released
 /// step never changes: a new version is a new step at the end.
-pub(super) const MIGRATIONS: &[&str] = &["
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE download (
   id            TEXT PRIMARY KEY NOT NULL, -- 16 hex digits
   rank          INTEGER NOT NULL, -- its place: lower starts first among equal priorities
@@ -39,10 +40,15 @@ CREATE TABLE download (
   started_at    INTEGER,
   finished_at   INTEGER
 ) STRICT;
-"];
+",
+    "
+ALTER TABLE download ADD COLUMN seals BLOB; -- what the bytes in `done` are; see store/sealed.rs
+ALTER TABLE download ADD COLUMN stamp TEXT; -- 'device:inode:length:mtime:ctime', times in ns
+",
+];
 
 /// The columns in the order in which rows are written and read.
-pub(super) const COLUMNS: [&str; 26] = [
+pub(super) const COLUMNS: [&str; 28] = [
     "id",
     "rank",
     "status",
@@ -69,6 +75,8 @@ pub(super) const COLUMNS: [&str; 26] = [
     "added_at",
     "started_at",
     "finished_at",
+    "seals",
+    "stamp",
 ];
 
 /// The column `options`: what a [`Spec`] says beyond its URL and directory. A field that this
@@ -128,6 +136,7 @@ struct ErrorColumn {
 enum RetryColumn {
     Never,
     Wait { after: Option<Duration> },
+    Unreachable,
     Reresolve,
     FewerConnections { after: Option<Duration> },
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use super::{Transfer, Worker};
 use crate::event::{BlockView, ThreadState};
 
@@ -41,7 +39,7 @@ impl Transfer<'_> {
     }
 
     /// Threads at work: those that wait for a connection or for their next try are not.
-    fn active(&self) -> u16 {
+    pub(super) fn active(&self) -> u16 {
         let works =
             |worker: &&Worker| !worker.span.waits() && worker.span.state() != ThreadState::Retrying;
         u16::try_from(self.workers.values().filter(works).count()).unwrap_or(u16::MAX)
@@ -49,22 +47,16 @@ impl Transfer<'_> {
 
     /// Why threads wait, if any does.
     fn reason(&self, active: u16) -> Option<String> {
-        let now = Instant::now();
-        let rest = self
-            .rest_until
-            .map(|until| until.saturating_duration_since(now));
-        if let Some(rest) = rest.filter(|rest| !rest.is_zero()) {
-            return Some(format!("server asked to wait {} s", rest.as_secs().max(1)));
+        if let Some(wait) = self.next_try() {
+            return Some(wait.reason);
         }
-        if self.workers.values().any(|worker| worker.span.waits()) {
-            let most = self.context.limits.most_per_host();
-            return Some(format!(
-                "{active} of {most} connections allowed by this host"
-            ));
+        if !self.workers.values().any(|worker| worker.span.waits()) {
+            return None;
         }
-        let ceiling = self.ceiling;
-        self.crowded_until
-            .map(|_| format!("the server accepts no more than {ceiling} connections now"))
+        let most = self.context.limits.most_to(&self.source.address());
+        Some(format!(
+            "{active} of {most} connections allowed by this host"
+        ))
     }
 
     fn blocks(&self) -> Vec<BlockView> {

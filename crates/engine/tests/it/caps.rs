@@ -1,7 +1,7 @@
 //! Limits of ours and of servers: connections, threads, block sizes, bytes per second.
 
 use haul_engine::event::ThreadState;
-use haul_engine::{Spec, Status};
+use haul_engine::{Spec, Status, View};
 use haul_testkit::origin::{Origin, Seen};
 
 use crate::world::{World, assert_right};
@@ -92,7 +92,7 @@ async fn threads_that_wait_for_a_connection_are_not_active_and_the_reason_is_tol
         .until(id, |view| view.reason.as_deref() == wanted)
         .await;
     assert_eq!((view.threads_active, view.threads_limit), (2, 4));
-    let waiting = |view: &haul_engine::View| {
+    let waiting = |view: &View| {
         let states = view.blocks.iter().map(|block| block.state);
         states
             .filter(|state| *state == ThreadState::Waiting)
@@ -170,11 +170,52 @@ async fn a_server_that_turns_many_threads_away_at_once_is_waited_for() {
         .await;
     origin.wait_gate("busy", 12).await;
     origin.open_gate("busy");
-    origin.wait_requests(24).await;
+    origin.wait_requests(13).await;
     let waiting = world.until(id, |view| view.reason.is_some()).await;
     assert_eq!(waiting.status, Status::Downloading);
     origin.open_gate("calm");
     assert_right(&*world.ended(id).await, 10, 4 * MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_download_learns_of_a_host_all_keep_to() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| c.settings.block_size = 256 << 10).await;
+    let first = "/a.bin?size=4M&seed=11&etag=%22x%22&rate=1M&max_conns=2";
+    let first = world.add(origin.url(first)).await;
+    let of_two = |view: &View| {
+        let reason = view.reason.as_deref().unwrap_or_default();
+        reason.ends_with(" of 2 connections allowed by this host")
+    };
+    world.until(first, of_two).await;
+    let second = world
+        .add(origin.url("/b.bin?size=1M&seed=12&etag=%22x%22&rate=1M"))
+        .await;
+    world.until(second, of_two).await;
+    assert_right(&*world.ended(second).await, 12, MIB);
+    assert_right(&*world.ended(first).await, 11, 4 * MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_download_gets_its_share_of_a_hosts_connections() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| {
+        c.settings.threads = 16;
+        c.settings.max_connections_per_host = 4;
+        c.settings.block_size = 256 << 10;
+    })
+    .await;
+    let early = world
+        .add(origin.url("/a.bin?size=16M&seed=13&etag=%22x%22&rate=1M"))
+        .await;
+    world.until(early, |view| view.done > MIB).await;
+    let late = world
+        .add(origin.url("/b.bin?size=1M&seed=14&etag=%22x%22&rate=1M"))
+        .await;
+    assert_right(&*world.ended(late).await, 14, MIB);
+    let view = world.engine.live().get(early).expect("there");
+    assert!(view.done < 8 * MIB, "{} of the early one", view.done);
+    assert_right(&*world.ended(early).await, 13, 16 * MIB);
 }
 
 /// How many sockets are connected or connecting to `peer`, as the kernel sees it from the client's

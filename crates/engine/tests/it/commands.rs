@@ -1,6 +1,6 @@
 //! Commands that come at the wrong moment or right after each other, and places in the queue.
 
-use haul_engine::{Change, Kind, New, Spec, Status};
+use haul_engine::{Change, Files, Id, Kind, New, Spec, Status};
 use haul_testkit::origin::Origin;
 
 use crate::world::{World, assert_right};
@@ -21,13 +21,52 @@ async fn busy_world(origin: &Origin) -> World {
 async fn what_a_state_does_not_allow_is_refused_with_a_reason() {
     let (origin, world) = (Origin::start().await, World::new().await);
     let view = world.fetch(origin.url("/a.bin?size=1K")).await;
+    assert_refused(&world, view.id, Kind::IllegalState).await;
+    assert_refused(&world, Id(7), Kind::NoSuchDownload).await;
+}
+
+async fn assert_refused(world: &World, id: Id, expected: Kind) {
+    let engine = &world.engine;
+    let faster = Change {
+        priority: Some(3),
+        ..Change::default()
+    };
     for refused in [
-        world.engine.pause(view.id).await,
-        world.engine.resume(view.id).await,
-        world.engine.retry(view.id).await,
-        world.engine.cancel(view.id).await,
+        engine.pause(id).await,
+        engine.resume(id).await,
+        engine.retry(id).await,
+        engine.cancel(id).await,
+        engine.reorder(id, 0).await,
+        engine.change(id, faster).await,
     ] {
-        assert_eq!(refused.expect_err("completed").kind, Kind::IllegalState);
+        assert_eq!(refused.expect_err("not possible").kind, expected);
+    }
+}
+
+/// The table holds nothing of what is completed; it is known all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_completed_is_shown_refused_and_removed_also_after_a_restart() {
+    let (origin, world) = (Origin::start().await, World::new().await);
+    let kept = world.fetch(origin.url("/kept.bin?size=1K&seed=1")).await;
+    let deleted = world.fetch(origin.url("/deleted.bin?size=1K&seed=2")).await;
+    let world = world.restart(|_| ()).await;
+    for (view, seed) in [(&kept, 1), (&deleted, 2)] {
+        let shown = world.engine.live().get(view.id).expect("still known");
+        assert_right(&shown, seed, 1 << 10);
+        assert_refused(&world, view.id, Kind::IllegalState).await;
+    }
+    let removed = world.engine.remove(kept.id, Files::Keep).await;
+    assert_right(&removed.expect("removed"), 1, 1 << 10);
+    let removed = world.engine.remove(deleted.id, Files::Delete).await;
+    let path = removed.expect("removed").path.clone();
+    assert!(!path.expect("it had been delivered").exists());
+
+    let world = world.restart(|_| ()).await;
+    for view in [&kept, &deleted] {
+        assert_eq!(world.engine.live().get(view.id), None);
+        assert_refused(&world, view.id, Kind::NoSuchDownload).await;
+        let again = world.engine.remove(view.id, Files::Keep).await;
+        assert_eq!(again.expect_err("gone").kind, Kind::NoSuchDownload);
     }
 }
 

@@ -4,20 +4,21 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms that it may use besides itself; every room may use only earlier ones.
-const ROOMS: [(&str, &[&str]); 19] = [
+const ROOMS: [(&str, &[&str]); 20] = [
+    ("crash", &[]),
     ("error", &[]),
     ("spec", &["error"]),
     ("plan", &["error", "spec"]),
     ("folder", &[]),
-    ("source", &[]),
     ("event", &["error", "spec", "plan"]),
     ("limit", &["error", "spec"]),
+    ("source", &["limit"]),
     ("http", &["error", "spec", "limit"]),
     ("store", &["error", "spec", "plan"]),
     ("opened", &["error", "http"]),
     // The steps know nothing of each other.
-    ("disk", &["folder", "spec"]),
-    ("deliver", &["error", "folder", "spec", "plan"]),
+    ("disk", &["folder", "spec", "plan"]),
+    ("deliver", &["crash", "error", "folder", "spec", "plan"]),
     ("probe", &["error", "plan", "http", "source", "opened"]),
     ("fetch", &["error", "plan", "http", "source"]),
     (
@@ -36,22 +37,22 @@ const ROOMS: [(&str, &[&str]); 19] = [
     (
         "transfer",
         &[
-            "error", "spec", "plan", "context", "disk", "event", "limit", "opened", "source",
-            "store", "thread",
+            "crash", "error", "spec", "plan", "context", "disk", "event", "limit", "opened",
+            "source", "store", "thread",
         ],
     ),
     (
         "download",
         &[
-            "error", "folder", "spec", "plan", "context", "deliver", "disk", "fetch", "http",
-            "limit", "opened", "probe", "source", "store", "transfer",
+            "crash", "error", "folder", "spec", "plan", "context", "deliver", "disk", "fetch",
+            "http", "limit", "opened", "probe", "source", "store", "transfer",
         ],
     ),
     (
         "engine",
         &[
-            "error", "spec", "plan", "context", "disk", "download", "event", "http", "limit",
-            "opened", "probe", "source", "store",
+            "crash", "error", "spec", "plan", "context", "disk", "download", "event", "http",
+            "limit", "opened", "probe", "source", "store",
         ],
     ),
 ];

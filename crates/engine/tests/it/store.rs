@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
+use haul_engine::plan::seals::{Seal, Seals};
 use haul_engine::store::{Checkpoint, MemoryStore, Record, SqliteStore, Store};
 use haul_engine::{Error, Id, Kind};
 use haul_testkit::conformance::{self, full, queued};
@@ -185,6 +187,8 @@ async fn a_human_reads_the_columns() {
     assert_eq!(text("options ->> 'on_conflict'"), "skip");
     assert_eq!(text("error ->> 'code'"), "busy");
     assert_eq!(text("added_at"), "1767323046678");
+    let stamp = format!("64769:{}:{}:-1:1767323045678901234", u64::MAX, 1u64 << 40);
+    assert_eq!(text("stamp"), stamp);
 }
 
 #[tokio::test]
@@ -224,7 +228,7 @@ async fn a_newer_schema_is_refused_with_both_versions() {
     let refusal = refusal(&file);
     assert_eq!(refusal.kind, Kind::Store);
     assert!(refusal.detail.contains("version 7,"), "{refusal}");
-    assert!(refusal.detail.contains("up to 1:"), "{refusal}");
+    assert!(refusal.detail.contains("up to 2:"), "{refusal}");
 }
 
 #[tokio::test]
@@ -260,6 +264,79 @@ async fn a_row_that_cannot_be_read_is_named() {
     for part in ["00000000000000ab", "column done", "\"5-\""] {
         assert!(failure.detail.contains(part), "{failure}");
     }
+}
+
+/// Losing seals costs bytes that are fetched again; refusing the record would cost the download.
+#[tokio::test]
+async fn damaged_seals_are_no_seals_and_the_record_is_read() {
+    let file = File::new();
+    let store = file.open();
+    store.put(vec![full(1, 1)]).await.expect("put");
+    for damage in ["x'00'", "x''", "NULL", "zeroblob(40)", "substr(seals, 2)"] {
+        let human = file.human();
+        human
+            .execute(&format!("UPDATE download SET seals = {damage}"), [])
+            .expect("changed by hand");
+        let mut left = full(1, 1);
+        left.seals = Seals::default();
+        assert_eq!(store.load().await, Ok(vec![left]), "{damage}");
+        store.put(vec![full(1, 1)]).await.expect("put");
+    }
+}
+
+/// A file with very many gaps is checkpointed once a second like any other.
+#[tokio::test]
+async fn a_download_with_ten_thousand_gaps_is_checkpointed_cheaply() {
+    let file = File::new();
+    let store = file.open();
+    store.put(vec![full(1, 1)]).await.expect("put");
+    let held = || (0..10_000u64).map(|n| (n << 23)..(n << 23) + (1 << 22));
+    let seals = held().map(|bytes| Seal {
+        bytes,
+        crc: u32::MAX,
+    });
+    let checkpoint = Checkpoint {
+        done: held().collect(),
+        seals: seals.collect(),
+        ..at(1, 1)
+    };
+    let began = Instant::now();
+    for _ in 0..20 {
+        store
+            .checkpoint(checkpoint.clone())
+            .await
+            .expect("recorded");
+    }
+    let each = began.elapsed() / 20;
+    assert!(each < Duration::from_millis(200), "{each:?}");
+    let loaded = store.load().await.expect("loaded");
+    assert_eq!(loaded[0].seals, checkpoint.seals);
+    let sql = "SELECT length(seals) FROM download";
+    let len: u32 = file
+        .human()
+        .query_row(sql, [], |row| row.get(0))
+        .expect("counted");
+    assert!(len <= 12 * 10_000 + 4, "{len} bytes");
+}
+
+/// What the version before this one has left: bytes, but no seals.
+#[tokio::test]
+async fn a_database_of_the_first_version_is_read_without_seals() {
+    let file = File::new();
+    drop(file.open());
+    file.human()
+        .execute_batch(
+            "ALTER TABLE download DROP COLUMN seals;
+             ALTER TABLE download DROP COLUMN stamp;
+             INSERT INTO download (id, rank, status, url, options, done, attempts, wasted, added_at)
+             VALUES ('0000000000000001', 1, 'paused', 'http://origin.test/1', '{}', '0-100', 0, 0, 0);
+             PRAGMA user_version = 1;",
+        )
+        .expect("as it was");
+    let loaded = file.load().await;
+    assert_eq!(loaded[0].done, std::iter::once(0..100).collect());
+    assert!(loaded[0].seals.is_empty());
+    assert_eq!(loaded[0].stamp, None);
 }
 
 #[tokio::test]
@@ -327,6 +404,7 @@ fn at(id: u64, step: u32) -> Checkpoint {
     Checkpoint {
         id: Id(id),
         done: std::iter::once(0..u64::from(step)).collect(),
+        seals: Seals::default(),
         attempts: step,
         wasted: 0,
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use haul_engine::disk::RealDisk;
-use haul_engine::{Config, Kind, New, Spec, Status};
+use haul_engine::{Config, Files, Kind, New, Spec, Status};
 use haul_testkit::disk::BadDisk;
 use haul_testkit::faulty_store::FaultyStore;
 use haul_testkit::origin::Origin;
@@ -117,4 +117,21 @@ async fn bytes_recorded_after_a_wait_for_room_come_with_their_resource() {
         record.scratch.into_iter().collect::<Vec<_>>(),
         world.scratch()
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_completed_download_stays_when_the_store_does_not_forget_it() {
+    let (origin, store) = (Origin::start().await, FaultyStore::new());
+    let world = world_on(&store).await;
+    let view = world.fetch(origin.url("/a.bin?size=1K&seed=5")).await;
+    store.break_down();
+    let refused = world.engine.remove(view.id, Files::Delete).await;
+    assert_eq!(refused.expect_err("still stored").kind, Kind::Store);
+    let shown = world.engine.live().get(view.id).expect("still there");
+    assert_right(&shown, 5, 1 << 10);
+    store.heal();
+    let removed = world.engine.remove(view.id, Files::Delete).await;
+    let path = removed.expect("removed").path.clone();
+    assert!(!path.expect("it had been delivered").exists());
+    assert_eq!(world.engine.live().get(view.id), None);
 }

@@ -98,3 +98,59 @@ async fn an_error_page_in_the_middle_costs_nothing_that_is_held() {
     let fetched: u64 = log[before..].iter().map(|seen| seen.body_sent).sum();
     assert_eq!(fetched, 16 * MIB - failed.done);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_name_equal_bytes_differently_cost_connections_and_nothing_else() {
+    let (server, world) = (
+        Origin::start().await,
+        World::with(|c| c.settings.block_size = MIB).await,
+    );
+    let view = world
+        .fetch(server.url("/a.bin?size=16M&seed=4&etag=%22x%22&etag_per_node=3&rate=8M"))
+        .await;
+    assert_right(&view, 4, 16 * MIB);
+    assert!(server.max_open() > 1);
+    let asked_first = |seen: &origin::Seen| seen.range.is_some_and(|range| range.first == 0);
+    let starts = server.log().into_iter().filter(asked_first).count();
+    assert_eq!(starts, 1, "it never started over");
+    assert_eq!(view.wasted, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_on_the_way_that_nothing_tells_of_is_found_before_delivery() {
+    for knobs in ["", "&weak&change_keeps=etag", "&change_from=6M"] {
+        let (server, world) = (
+            Origin::start().await,
+            World::with(|c| {
+                c.settings.block_size = MIB;
+                c.settings.threads = 2;
+            })
+            .await,
+        );
+        let url = format!("/a.bin?size=8M&seed=5&change_after=7{knobs}");
+        let view = world.fetch(server.url(&url)).await;
+        let agree = if knobs.contains("from") { 6 * MIB } else { 0 };
+        let right = [
+            origin::content(5, 0..agree),
+            origin::content(origin::changed_seed(5), agree..8 * MIB),
+        ];
+        assert_eq!(view.status, Status::Completed, "{:?}", view.error);
+        let path = view.path.as_deref().expect("a completed file has a path");
+        assert_bytes(
+            &std::fs::read(path).expect("a readable file"),
+            &right.concat(),
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_another_one_in_each_answer_comes_in_one_stream() {
+    let (server, world) = (
+        Origin::start().await,
+        World::with(|c| c.settings.block_size = MIB).await,
+    );
+    let url = "/a.bin?size=8M&seed=6&etag=%22x%22&etag_per_node=1000000&keepalive=no";
+    let view = world.fetch(server.url(url)).await;
+    assert_right(&view, 6, 8 * MIB);
+    assert_eq!(view.ranges, Some(false));
+}

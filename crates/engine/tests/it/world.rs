@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use haul_engine::disk::{Disk, RealDisk};
-use haul_engine::store::{SqliteStore, Store};
+use haul_engine::store::{Record, SqliteStore, Store};
 use haul_engine::{Config, Engine, Id, New, Spec, Status, View};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -51,10 +51,49 @@ impl World {
 
     /// Shuts this engine down and starts another one in the same folder.
     pub(crate) async fn restart(self, change: impl FnOnce(&mut Config)) -> World {
+        self.stop().await.start(change).await
+    }
+
+    /// Shuts this engine down.
+    pub(crate) async fn stop(self) -> Stopped {
         self.engine.shutdown().await;
         let folder = self.folder.clone();
         drop(self);
-        World::start(Arc::new(RealDisk), folder, change).await
+        Stopped { folder }
+    }
+
+    /// Leaves what a process leaves that is killed now: the last checkpoints, and no word about how
+    /// the files were left.
+    pub(crate) async fn crash(self) -> Stopped {
+        let state = self.folder.path().join("state");
+        let files = ["haul.db", "haul.db-wal"].map(|name| state.join(name));
+        let left = files
+            .each_ref()
+            .map(|path| std::fs::read(path).expect("a database"));
+        let stopped = self.stop().await;
+        // Whoever closes a database last deletes its log.
+        let closing = async {
+            while files[1].exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let closed = tokio::time::timeout(PATIENCE, closing).await;
+        closed.expect("the database is closed");
+        for (path, left) in files.iter().zip(left) {
+            std::fs::write(path, left).expect("put back");
+        }
+        stopped
+    }
+
+    /// Waits until the record of the only download looks like that.
+    pub(crate) async fn until_recorded(&self, looks: impl Fn(&Record) -> bool) {
+        let waiting = async {
+            while !looks(&record(&self.folder).await) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let recorded = tokio::time::timeout(PATIENCE, waiting).await;
+        recorded.expect("never recorded");
     }
 
     /// The same with the configuration as it was.
@@ -163,6 +202,38 @@ impl World {
     }
 }
 
+/// What lies on the disk while no engine runs.
+pub(crate) struct Stopped {
+    folder: Arc<TempDir>,
+}
+
+impl Stopped {
+    pub(crate) async fn start(self, change: impl FnOnce(&mut Config)) -> World {
+        World::start(Arc::new(RealDisk), self.folder, change).await
+    }
+
+    /// The record of the only download.
+    pub(crate) async fn record(&self) -> Record {
+        record(&self.folder).await
+    }
+
+    /// The database, for a human with `sqlite3`.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("state/haul.db")
+    }
+
+    /// What lies in the state directory's scratch folder.
+    pub(crate) fn scratch(&self) -> Vec<PathBuf> {
+        list(&self.folder.path().join("state/scratch"))
+    }
+}
+
+async fn record(folder: &TempDir) -> Record {
+    let store = SqliteStore::open(&folder.path().join("state/haul.db")).expect("a database");
+    let mut records = store.load().await.expect("readable");
+    assert_eq!(records.len(), 1, "one download");
+    records.remove(0)
+}
 /// How long between two looks at what tells nobody of its changes.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 

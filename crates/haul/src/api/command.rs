@@ -101,8 +101,8 @@ pub(crate) enum Answer {
     Download(Arc<View>),
     /// The caps in force.
     Settings(Settings),
-    /// Totals.
-    Stats(Stats),
+    /// Totals, and how many tasks are alive in this process.
+    Stats(Stats, usize),
 }
 
 /// Does it.
@@ -116,7 +116,7 @@ pub(crate) async fn apply(command: Command, engine: &Engine) -> Result<Answer, A
             let settings = change.over(&engine.settings().await?);
             return Ok(Answer::Settings(engine.set_settings(settings).await?));
         }
-        Command::Stats => return Ok(Answer::Stats(engine.live().stats())),
+        Command::Stats => return Ok(Answer::Stats(engine.live().stats(), engine.tasks())),
         Command::Pause(id) => engine.pause(id).await?,
         Command::Resume(id) => engine.resume(id).await?,
         Command::Retry(id) => engine.retry(id).await?,

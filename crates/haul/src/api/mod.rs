@@ -4,6 +4,8 @@ mod auth;
 mod command;
 mod console;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod list;
 mod live;
 mod origin;

@@ -98,11 +98,24 @@ impl Wanted {
         let text = read(path).map_err(|cause| {
             Failure::new(USAGE, format!("cannot read {}: {cause}", path.display()))
         })?;
+        let (specs, ignored) = self.list(path, &text)?;
+        if !ignored.is_empty() {
+            let names: Vec<String> = ignored.into_iter().collect();
+            output::note(format_args!(
+                "ignored, not known here: {}",
+                names.join(", ")
+            ));
+        }
+        Ok(specs)
+    }
+
+    /// The downloads of the input file at `path`, and the options that mean nothing here.
+    fn list(&self, path: &Path, text: &str) -> Result<(Vec<Spec>, BTreeSet<String>), Failure> {
         let refuse = |line: usize, why: String| {
             Failure::new(USAGE, format!("{}, line {line}: {why}", path.display()))
         };
         let entries =
-            input::parse(&text).map_err(|error| refuse(error.line, error.why.to_owned()))?;
+            input::parse(text).map_err(|error| refuse(error.line, error.why.to_owned()))?;
         let mut ignored = BTreeSet::new();
         let mut specs = Vec::with_capacity(entries.len());
         for entry in entries {
@@ -118,14 +131,7 @@ impl Wanted {
             ignored.extend(apply(&mut spec, &entry).map_err(|why| refuse(line, why))?);
             specs.push(spec);
         }
-        if !ignored.is_empty() {
-            let names: Vec<String> = ignored.into_iter().collect();
-            output::note(format_args!(
-                "ignored, not known here: {}",
-                names.join(", ")
-            ));
-        }
-        Ok(specs)
+        Ok((specs, ignored))
     }
 }
 
@@ -153,8 +159,10 @@ fn apply(spec: &mut Spec, entry: &Entry) -> Result<Vec<String>, String> {
             "dir" => {}
             "out" => save_as(spec, value).map_err(told)?,
             "header" => spec.headers.push(config::header(value).map_err(told)?),
-            "user-agent" => spec.headers.push(("User-Agent".into(), value.clone())),
-            "referer" => spec.headers.push(("Referer".into(), value.clone())),
+            "user-agent" | "referer" => {
+                let header = config::header(&format!("{name}: {value}"));
+                spec.headers.push(header.map_err(told)?);
+            }
             "checksum" => {
                 let checksum = value.parse::<Checksum>();
                 spec.checksum = Some(checksum.map_err(|error| error.to_string())?);
@@ -202,6 +210,9 @@ fn save_as(spec: &mut Spec, path: &str) -> Result<(), String> {
     spec.dir = Some(spec.dir.take().unwrap_or_default().join(parent));
     Ok(())
 }
+
+#[cfg(test)]
+mod fuzz;
 
 #[cfg(test)]
 mod tests {
@@ -253,6 +264,9 @@ mod tests {
             ("split", "x"),
             ("max-download-limit", "fast"),
             ("header", "no colon"),
+            // Refused now, and not when the download's turn has come.
+            ("user-agent", "a\u{0}b"),
+            ("referer", "http://a/\u{7f}"),
             ("checksum", "sha-256=00"),
             ("out", "../up"),
             ("out", ".."),

@@ -6,6 +6,8 @@ mod error;
 mod file;
 mod flags;
 mod form;
+#[cfg(test)]
+mod fuzz;
 mod keys;
 mod load;
 mod settle;
@@ -103,6 +105,7 @@ impl Config {
             retry_wait_max: self.retry_wait_max,
             min_free_space: self.min_free_space,
             on_full: haul_engine::OnFull::Wait,
+            on_loss: haul_engine::OnLoss::Wait,
             user_agent: self.user_agent.clone(),
             proxy: self.proxy.clone(),
             ca_file: self.ca_file.clone(),
@@ -110,6 +113,7 @@ impl Config {
             cookies_file: self.cookies_file.clone(),
             netrc: self.netrc.clone(),
             targets: self.targets.unwrap_or_default(),
+            hosts: Vec::new(),
         }
     }
 

@@ -6,6 +6,7 @@ mod crash;
 mod disk;
 mod exit_codes;
 mod guards;
+mod kills;
 mod live;
 mod shuffle;
 mod shutdown;

@@ -31,6 +31,8 @@ pub struct Seen {
     pub body_sent: u64,
     /// Whether the answer is over, whatever its end.
     pub over: bool,
+    /// Whether the knobs of `later` were in force.
+    pub later: bool,
 }
 
 impl Seen {
@@ -190,6 +192,7 @@ impl Connected {
                 status: 0,
                 body_sent: 0,
                 over: false,
+                later: false,
             });
             let target = state.targets.entry(request.target.clone()).or_default();
             target.requests += 1;
@@ -232,6 +235,11 @@ impl Visit {
     pub(crate) fn answered(&self, status: u16) {
         self.book
             .change(|state| state.log[self.index].status = status);
+    }
+
+    /// The knobs of `later` are in force.
+    pub(crate) fn came_later(&self) {
+        self.book.change(|state| state.log[self.index].later = true);
     }
 
     /// So many more bytes of the body were sent.

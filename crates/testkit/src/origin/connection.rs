@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::book::Connected;
-use super::decide::{Decision, bad_knob, decide, in_force};
+use super::decide::{Decision, Time, at_this_time, bad_knob, decide, in_force};
 use super::knobs::Knobs;
 use super::parse::parse;
 use super::request::{self, Request};
@@ -63,7 +63,13 @@ async fn answer(
     let limit = parsed.as_ref().ok().and_then(|knobs| knobs.max_conns);
     let (visit, facts) = connected.arrive(request, limit);
     let knobs = match parsed {
-        Ok(knobs) => in_force(knobs, &facts),
+        Ok(knobs) => {
+            let (knobs, time) = at_this_time(knobs, &facts);
+            if time == Time::Later {
+                visit.came_later();
+            }
+            in_force(knobs, &facts)
+        }
         Err(why) => {
             let reply = bad_knob(&why);
             connected.book().refuse_knob(why);

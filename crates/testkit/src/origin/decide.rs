@@ -22,6 +22,29 @@ pub(crate) fn bad_knob(why: &str) -> Reply {
     refusal(400, why)
 }
 
+/// The knobs that count for one request: those of `later`, when its time has come.
+pub(crate) fn at_this_time(mut knobs: Knobs, facts: &Facts) -> (Knobs, Time) {
+    let since = facts.nth.checked_sub(knobs.later_from);
+    let is_within = since.is_some_and(|since| knobs.later_times.is_none_or(|times| since < times));
+    let is_open = |gate: &String| facts.gates.contains(gate);
+    let has_begun = knobs.later_on.as_ref().is_none_or(is_open);
+    let is_past = knobs.later_until.as_ref().is_some_and(is_open);
+    if is_within && has_begun && !is_past {
+        let over = knobs.later.take();
+        return over.map_or((knobs, Time::Base), |over| (*over, Time::Later));
+    }
+    (knobs, Time::Base)
+}
+
+/// Whether the knobs of `later` are in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Time {
+    /// They are not.
+    Base,
+    /// They are.
+    Later,
+}
+
 /// The knobs as they are for one request: outside of the window of faults, without them.
 pub(crate) fn in_force(knobs: Knobs, facts: &Facts) -> Knobs {
     let since = facts.nth.checked_sub(knobs.fail_from);
@@ -116,13 +139,22 @@ fn refused(knobs: &Knobs, request: &Request, facts: &Facts) -> Option<Reply> {
         return refuses.then(|| refusal(403, "only parts of this file are served"));
     }
     if let Some(status) = knobs.refuse_range {
-        return Some(refusal(status, "only the whole file is served"));
+        return Some(no_range(knobs, status, "only the whole file is served"));
     }
     let asked = request.asked()?;
     let last = asked.last.unwrap_or(knobs.size.saturating_sub(1));
     let length = last.saturating_sub(asked.first).saturating_add(1);
     let too_long = knobs.long_range.is_some_and(|limit| length > limit);
-    too_long.then(|| refusal(knobs.long_range_status, "the range is too long"))
+    too_long.then(|| no_range(knobs, knobs.long_range_status, "the range is too long"))
+}
+
+/// A range refused; a 416 says the size as RFC 9110 section 15.5.17 has it.
+fn no_range(knobs: &Knobs, status: u16, why: &str) -> Reply {
+    let reply = refusal(status, why);
+    if status != 416 || knobs.bare_416 {
+        return reply;
+    }
+    reply.with(&format!("Content-Range: bytes */{}", knobs.size))
 }
 
 fn is_healed(knobs: &Knobs, facts: &Facts) -> bool {

@@ -3,8 +3,9 @@
 //!
 //! "The N-th request" counts the requests for one target (path and query, letter for letter),
 //! from 1, over all connections. "Fault" marks the knobs that obey `fail_from`, `fail_times` and
-//! `fail_until`; outside that window the answer is sound. Sizes take `K`, `M`, `G`; durations
-//! `ms`, `s`; raw values are percent-decoded and sent as they are.
+//! `fail_until`; outside that window the answer is sound. For all others, and for a fault that begins
+//! only when a test says so, there is `later`. Sizes take `K`, `M`, `G`; durations `ms`, `s`; raw
+//! values are percent-decoded and sent as they are.
 
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ pub(crate) struct Knobs {
     pub(crate) etag_per_node: Option<u64>,
     /// `last_modified=RAW`: the value of `Last-Modified`.
     pub(crate) last_modified: Option<Vec<u8>>,
+    /// `last_modified_per_node=N`: the `Last-Modified` depends on which of N nodes the connection
+    /// reached; each has a date of its own.
+    pub(crate) last_modified_per_node: Option<u64>,
     /// `header=RAW`: one more line of the head, `Name: value`; may be repeated.
     pub(crate) header: Vec<Vec<u8>>,
     /// `gzip`: labels the (unchanged) bytes `Content-Encoding: gzip`.
@@ -93,7 +97,7 @@ pub(crate) struct Knobs {
     pub(crate) long_range: Option<u64>,
     /// `long_range_status=416`: how.
     pub(crate) long_range_status: u16,
-    /// `bare_416`: no `Content-Range: bytes */SIZE` on a 416.
+    /// `bare_416`: no `Content-Range: bytes */SIZE` on any 416.
     pub(crate) bare_416: bool,
 
     // ---- Ranges and framing ----
@@ -138,6 +142,19 @@ pub(crate) struct Knobs {
     pub(crate) fail_times: Option<u64>,
     /// `fail_until=GATE`: no new ones once the gate is open.
     pub(crate) fail_until: Option<String>,
+
+    /// `later=KNOBS`: more knobs, percent-encoded as one value, laid over the others while
+    /// `later_from` … `later_until` say so. All but `redirect`, `expire_after` and `max_conns`, which
+    /// must be known from the first request on.
+    pub(crate) later: Option<Box<Knobs>>,
+    /// `later_from=1`: the first request that they are for.
+    pub(crate) later_from: u64,
+    /// `later_times=N`: how many requests from there; without it, all.
+    pub(crate) later_times: Option<u64>,
+    /// `later_on=GATE`: only once the gate is open.
+    pub(crate) later_on: Option<String>,
+    /// `later_until=GATE`: no more once the gate is open.
+    pub(crate) later_until: Option<String>,
 
     // ---- Broken bodies and heads: all faults; bytes are counted within one body ----
     /// `stall_after=N`: sends no more for ever, and keeps the connection.
@@ -290,6 +307,7 @@ impl Default for Knobs {
             weak: false,
             etag_per_node: None,
             last_modified: None,
+            last_modified_per_node: None,
             header: Vec::new(),
             gzip: false,
             change_after: None,
@@ -338,6 +356,11 @@ impl Default for Knobs {
             fail_from: 1,
             fail_times: None,
             fail_until: None,
+            later: None,
+            later_from: 1,
+            later_times: None,
+            later_on: None,
+            later_until: None,
             stall_after: None,
             reset_after: None,
             close_after: None,

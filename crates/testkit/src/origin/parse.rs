@@ -16,7 +16,27 @@ type Result<T> = std::result::Result<T, String>;
 /// A sentence that names the knob.
 pub(crate) fn parse(query: &str) -> Result<Knobs> {
     let mut knobs = Knobs::default();
+    let (given, later) = lay(&mut knobs, query)?;
+    check_needs(&given)?;
+    let Some(later) = later else {
+        return Ok(knobs);
+    };
+    let mut over = knobs.clone();
+    let in_later = |why| format!("knob \"later\": {why}");
+    let (more, nested) = lay(&mut over, &later).map_err(in_later)?;
+    let misplaced = more.iter().find(|name| NOT_LATER.contains(*name));
+    if let Some(name) = misplaced.copied().or(nested.map(|_| "later")) {
+        return Err(in_later(format!("knob \"{name}\" cannot come later")));
+    }
+    check_needs(&given.union(&more).copied().collect()).map_err(in_later)?;
+    knobs.later = Some(Box::new(over));
+    Ok(knobs)
+}
+
+/// Sets what `query` says; returns the names that it gives, and what it says about later.
+fn lay<'a>(knobs: &mut Knobs, query: &'a str) -> Result<(HashSet<&'a str>, Option<String>)> {
     let mut given = HashSet::new();
+    let mut later = None;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = match pair.split_once('=') {
             Some((name, value)) => (name, Some(percent_decode_str(value).collect())),
@@ -25,20 +45,39 @@ pub(crate) fn parse(query: &str) -> Result<Knobs> {
         if name != "header" && !given.insert(name) {
             return Err(format!("knob \"{name}\" is given twice"));
         }
-        set(&mut knobs, name, Value(value)).map_err(|why| format!("knob \"{name}\" {why}"))?;
+        let done = match name {
+            "later" => Value(value).text().map(|text| later = Some(text)),
+            _ => set(knobs, name, Value(value)),
+        };
+        done.map_err(|why| format!("knob \"{name}\" {why}"))?;
     }
-    for (needy, needed) in NEEDS {
-        if given.contains(needy) && !given.contains(needed) {
-            return Err(format!(
-                "knob \"{needy}\" does nothing without \"{needed}\""
-            ));
-        }
-    }
-    Ok(knobs)
+    Ok((given, later))
 }
 
+fn check_needs(given: &HashSet<&str>) -> Result<()> {
+    let idle = |(needy, needed): &&(&str, &str)| given.contains(needy) && !given.contains(needed);
+    match NEEDS.iter().find(idle) {
+        Some((needy, needed)) => Err(format!(
+            "knob \"{needy}\" does nothing without \"{needed}\""
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Knobs that cannot be laid over others: a URL or a count depends on them from the start.
+const NOT_LATER: [&str; 8] = [
+    "redirect",
+    "expire_after",
+    "token",
+    "max_conns",
+    "later_from",
+    "later_times",
+    "later_on",
+    "later_until",
+];
+
 /// Knobs that only qualify another.
-const NEEDS: [(&str, &str); 7] = [
+const NEEDS: [(&str, &str); 11] = [
     ("status_times", "status"),
     ("status_on", "status"),
     ("over_status", "max_conns"),
@@ -46,6 +85,10 @@ const NEEDS: [(&str, &str); 7] = [
     ("gate_after", "gate"),
     ("expire_status", "expire_after"),
     ("token", "expire_after"),
+    ("later_from", "later"),
+    ("later_times", "later"),
+    ("later_on", "later"),
+    ("later_until", "later"),
 ];
 
 fn set(knobs: &mut Knobs, name: &str, value: Value) -> Result<()> {
@@ -58,6 +101,7 @@ fn set(knobs: &mut Knobs, name: &str, value: Value) -> Result<()> {
         "weak" => knobs.weak = value.flag()?,
         "etag_per_node" => knobs.etag_per_node = Some(value.positive()?),
         "last_modified" => knobs.last_modified = Some(value.raw()?),
+        "last_modified_per_node" => knobs.last_modified_per_node = Some(value.positive()?),
         "header" => knobs.header.push(value.raw()?),
         "gzip" => knobs.gzip = value.flag()?,
         "change_after" => knobs.change_after = Some(value.positive()?),
@@ -113,6 +157,10 @@ fn set(knobs: &mut Knobs, name: &str, value: Value) -> Result<()> {
         "fail_from" => knobs.fail_from = value.positive()?,
         "fail_times" => knobs.fail_times = Some(value.positive()?),
         "fail_until" => knobs.fail_until = Some(value.text()?),
+        "later_from" => knobs.later_from = value.positive()?,
+        "later_times" => knobs.later_times = Some(value.positive()?),
+        "later_on" => knobs.later_on = Some(value.text()?),
+        "later_until" => knobs.later_until = Some(value.text()?),
         "stall_after" => knobs.stall_after = Some(value.size()?),
         "reset_after" => knobs.reset_after = Some(value.size()?),
         "close_after" => knobs.close_after = Some(value.size()?),

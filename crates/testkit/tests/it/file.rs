@@ -186,6 +186,14 @@ async fn weak_tags_and_tags_per_node() {
     }
     assert_eq!(tags[0], tags[2]);
     assert_ne!(tags[0], tags[1]);
+    let mut dates = Vec::new();
+    for _ in 0..3 {
+        let answer = answer(&origin, "/a?size=1&last_modified_per_node=2", "").await;
+        dates.push(answer.header("last-modified").map(str::to_owned));
+    }
+    assert!(dates[0].is_some());
+    assert_eq!(dates[0], dates[2]);
+    assert_ne!(dates[0], dates[1]);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 mod body;
 mod file;
 mod head;
+mod later;
 mod raw;
 mod refusals;
 mod tls;

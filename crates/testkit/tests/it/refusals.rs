@@ -94,6 +94,15 @@ async fn ranges_can_be_required_refused_or_limited() {
         let answer = answer(&origin, &format!("/a?size=1K&{knobs}"), headers).await;
         assert_eq!(answer.status, status, "{knobs} {headers}");
     }
+    for (knobs, size) in [
+        ("long_range=99", Some("bytes */1024")),
+        ("refuse_range=416", Some("bytes */1024")),
+        ("refuse_range=416&bare_416", None),
+        ("refuse_range=405", None),
+    ] {
+        let answer = answer(&origin, &format!("/a?size=1K&{knobs}"), PART).await;
+        assert_eq!(answer.header("content-range"), size, "{knobs}");
+    }
 }
 
 #[tokio::test]

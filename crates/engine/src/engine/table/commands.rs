@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use futures_util::FutureExt;
 
 use super::{After, Entry, Reply, Table, Wish, answer, place};
+use crate::crash::{Point, point};
 use crate::disk::ScratchDir;
 use crate::engine::queue::{Between, Queue};
 use crate::engine::show;
@@ -16,6 +17,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::View;
 use crate::plan::name;
 use crate::plan::ranges::RangeSet;
+use crate::plan::seals::Seals;
 use crate::plan::state::{Input, Status};
 use crate::probe::Found;
 use crate::spec::{Id, Settings, Spec};
@@ -58,6 +60,7 @@ impl Table {
         new: Vec<(Record, Option<Box<Found>>)>,
         reply: Reply<Result<Vec<Arc<View>>>>,
     ) {
+        point(Point::Added);
         let ids: Vec<Id> = new.iter().map(|(record, _)| record.id).collect();
         for (record, found) in new {
             self.context.live.insert(show::view(
@@ -77,7 +80,7 @@ impl Table {
     fn new_id(&self) -> Id {
         loop {
             let id = Id(fastrand::u64(1..));
-            if !self.entries.contains_key(&id) {
+            if self.context.live.get(id).is_none() && !self.entries.contains_key(&id) {
                 return id;
             }
         }
@@ -98,7 +101,12 @@ impl Table {
     /// Fulfils a wish, at once or when the download has stopped.
     pub(super) fn wish(&mut self, id: Id, wish: Wish, reply: Reply) {
         match self.entries.get_mut(&id) {
-            None => answer(reply, Err(unknown(id))),
+            None => match wish {
+                Wish::Pause => answer(reply, Err(self.absent(id, "paused"))),
+                Wish::Resume => answer(reply, Err(self.absent(id, "resumed"))),
+                Wish::Cancel => answer(reply, Err(self.absent(id, "cancelled"))),
+                Wish::Remove(files) => self.remove_completed(id, files, reply),
+            },
             Some(Entry::Running(running)) => {
                 running.stop.cancel();
                 running.wishes.push((wish, reply));
@@ -107,7 +115,7 @@ impl Table {
                 Wish::Pause => self.pause(id, reply),
                 Wish::Resume => self.requeue(id, Input::Resume, reply),
                 Wish::Cancel => self.cancel(id, reply),
-                Wish::Remove(files) => self.remove(id, files, reply),
+                Wish::Remove(_) => self.remove(id, reply),
             },
         }
     }
@@ -152,6 +160,7 @@ impl Table {
             let saved = saved.await;
             // Delete last: as long as the record speaks of the bytes they stay.
             if saved.is_ok() {
+                point(Point::Cancelled);
                 delete([scratch, Some(entry)]).await;
             }
             answer(reply, saved.map(|()| view));
@@ -161,7 +170,7 @@ impl Table {
         self.rest(record, None);
     }
 
-    pub(super) fn remove(&mut self, id: Id, files: Files, reply: Reply) {
+    fn remove(&mut self, id: Id, reply: Reply) {
         let Some((record, _)) = self.take(id) else {
             return answer(reply, Err(unknown(id)));
         };
@@ -173,12 +182,45 @@ impl Table {
                 answer(reply, Err(error));
                 return After::Kept(Box::new(record));
             }
-            let is_unwanted = record.status == Status::Completed && files == Files::Delete;
-            delete([record.scratch, entry, record.path.filter(|_| is_unwanted)]).await;
+            point(Point::Removed);
+            delete([record.scratch, entry]).await;
             answer(reply, live.remove(id).ok_or_else(|| unknown(id)));
             After::Nothing
         };
         self.saving.push(removing.boxed());
+    }
+
+    /// Forgets a completed download, of which the table holds nothing.
+    fn remove_completed(&mut self, id: Id, files: Files, reply: Reply) {
+        let Some(view) = self.completed(id) else {
+            return answer(reply, Err(unknown(id)));
+        };
+        let forgotten = self.context.store.remove(vec![id]);
+        let live = self.context.live.clone();
+        let removing = async move {
+            if let Err(error) = forgotten.await {
+                answer(reply, Err(error));
+                return After::Nothing;
+            }
+            let path = view.path.as_deref().filter(|_| files == Files::Delete);
+            delete([path.map(Into::into)]).await;
+            answer(reply, live.remove(id).ok_or_else(|| unknown(id)));
+            After::Nothing
+        };
+        self.saving.push(removing.boxed());
+    }
+
+    fn completed(&self, id: Id) -> Option<Arc<View>> {
+        let view = self.context.live.get(id);
+        view.filter(|view| view.status == Status::Completed)
+    }
+
+    /// Why nothing can be done to a download that the table does not hold.
+    fn absent(&self, id: Id, what: &str) -> Error {
+        match self.completed(id) {
+            Some(_) => illegal(id, "it is completed", what),
+            None => unknown(id),
+        }
     }
 
     /// Where a scratch file is, or a link to it.
@@ -203,7 +245,12 @@ impl Table {
             return answer(reply, Err(illegal(id, "it runs", "tried again")));
         }
         let Some((mut record, found)) = self.take(id) else {
-            return answer(reply, Err(unknown(id)));
+            let what = if input == Input::Resume {
+                "resumed"
+            } else {
+                "tried again"
+            };
+            return answer(reply, Err(self.absent(id, what)));
         };
         match record.status.step(input) {
             None if input == Input::Resume && record.status == Status::Queued => {
@@ -223,7 +270,7 @@ impl Table {
 
     pub(super) fn reorder(&mut self, id: Id, position: usize, reply: Reply) {
         let status = match self.entries.get(&id) {
-            None => return answer(reply, Err(unknown(id))),
+            None => return answer(reply, Err(self.absent(id, "moved"))),
             Some(Entry::Running(_)) => None,
             Some(Entry::Resting { record, .. }) => Some(record.status),
         };
@@ -299,11 +346,8 @@ impl Table {
             return answer(reply, view.ok_or_else(|| unknown(id)));
         }
         let Some((mut record, found)) = self.take(id) else {
-            return answer(reply, Err(unknown(id)));
+            return answer(reply, Err(self.absent(id, "changed")));
         };
-        if change.name.is_some() && record.status == Status::Completed {
-            return self.refuse(record, "renamed", reply);
-        }
         apply(change, &mut record.spec);
         self.update(record, found, reply);
     }
@@ -375,6 +419,8 @@ fn new_record(id: Id, spec: Spec, rank: i64, now: SystemTime) -> Record {
         resource: None,
         scratch: None,
         done: RangeSet::new(),
+        seals: Seals::default(),
+        stamp: None,
         path: None,
         inode: None,
         digest: None,

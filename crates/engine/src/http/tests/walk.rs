@@ -48,6 +48,7 @@ async fn another_origin_gets_the_range_but_no_secrets() {
         home: &url,
         range: Some((0, 4)),
         headers: &headers,
+        owner: crate::limit::Owner::Nobody,
         turn: None,
     };
     let answer = client.get(&ask).await.expect("an answer");

@@ -303,3 +303,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_declared_length_is_digits_and_a_wrong_one_is_not_repeated_at_length() {
+    let range = ("content-range", "bytes 100-199/1000");
+    assert_eq!(judge(206, &[range, ("content-length", " 100 ")]), Ok(100));
+    let endless = "1".repeat(60_000);
+    for wrong in ["+100", "-100", "1e2", "", &endless] {
+        let error = judge(206, &[range, ("content-length", wrong)]).expect_err("refused");
+        assert_eq!(error.kind, Kind::Protocol);
+        assert!(error.detail.len() < 100, "{error}");
+    }
+}

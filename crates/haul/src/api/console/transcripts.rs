@@ -1,6 +1,8 @@
 //! Transcripts of dialogues, replayed against a made-up daemon: `>` is typed, `<` is answered,
 //! `!` changes or checks the daemon behind it.
 
+mod fuzz;
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -2,6 +2,8 @@
 //! subscriptions push what changed whenever the socket has taken the last frame.
 
 mod frames;
+#[cfg(test)]
+mod fuzz;
 mod methods;
 mod subscription;
 

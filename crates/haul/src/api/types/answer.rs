@@ -34,7 +34,10 @@ impl Answer {
             Answer::Detailed(view) => to_json(&Download::whole(view, Detail::Full)),
             Answer::Download(view) => to_json(&Download::whole(view, Detail::Plain)),
             Answer::Settings(settings) => to_json(&SettingsJson::of(settings)),
-            Answer::Stats(stats) => to_json(&StatsJson::of(stats)),
+            Answer::Stats(stats, tasks) => to_json(&TotalsJson {
+                stats: StatsJson::of(stats),
+                tasks: *tasks,
+            }),
         }
     }
 }
@@ -81,6 +84,14 @@ impl SettingsJson {
             speed_limit: settings.speed_limit,
         }
     }
+}
+
+/// Totals with what only the whole process has.
+#[derive(Serialize)]
+struct TotalsJson {
+    #[serde(flatten)]
+    stats: StatsJson,
+    tasks: usize,
 }
 
 /// Totals.

@@ -133,6 +133,7 @@ async fn run(
         haul_engine::Config {
             // Somebody waits for the command to end; what is held stays for the next time.
             on_full: haul_engine::OnFull::Fail,
+            on_loss: haul_engine::OnLoss::Fail,
             ..config.engine(work.dir.to_owned(), work.state.dir().to_owned())
         },
         Arc::clone(&store) as Arc<dyn Store>,

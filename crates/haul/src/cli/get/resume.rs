@@ -123,6 +123,7 @@ fn renew(mut record: Record, spec: Spec) -> Record {
 mod tests {
     use std::time::SystemTime;
 
+    use haul_engine::plan::seals::Seals;
     use haul_engine::store::MemoryStore;
     use haul_engine::{Error, Kind};
 
@@ -141,6 +142,8 @@ mod tests {
             resource: None,
             scratch: None,
             done: std::iter::once(0..10).collect(),
+            seals: Seals::default(),
+            stamp: None,
             path: None,
             inode: None,
             digest: None,

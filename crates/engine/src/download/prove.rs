@@ -1,0 +1,217 @@
+//! Whether the bytes that are held and those that the server gives are of one version, when no strong
+//! validator says so: some are fetched again and compared.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use bytes::BytesMut;
+use futures_util::future::try_join_all;
+
+use super::Download;
+use crate::disk::Scratch;
+use crate::error::{Error, Kind, Result};
+use crate::fetch;
+use crate::http::Client;
+use crate::plan::ranges::RangeSet;
+use crate::plan::resource::Resource;
+use crate::source::Source;
+use crate::transfer::Halt;
+
+/// How many bytes of one place are fetched again.
+const PROOF: u64 = 64 << 10;
+
+/// At how many places, at most.
+const MOST_WINDOWS: usize = 16;
+
+/// How many places are asked about at once.
+const AT_ONCE: usize = 8;
+
+impl Download {
+    /// Before held bytes are built upon: whether the remote file still has them. The ends of held
+    /// ranges are compared, because that is where new bytes are joined on.
+    pub(super) async fn prove_held(
+        &mut self,
+        source: &Source,
+        resource: &Resource,
+        scratch: &Arc<dyn Scratch>,
+    ) -> Result<bool, Halt> {
+        if resource.validators.is_strong() {
+            return Ok(true);
+        }
+        let windows = ends(&self.record.done, self.proof());
+        self.compare(source, resource, scratch, &windows).await
+    }
+
+    /// After the last byte: whether all answers spoke of one version. A file that changed on the way
+    /// without a word has other bytes now than those that were fetched first.
+    pub(super) async fn prove_whole(
+        &mut self,
+        source: &Source,
+        resource: &Resource,
+        scratch: &Arc<dyn Scratch>,
+    ) -> Result<(), Halt> {
+        // One answer is one version.
+        let had_several_answers = resource.ranges && self.ranges_proven;
+        if resource.validators.is_strong() || !had_several_answers {
+            return Ok(());
+        }
+        let windows = spread(self.record.done.len(), self.proof());
+        if self.compare(source, resource, scratch, &windows).await? {
+            return Ok(());
+        }
+        let detail =
+            "the remote file has changed while it was downloaded, and the server did not say so";
+        Err(Halt::Failed(
+            Error::new(Kind::Changed, detail).at(&source.home),
+        ))
+    }
+
+    fn proof(&self) -> u64 {
+        PROOF.min(self.tuning.borrow().block_size)
+    }
+
+    async fn compare(
+        &mut self,
+        source: &Source,
+        resource: &Resource,
+        scratch: &Arc<dyn Scratch>,
+        windows: &[Range<u64>],
+    ) -> Result<bool, Halt> {
+        loop {
+            let stop = self.stop.clone();
+            let client = &self.context.client;
+            let compared = tokio::select! {
+                () = stop.cancelled() => return Err(Halt::Stopped),
+                compared = are_same(client, source, resource, scratch, windows) => compared,
+            };
+            match compared {
+                Ok(are_same) => {
+                    self.record.wasted += windows.iter().map(|w| w.end - w.start).sum::<u64>();
+                    return Ok(are_same);
+                }
+                Err(error) if error.kind == Kind::Changed => return Ok(false),
+                Err(error) => self.wait_after(&error).await?,
+            }
+        }
+    }
+}
+
+/// Whether all windows have the same bytes here and there.
+async fn are_same(
+    client: &Client,
+    source: &Source,
+    resource: &Resource,
+    scratch: &Arc<dyn Scratch>,
+    windows: &[Range<u64>],
+) -> Result<bool> {
+    for some in windows.chunks(AT_ONCE) {
+        let fetching = some
+            .iter()
+            .map(|window| fetch_again(client, source, resource, window));
+        for (window, fetched) in some.iter().zip(try_join_all(fetching).await?) {
+            let mut held = vec![0; fetched.len()];
+            if scratch.read_at(&mut held, window.start).is_err() || fetched != held {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// All bytes of a window, in as many answers as the server needs for them: one that cuts its answers
+/// short is no reason to give up a file whose blocks came like that.
+async fn fetch_again(
+    client: &Client,
+    source: &Source,
+    resource: &Resource,
+    window: &Range<u64>,
+) -> Result<BytesMut> {
+    let mut bytes = BytesMut::new();
+    loop {
+        let from = window.start + bytes.len() as u64;
+        if from >= window.end {
+            return Ok(bytes);
+        }
+        let before = bytes.len();
+        let asked = (from, window.end - 1);
+        let answered = fetch_more(client, source, resource, asked, &mut bytes).await;
+        if bytes.len() == before {
+            answered?;
+            return Err(
+                Error::passing(Kind::Disconnected, "the server sent nothing").at(&source.home),
+            );
+        }
+    }
+}
+
+/// What one answer brings of the bytes asked for; it stays when the answer breaks off.
+async fn fetch_more(
+    client: &Client,
+    source: &Source,
+    resource: &Resource,
+    asked: (u64, u64),
+    bytes: &mut BytesMut,
+) -> Result<()> {
+    let turn = AtomicBool::new(false);
+    let (mut body, len) = fetch::block(client, source, resource, asked, &turn).await?;
+    let promised = bytes.len() + usize::try_from(len).unwrap_or(usize::MAX);
+    while bytes.len() < promised {
+        let Some(frame) = body.frame().await? else {
+            return Ok(());
+        };
+        bytes.extend_from_slice(&frame);
+    }
+    bytes.truncate(promised);
+    body.finish();
+    Ok(())
+}
+
+/// The last bytes of held ranges, `len` of each at most: of all, or of some that are spread evenly and
+/// include the first and the last.
+fn ends(held: &RangeSet, len: u64) -> Vec<Range<u64>> {
+    let ranges: Vec<Range<u64>> = held.iter().collect();
+    let count = ranges.len().min(MOST_WINDOWS);
+    (0..count)
+        .map(|n| &ranges[n * (ranges.len() - 1) / (count - 1).max(1)])
+        .map(|range| range.end - (range.end - range.start).min(len)..range.end)
+        .collect()
+}
+
+/// Windows of `len` bytes at the ends of equal slices of a file of `size` bytes.
+fn spread(size: u64, len: u64) -> Vec<Range<u64>> {
+    let slice = size.div_ceil(MOST_WINDOWS as u64).max(len).max(1);
+    (1..=size.div_ceil(slice))
+        .map(|n| size.min(n * slice))
+        .map(|end| end.saturating_sub(len)..end)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proof_is_taken_from_the_ends_of_ranges_first_and_last_included() {
+        let held: RangeSet = [0..10, 20..30, 40..45].into_iter().collect();
+        assert_eq!(ends(&held, 6), [4..10, 24..30, 40..45]);
+        let many: RangeSet = (0..100).map(|n| n * 10..n * 10 + 5).collect();
+        let windows = ends(&many, 5);
+        assert_eq!(windows.len(), MOST_WINDOWS);
+        assert_eq!(
+            (&windows[0], &windows[MOST_WINDOWS - 1]),
+            (&(0..5), &(990..995))
+        );
+        assert!(ends(&RangeSet::new(), 5).is_empty());
+    }
+
+    #[test]
+    fn proof_of_the_whole_is_spread_over_all_of_it() {
+        let windows = spread(1600, 10);
+        assert_eq!(windows.len(), MOST_WINDOWS);
+        assert_eq!((&windows[0], &windows[15]), (&(90..100), &(1590..1600)));
+        assert_eq!(spread(25, 10), [0..10, 10..20, 15..25]);
+        assert_eq!(spread(5, 10).first(), Some(&(0..5)));
+        assert!(spread(0, 10).is_empty());
+    }
+}

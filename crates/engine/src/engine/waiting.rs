@@ -1,0 +1,70 @@
+//! Downloads that wait for their next try outside of the queue, so that they keep no place from
+//! others. Pure.
+
+use std::collections::{BTreeSet, HashMap};
+
+use tokio::time::Instant;
+
+use crate::download::Wait;
+use crate::spec::Id;
+
+/// Downloads between two tries.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    waits: HashMap<Id, Wait>,
+    due: BTreeSet<(Instant, Id)>,
+}
+
+impl Waiting {
+    pub(crate) fn insert(&mut self, id: Id, wait: Wait) {
+        self.due.insert((wait.until, id));
+        self.waits.insert(id, wait);
+    }
+
+    /// Forgets what a download waits for; the tries that it has failed so far are returned.
+    pub(crate) fn remove(&mut self, id: Id) -> u32 {
+        let Some(wait) = self.waits.remove(&id) else {
+            return 0;
+        };
+        self.due.remove(&(wait.until, id));
+        wait.failures
+    }
+
+    /// Those whose time has come. Their failures are remembered until they are removed.
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<Id> {
+        let mut due = Vec::new();
+        while let Some(&(at, id)) = self.due.first()
+            && at <= now
+        {
+            self.due.pop_first();
+            due.push(id);
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn each_is_due_once_and_its_failures_stay_until_it_is_removed() {
+        let now = Instant::now();
+        let wait = |seconds, failures| Wait {
+            until: now + Duration::from_secs(seconds),
+            failures,
+            reason: String::new(),
+        };
+        let mut waiting = Waiting::default();
+        waiting.insert(Id(1), wait(3, 1));
+        waiting.insert(Id(2), wait(1, 2));
+        waiting.insert(Id(3), wait(2, 3));
+        assert_eq!(waiting.remove(Id(3)), 3);
+        assert_eq!(waiting.due(now), []);
+        let later = now + Duration::from_secs(5);
+        assert_eq!(waiting.due(later), [Id(2), Id(1)]);
+        assert_eq!(waiting.due(later), []);
+        assert_eq!((waiting.remove(Id(2)), waiting.remove(Id(2))), (2, 0));
+    }
+}

@@ -1,0 +1,124 @@
+//! A network that is lost and comes back, servers that ask for time, and who has the places meanwhile.
+
+use haul_engine::{Kind, OnLoss, Status};
+use haul_testkit::origin::Origin;
+use haul_testkit::relay::Relay;
+
+use crate::world::{World, assert_right};
+
+const MIB: u64 = 1 << 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_network_is_waited_for_however_long_it_takes() {
+    let origin = Origin::start().await;
+    let mut relay = Relay::to(origin.address()).await;
+    let world = World::with(|c| {
+        c.retries = 1;
+        c.settings.block_size = MIB;
+    })
+    .await;
+    let url = relay.url(&origin.url("/a.bin?size=8M&seed=1&etag=%22x%22&rate=1M"));
+    let id = world.add(url).await;
+    world.until(id, |view| view.done > 2 * MIB).await;
+    relay.cut().await;
+    let waiting = world
+        .until(id, |view| view.attempts > 20 && view.reason.is_some())
+        .await;
+    assert_eq!(waiting.status, Status::Downloading);
+    let reason = waiting.reason.as_deref().unwrap_or_default();
+    assert!(reason.contains("no connection"), "{reason}");
+    relay.mend().await;
+    assert_right(&*world.ended(id).await, 1, 8 * MIB);
+    let sent: u64 = origin.log().iter().map(|seen| seen.body_sent).sum();
+    assert!(sent < 14 * MIB, "{sent} bytes sent for 8 MiB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_wait_for_the_network_is_told_and_can_go_on_later() {
+    let origin = Origin::start().await;
+    let mut relay = Relay::to(origin.address()).await;
+    let world = World::with(|c| {
+        c.retries = 1;
+        c.on_loss = OnLoss::Fail;
+    })
+    .await;
+    let url = relay.url(&origin.url("/a.bin?size=8M&seed=2&etag=%22x%22&rate=1M"));
+    let id = world.add(url).await;
+    world.until(id, |view| view.done > 2 * MIB).await;
+    relay.cut().await;
+    let failed = world.ended(id).await;
+    assert_eq!(failed.error.as_ref().map(|e| e.kind), Some(Kind::Connect));
+    assert!(failed.done > 2 * MIB);
+    relay.mend().await;
+    world.engine.retry(id).await.expect("can be tried again");
+    assert_right(&*world.ended(id).await, 2, 8 * MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_was_never_reached_is_given_up() {
+    let origin = Origin::start().await;
+    let mut relay = Relay::to(origin.address()).await;
+    let world = World::with(|c| c.retries = 2).await;
+    relay.cut().await;
+    let failed = world.fetch(relay.url(&origin.url("/a.bin"))).await;
+    assert_eq!(failed.error.as_ref().map(|e| e.kind), Some(Kind::Connect));
+    assert_eq!(failed.attempts, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_that_waits_for_its_next_try_leaves_its_place_to_others() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| c.settings.max_downloads = 1).await;
+    let busy = "/a.bin?size=1M&seed=3&status=503&retry_after=3&status_times=1";
+    let first = world.add(origin.url(busy)).await;
+    world.until(first, |view| view.reason.is_some()).await;
+    let second = world.add(origin.url("/b.bin?size=1M&seed=4")).await;
+    assert_right(&*world.ended(second).await, 4, MIB);
+    let waiting = world.engine.live().get(first).expect("there");
+    assert_eq!(waiting.status, Status::Queued);
+    let reason = waiting.reason.as_deref().unwrap_or_default();
+    assert!(reason.starts_with("server asked to wait"), "{reason}");
+    assert_right(&*world.ended(first).await, 3, MIB);
+    assert_eq!(origin.log().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn threads_that_all_wait_leave_the_place_and_keep_their_bytes() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| {
+        c.settings.max_downloads = 1;
+        c.settings.threads = 2;
+        c.settings.block_size = MIB;
+    })
+    .await;
+    let busy = "status=503&status_on=busy&retry_after=3&fail_until=calm";
+    let url = format!("/a.bin?size=8M&seed=5&etag=%22x%22&rate=2M&{busy}");
+    let first = world.add(origin.url(&url)).await;
+    world.until(first, |view| view.done > MIB).await;
+    origin.open_gate("busy");
+    let second = world.add(origin.url("/b.bin?size=1M&seed=6")).await;
+    assert_right(&*world.ended(second).await, 6, MIB);
+    let waiting = world.engine.live().get(first).expect("there");
+    assert_eq!(waiting.status, Status::Queued);
+    assert!(waiting.done > MIB, "{}", waiting.done);
+    // Whoever asks for it now gets it now.
+    origin.open_gate("calm");
+    world.engine.pause(first).await.expect("pausable");
+    world.engine.resume(first).await.expect("resumable");
+    assert_right(&*world.ended(first).await, 5, 8 * MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_trickle_are_replaced_even_when_no_other_is_left() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| {
+        c.settings.threads = 3;
+        c.settings.block_size = MIB;
+    })
+    .await;
+    // A byte now and then never times out, and nobody is idle who could help.
+    let view = world
+        .fetch(origin.url("/a.bin?size=16M&seed=7&etag=%22x%22&rate=8M&slow_conn=1-3:1"))
+        .await;
+    assert_right(&view, 7, 16 * MIB);
+}

@@ -1,0 +1,64 @@
+//! The real store, as long as there is power: after the cut nothing is given to it and nobody is
+//! answered. It knows nothing of files.
+
+use std::future::pending;
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use haul_engine::store::{Checkpoint, Record, SqliteStore, Store};
+use haul_engine::{Id, Result};
+
+use super::Power;
+
+pub(super) struct PowerStore {
+    power: Power,
+    inner: Arc<SqliteStore>,
+}
+
+impl PowerStore {
+    pub(super) fn new(power: Power, inner: Arc<SqliteStore>) -> PowerStore {
+        PowerStore { power, inner }
+    }
+
+    /// Hands a change over, and answers when the power outlives that.
+    fn change(
+        &self,
+        records: &[Record],
+        give: impl FnOnce(&SqliteStore) -> BoxFuture<'static, Result<()>>,
+    ) -> BoxFuture<'static, Result<()>> {
+        if self.power.commit(records).is_err() {
+            return pending().boxed();
+        }
+        let (given, power) = (give(&self.inner), self.power.clone());
+        async move {
+            let answer = given.await;
+            match power.acknowledge() {
+                Ok(()) => answer,
+                Err(_) => pending().await,
+            }
+        }
+        .boxed()
+    }
+}
+
+impl Store for PowerStore {
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>>> {
+        self.inner.load()
+    }
+
+    fn put(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>> {
+        self.change(&records.clone(), |inner| inner.put(records))
+    }
+
+    fn checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'static, Result<()>> {
+        self.change(&[], |inner| inner.checkpoint(checkpoint))
+    }
+
+    fn remove(&self, ids: Vec<Id>) -> BoxFuture<'static, Result<()>> {
+        self.change(&[], |inner| inner.remove(ids))
+    }
+
+    fn claim(&self, id: Id) -> BoxFuture<'_, Result<bool>> {
+        self.inner.claim(id)
+    }
+}
