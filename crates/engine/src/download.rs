@@ -282,8 +282,10 @@ impl Download {
             return Ok(After::StartOver);
         }
         // It said it had ranges, and has never given one: then one stream it is.
-        let never_ranged = resource.ranges && !self.ranges_proven;
-        if error.kind == Kind::Protocol && never_ranged && tries.manner.is_none() {
+        let never_ranged = error.kind == Kind::Protocol && !self.ranges_proven;
+        // Or it gives no more of them: what is held is of no use to a stream.
+        let ranges_no_more = error.retry == Retry::NoParts;
+        if resource.ranges && (never_ranged || ranges_no_more) && tries.manner.is_none() {
             tries.manner = Some(Manner::Whole);
             return Ok(After::StartOver);
         }

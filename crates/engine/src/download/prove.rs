@@ -10,7 +10,7 @@ use futures_util::future::try_join_all;
 
 use super::Download;
 use crate::disk::Scratch;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, Retry};
 use crate::fetch;
 use crate::http::Client;
 use crate::plan::ranges::RangeSet;
@@ -91,7 +91,11 @@ impl Download {
                     return Ok(are_same);
                 }
                 Err(error) if error.kind == Kind::Changed => return Ok(false),
-                Err(error) => self.wait_after(&error).await?,
+                Err(error) => match self.wait_after(&error).await {
+                    // Whoever gives no parts cannot be compared with, but may give the whole.
+                    Err(Halt::Failed(last)) if last.retry == Retry::NoParts => return Ok(false),
+                    waited => waited?,
+                },
             }
         }
     }

@@ -214,7 +214,7 @@ fn whole_for_a_part(head: &Head<'_>, known: &Resource) -> Error {
             head,
             &format!("it now has {size} bytes instead of {}", shown(known.size)),
         ),
-        _ => protocol(head, "sends the whole file in place of a part"),
+        _ => protocol(head, "sends the whole file in place of a part").with_retry(Retry::NoParts),
     }
 }
 
