@@ -252,7 +252,7 @@ impl Download {
             }
             Halt::Lost(error) => return Err(Halt::Failed(error)),
             Halt::NoRoom => {
-                let needed = room_to_go_on(&**scratch, resource);
+                let needed = finish::room_to_go_on(&**scratch, resource);
                 if !resource.ranges {
                     // What cannot be built upon is given back before we wait.
                     let _ = scratch.truncate(0);
@@ -490,16 +490,6 @@ impl Download {
         }
     }
 
-    /// A scratch file of which nothing counts only takes room.
-    fn drop_useless_scratch(&mut self) {
-        if self.record.done.is_empty()
-            && let Some(scratch) = self.record.scratch.take()
-        {
-            let _ = std::fs::remove_file(&scratch);
-            self.scratch_dir().forget(self.record.id, &scratch);
-        }
-    }
-
     /// Takes the next step, and shows it.
     fn enter(&mut self, input: Input) {
         let Some(status) = self.record.status.step(input) else {
@@ -533,17 +523,6 @@ impl Download {
 
 /// How often in a run a lost scratch file is begun anew.
 const MOST_LOSSES: u32 = 2;
-
-/// Bytes of free room without which going on after a full disk would end just there again.
-fn room_to_go_on(scratch: &dyn Scratch, resource: &Resource) -> u64 {
-    let occupied = scratch.occupied().unwrap_or(0);
-    match resource.size {
-        Some(size) if resource.ranges => size.saturating_sub(occupied),
-        Some(size) => size,
-        // It had grown to this and was not complete; a little more than that may be enough.
-        None => occupied.saturating_add(occupied / 8).saturating_add(1),
-    }
-}
 
 /// What was tried already in this run.
 #[derive(Debug, Default)]

@@ -1,5 +1,5 @@
-//! What can go wrong between the last byte and the final name, and what can be done about it: the
-//! scratch file is lost, the disk or the database has no room, no rename leads to the target.
+//! Trouble with the disk, up to the final name, and what can be done about it: the scratch file is
+//! lost, the disk or the database has no room, no rename leads to the target.
 
 use std::io::IoSlice;
 use std::path::Path;
@@ -11,6 +11,7 @@ use super::Download;
 use crate::disk::{self, Disk, Scratch, ScratchDir, Standing};
 use crate::error::{Error, Kind, Result};
 use crate::folder::{is_inside, sync_dir};
+use crate::plan::resource::Resource;
 use crate::spec::OnFull;
 use crate::store::Record;
 use crate::transfer::Halt;
@@ -124,6 +125,16 @@ impl Download {
         }
     }
 
+    /// A scratch file of which nothing counts only takes room.
+    pub(super) fn drop_useless_scratch(&mut self) {
+        if self.record.done.is_empty()
+            && let Some(scratch) = self.record.scratch.take()
+        {
+            let _ = std::fs::remove_file(&scratch);
+            self.scratch_dir().forget(self.record.id, &scratch);
+        }
+    }
+
     /// Makes sure of a name that an earlier run has given, before it is called delivered.
     pub(super) async fn sync_target(&self) -> Result<(), Halt> {
         let Some(dir) = self.record.path.as_deref().and_then(Path::parent) else {
@@ -138,6 +149,17 @@ impl Download {
     /// Where scratch files are.
     pub(super) fn scratch_dir(&self) -> ScratchDir {
         ScratchDir::of(&self.context.config.state_dir)
+    }
+}
+
+/// Bytes of free room without which going on after a full disk would end just there again.
+pub(super) fn room_to_go_on(scratch: &dyn Scratch, resource: &Resource) -> u64 {
+    let occupied = scratch.occupied().unwrap_or(0);
+    match resource.size {
+        Some(size) if resource.ranges => size.saturating_sub(occupied),
+        Some(size) => size,
+        // It had grown to this and was not complete; a little more than that may be enough.
+        None => occupied.saturating_add(occupied / 8).saturating_add(1),
     }
 }
 

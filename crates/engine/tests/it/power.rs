@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often the power is cut in one story.
 const CUTS: usize = 3;
 
+/// How many downloads are paused and resumed in one life.
+const DISTURBANCES: u32 = 4;
+
 const KIB: u64 = 1 << 10;
 
 /// A file of the story: its path and query at the origin, and what must come of it.
@@ -174,7 +177,7 @@ impl Story {
         let store = power.store(&self.database());
         let (disk, urls) = (power.disk(), adds.then(|| self.urls()));
         let transfers = inside.handle().clone();
-        let mut added = None;
+        let (mut added, disturbance) = (None, self.rng.u64(..));
         inside.block_on(async {
             let living = async {
                 let engine = Engine::start_on(disk, config, store, transfers).await;
@@ -184,14 +187,13 @@ impl Story {
                     let views = engine.add(new.collect()).await.expect("added");
                     added = Some(views.iter().map(|view| view.id).collect());
                 }
-                all_over(&engine).await;
+                let mut rng = Rng::with_seed(disturbance);
+                tokio::join!(all_over(&engine), disturb(&engine, &mut rng));
                 engine.shutdown().await;
             };
             tokio::select! {
                 () = power.gone() => {}
-                over = tokio::time::timeout(PATIENCE, living) => {
-                    over.expect("it comes to an end");
-                }
+                () = living => {}
             }
         });
         // No shutdown when the power has gone: tasks end wherever they are.
@@ -335,17 +337,38 @@ impl Story {
     }
 }
 
+/// Pauses and resumes a few downloads at random: what they held is recorded on another way.
+async fn disturb(engine: &Engine, rng: &mut Rng) {
+    // The power may have gone between the two.
+    let (_, paused, _) = engine.live().snapshot(|view| view.status == Status::Paused);
+    for view in paused {
+        engine.resume(view.id).await.expect("it is paused");
+    }
+    for _ in 0..DISTURBANCES {
+        tokio::time::sleep(Duration::from_millis(rng.u64(..600))).await;
+        let (_, views, _) = engine.live().snapshot(|view| !view.status.is_over());
+        let Some(view) = rng.choice(&views) else {
+            return;
+        };
+        // It may be over by now.
+        if engine.pause(view.id).await.is_ok() {
+            engine.resume(view.id).await.expect("it was paused");
+        }
+    }
+}
+
 /// Returns when nothing runs or waits any more.
 async fn all_over(engine: &Engine) {
     let mut watcher = engine.live().watch();
-    loop {
-        watcher.take();
-        let (_, views, _) = engine.live().snapshot(|_| true);
-        if views.iter().all(|view| view.status.is_over()) {
-            return;
+    let open = || engine.live().snapshot(|view| !view.status.is_over()).1;
+    let waiting = async {
+        while !open().is_empty() {
+            watcher.changed().await;
+            watcher.take();
         }
-        watcher.changed().await;
-    }
+    };
+    let over = tokio::time::timeout(PATIENCE, waiting).await;
+    assert!(over.is_ok(), "they do not come to an end: {:#?}", open());
 }
 
 async fn records_in(database: &Path) -> Vec<Record> {

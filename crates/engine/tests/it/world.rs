@@ -142,6 +142,11 @@ impl World {
         self.folder.path()
     }
 
+    /// Keeps the folder as long as this is held, whatever becomes of the world.
+    pub(crate) fn keep_folder(&self) -> Arc<TempDir> {
+        self.folder.clone()
+    }
+
     /// What lies in the state directory's scratch folder.
     pub(crate) fn scratch(&self) -> Vec<PathBuf> {
         list(&self.folder.path().join("state/scratch"))
