@@ -104,7 +104,8 @@ pub fn relief(blocks: &[AtWork], helper: u64, setup: Duration) -> Option<Relief>
 /// A thread is not replaced before it has had this long to show what it can do.
 pub const FAIR_TRIAL: Duration = Duration::from_secs(5);
 
-/// Slower than this (bytes/s) is as good as stalled, whatever the others do.
+/// Slower than this (bytes/s) is as good as stalled, whatever the others do. Where nothing comes at all
+/// the read timeout decides, which counts: a server that stalls for ever must be given up one day.
 const TRICKLE: u64 = 64;
 
 /// A thread so many times slower than most others is better off with a new connection.
@@ -119,7 +120,8 @@ pub fn hopeless(blocks: &[AtWork]) -> Vec<usize> {
     let is_hopeless = |block: &AtWork| {
         block.speed.is_some_and(|speed| {
             let ends_soon = time_for(block.left(), speed) < FAIR_TRIAL;
-            !ends_soon && (speed < TRICKLE || speed.saturating_mul(HOPELESS) < usual)
+            let trickles = (1..TRICKLE).contains(&speed);
+            !ends_soon && (trickles || speed.saturating_mul(HOPELESS) < usual)
         })
     };
     let numbered = blocks.iter().enumerate();
@@ -239,6 +241,12 @@ mod tests {
         assert!(hopeless(&[crawls]).is_empty());
         let trickles = at_work(0, 1000, 1);
         assert_eq!(hopeless(&[trickles, trickles]), [0, 1]);
+        let silent = at_work(0, 1000, 0);
+        assert_eq!(hopeless(&[fast, silent, fast]), [1]);
+        assert!(
+            hopeless(&[silent, silent]).is_empty(),
+            "the read timeout decides"
+        );
         let nearly_done = at_work(0, 4, 1);
         assert!(hopeless(&[nearly_done, fast]).is_empty());
         let young = AtWork {

@@ -1,5 +1,5 @@
 //! How long a row may take: a formula over the engine's time settings, so that the same line says
-//! what a user sees with the defaults and what a test with settings a hundred times as short asserts.
+//! what a user sees with the defaults and what a test with settings a fiftieth as long asserts.
 
 use std::time::Duration;
 

@@ -110,9 +110,9 @@ async fn head(
 /// Headers until the client gives up, which it shows by an error here.
 async fn endless(out: &mut (impl AsyncWrite + Unpin), start: &[u8]) -> io::Result<Option<Ending>> {
     out.write_all(start).await?;
-    for number in 0_u64.. {
-        let line = format!("X-Endless-{number}: on and on\r\n");
-        out.write_all(line.as_bytes()).await?;
+    for page in 0_u64.. {
+        let lines = (0..500).map(|line| format!("X-Endless-{page}-{line}: on and on\r\n"));
+        out.write_all(lines.collect::<String>().as_bytes()).await?;
     }
     Ok(Some(Ending::Close))
 }

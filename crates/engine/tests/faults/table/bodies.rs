@@ -83,14 +83,14 @@ fn times() -> Vec<Row> {
         )
         .within(Within::ALL_SILENT),
         Row {
-            // A hundred times as fast as the rest of this table: 1 byte/s.
-            base: "etag=%22one%22&slow_conn=2-3:100".to_owned(),
+            // 1 byte/s where time runs fifty times as fast.
+            base: "etag=%22one%22&slow_conn=2-3:50".to_owned(),
             tune: |config, _| config.settings.threads = 4,
             has_struck: |log| log.iter().any(|seen| matches!(seen.connection, 2 | 3)),
             ..Row::standing("trickle", "1 byte/s on two of four connections", "", RIGHT)
         },
         Row {
-            base: "etag=%22one%22&slow_conn=1:100".to_owned(),
+            base: "etag=%22one%22&slow_conn=1:50".to_owned(),
             ..Row::standing(
                 "trickle_first",
                 "1 byte/s on the first connection",

@@ -57,22 +57,22 @@ pub(crate) fn rows() -> Vec<Row> {
             "header=Content-Length%3A%205",
             PROTOCOL,
         ),
-        // A hundred times as fast as said, as everything here.
+        // Time runs fifty times as fast here.
         row(
             "late_head",
             "an answer that begins after 20 s",
-            "delay=200ms",
+            "delay=400ms",
             RIGHT,
         )
         .within(Within::ALL_SILENT),
         row(
             "too_late_head",
             "an answer that begins after 60 s",
-            "delay=600ms",
+            "delay=1200ms",
             TIMEOUT,
         )
         .within(Within::ALL_SILENT),
-        row("slow_head", "a head of 1 byte/s", "slow_head=10ms", TIMEOUT)
+        row("slow_head", "a head of 1 byte/s", "slow_head=20ms", TIMEOUT)
             .within(Within::ALL_SILENT),
     ]
 }
