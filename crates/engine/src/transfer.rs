@@ -3,6 +3,8 @@
 
 mod checkpoint;
 mod pace;
+mod rest;
+mod staff;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -16,22 +18,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::{Context, Tuning};
 use crate::disk::{Scratch, Standing};
-use crate::error::{Error, Kind, Result, Retry};
-use crate::event::ThreadState;
+use crate::error::{Error, Kind, Result};
 use crate::limit::Rates;
 use crate::opened::Opened;
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
-use crate::plan::retry::{self, Next, Patience};
+use crate::plan::retry::Patience;
 use crate::plan::seals::{self, Seals};
 use crate::plan::stamp::Stamp;
-use crate::plan::{Lease, LeaseId, Plan, split};
+use crate::plan::{LeaseId, Plan};
 use crate::source::Source;
 use crate::spec::Id;
 use crate::store::Record;
-use crate::thread::{Block, Outcome, Span, Trouble};
+use crate::thread::{Outcome, Span};
 use checkpoint::Tried;
 use pace::Pace;
+pub(crate) use rest::{GIVE_WAY, Wait};
 
 /// How often progress is looked at, told and acted upon.
 const TICK: Duration = Duration::from_millis(200);
@@ -41,38 +43,6 @@ const LOOK_FOR_ROOM_EVERY: Duration = Duration::from_secs(1);
 
 /// A thread is not judged by its speed before it has had this long.
 const YOUTH: Duration = Duration::from_millis(600);
-
-/// A download gives its place to another one for waits of at least this long.
-pub(crate) const GIVE_WAY: Duration = Duration::from_secs(2);
-
-/// A wait for the next try that needs no place among the active.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wait {
-    pub(crate) until: Instant,
-    /// Tries that have failed in a row.
-    pub(crate) failures: u32,
-    /// For a human.
-    pub(crate) reason: String,
-}
-
-impl Wait {
-    /// The wait after `error`, until the next try.
-    pub(crate) fn after(error: &Error, until: Instant, failures: u32) -> Wait {
-        let seconds = until.saturating_duration_since(Instant::now()).as_secs();
-        let seconds = seconds.max(1);
-        let reason = match error.retry {
-            Retry::Wait { after: Some(_) } | Retry::FewerConnections { after: Some(_) } => {
-                format!("server asked to wait {seconds} s")
-            }
-            _ => format!("{}; next try in {seconds} s", error.detail),
-        };
-        Wait {
-            until,
-            failures,
-            reason,
-        }
-    }
-}
 
 /// Why a transfer ended before its last byte.
 #[derive(Debug)]
@@ -290,92 +260,6 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// Gives blocks to threads, as many as are allowed.
-    fn staff(&mut self) {
-        if self.rests() {
-            return;
-        }
-        let limit = self.thread_limit();
-        let cap = self.tuning.borrow().block_size;
-        while self.workers.len() < usize::from(limit) && self.plan.free() > 0 {
-            let len = match &self.opened {
-                // The first body is as long as it is; of unknown length: everything.
-                Some(opened) => opened.len.unwrap_or(u64::MAX),
-                None if !self.resource.ranges => u64::MAX,
-                None => split::block_len(
-                    self.plan.free(),
-                    limit,
-                    cap,
-                    self.pace.speed() / u64::from(limit),
-                ),
-            };
-            let Some(lease) = self.plan.lease(len) else {
-                return;
-            };
-            self.hire(&lease);
-        }
-    }
-
-    fn thread_limit(&self) -> u16 {
-        if !self.resource.ranges {
-            return 1;
-        }
-        self.tuning.borrow().threads.max(1)
-    }
-
-    /// Stops the threads above a lowered limit; what they have not written is free again.
-    fn dismiss(&mut self) {
-        let limit = self.thread_limit();
-        let above = self.workers.values().filter(|worker| worker.number > limit);
-        above.for_each(|worker| worker.stop.cancel());
-    }
-
-    fn hire(&mut self, lease: &Lease) {
-        let span = Arc::new(Span::new(lease.bytes.start, lease.bytes.end));
-        let stop = self.halt.child_token();
-        let block = Block {
-            span: span.clone(),
-            source: self.source.clone(),
-            resource: self.resource.clone(),
-            opened: self.opened.take(),
-            client: self.context.client.clone(),
-            scratch: self.scratch.clone(),
-            rates: self.rates.clone(),
-            patience: self.patience,
-            patience_with_nonsense: self.patience_with_nonsense(),
-            failures: self.failures,
-            tuning: self.tuning.clone(),
-            stop: stop.clone(),
-        };
-        let task = self.threads.spawn(block.run());
-        let number = (1..)
-            .find(|number| self.workers.values().all(|worker| worker.number != *number))
-            .unwrap_or(1);
-        let pace = Pace::new(span.at(), Instant::now());
-        self.workers.insert(
-            task.id(),
-            Worker {
-                lease: lease.id,
-                number,
-                span,
-                stop,
-                pace,
-            },
-        );
-    }
-
-    /// A server that talks nonsense from the start is given up soon: asking without ranges may still
-    /// work. One that did well before gets all our patience, because giving up loses what we hold.
-    fn patience_with_nonsense(&self) -> Patience {
-        if self.ranges_proven {
-            return self.patience;
-        }
-        Patience {
-            retries: self.patience.retries.min(2),
-            ..self.patience
-        }
-    }
-
     /// A thread has ended: its bytes count, the rest of its block is free again.
     fn settle(&mut self, ended: Result<(tokio::task::Id, Outcome), JoinError>) -> Result<(), Halt> {
         let (task, outcome) = match ended {
@@ -420,52 +304,6 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// The server accepts fewer connections than we hold: those that work go on, and the limits give
-    /// out fewer from now on. When none works, all rest.
-    fn make_room(&mut self, error: Error) -> Result<(), Halt> {
-        self.attempts += 1;
-        // While others go on, being refused is no failure of the download; nor is it another one when
-        // the rest has begun already.
-        if self.someone_works() || self.rests() {
-            return Ok(());
-        }
-        self.crowded_in_a_row += 1;
-        let failures = self.crowded_in_a_row;
-        match retry::next(&self.patience, error.retry, failures, fastrand::f64()) {
-            Next::GiveUp => Err(Halt::Failed(error)),
-            Next::After(wait) => {
-                self.rest = Some(Wait::after(&error, Instant::now() + wait, failures));
-                for worker in self.workers.values() {
-                    worker.stop.cancel();
-                }
-                Ok(())
-            }
-        }
-    }
-
-    fn someone_works(&self) -> bool {
-        let works = |worker: &Worker| worker.span.state() == ThreadState::Streaming;
-        self.workers.values().any(works)
-    }
-
-    /// Whether a thread at work has brought bytes of its block. One that stands still brings hope and
-    /// nothing else.
-    fn someone_gets_on(&self) -> bool {
-        let gets_on = |worker: &Worker| {
-            let block = self.plan.block(worker.lease);
-            worker.span.state() == ThreadState::Streaming
-                && block.is_some_and(|(bytes, _)| worker.span.at() > bytes.start)
-        };
-        self.workers.values().any(gets_on)
-    }
-
-    /// Whether nothing is asked for now, because the server refuses even one connection.
-    fn rests(&self) -> bool {
-        self.rest
-            .as_ref()
-            .is_some_and(|rest| rest.until > Instant::now())
-    }
-
     /// Takes note of how far every thread has come.
     fn observe(&mut self, now: Instant) {
         let longest = seals::longest(self.resource.size);
@@ -483,89 +321,6 @@ impl<'a> Transfer<'a> {
                 worker.stop.cancel();
             }
         }
-    }
-
-    /// Threads whose connections crawl are given new ones: their blocks are free again, and go to as
-    /// many threads as before.
-    fn replace_hopeless(&mut self) {
-        // Under a speed limit the pace is ours; without ranges there is nothing to go on with.
-        if !self.resource.ranges || self.rates.piece().is_some() {
-            return;
-        }
-        // Where nobody brings anything a new connection is no better, and the read timeout counts how
-        // often that may be.
-        if !self.someone_gets_on() {
-            return;
-        }
-        let workers = &self.workers;
-        let had_its_trial = |lease| {
-            let worker = workers.values().find(|worker| worker.lease == lease);
-            worker.is_some_and(|worker| {
-                let streams = worker.span.state() == ThreadState::Streaming;
-                streams && worker.pace.age() >= split::FAIR_TRIAL
-            })
-        };
-        for lease in self.plan.hopeless(had_its_trial) {
-            for worker in workers.values().filter(|worker| worker.lease == lease) {
-                worker.stop.cancel();
-            }
-        }
-    }
-
-    /// No byte is free, but a thread is: it helps where it helps most.
-    fn relieve(&mut self) {
-        let cap = self.tuning.borrow().block_size;
-        while self.resource.ranges
-            && self.plan.free() == 0
-            && self.workers.len() < usize::from(self.thread_limit())
-        {
-            let Some(help) = self.plan.relieve(self.best_speed(), cap, self.setup) else {
-                return;
-            };
-            for worker in self
-                .workers
-                .values()
-                .filter(|worker| worker.lease == help.of)
-            {
-                worker.span.shrink_to(help.new_end);
-            }
-            self.hire(&help.lease);
-        }
-    }
-
-    fn best_speed(&self) -> u64 {
-        self.workers
-            .values()
-            .map(|worker| worker.pace.speed())
-            .max()
-            .unwrap_or(0)
-    }
-
-    /// While nothing happens here, a download that waits for its turn may have the place.
-    fn give_way(&self, now: Instant) -> Result<(), Halt> {
-        if !*self.context.place_wanted.borrow() {
-            return Ok(());
-        }
-        match self.next_try() {
-            Some(wait) if wait.until.saturating_duration_since(now) >= GIVE_WAY => {
-                Err(Halt::Waits(wait))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// When the first thread tries again, when all of them wait for their next try.
-    fn next_try(&self) -> Option<Wait> {
-        if self.rests() {
-            return self.rest.clone();
-        }
-        let troubles: Option<Vec<Trouble>> = self
-            .workers
-            .values()
-            .map(|worker| worker.span.trouble())
-            .collect();
-        let first = troubles?.into_iter().min_by_key(|trouble| trouble.until)?;
-        Some(Wait::after(&first.error, first.until, first.failures))
     }
 
     /// Below the least free space nothing more is written, and nothing to a file that was lost.
