@@ -1,6 +1,7 @@
 //! One download from its turn to its end: probe → transfer → verify → deliver. Owns its record while
 //! it runs; knows nothing of other downloads and of who asked.
 
+mod arrive;
 mod finish;
 mod held;
 mod prepare;
@@ -17,10 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::{Context, Tuning};
 use crate::crash::{Point, point};
-use crate::deliver::{self, Placed, Target};
+use crate::deliver::Target;
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result, Retry};
-use crate::folder::make_dirs;
 use crate::limit::Rates;
 use crate::opened::Opened;
 use crate::plan::name;
@@ -171,16 +171,6 @@ impl Download {
         Err(Halt::Failed(error))
     }
 
-    /// Whether an earlier run was cut short between the rename and its record.
-    fn was_delivered(&self) -> bool {
-        let (Some(path), Some(inode), Some(scratch)) =
-            (&self.record.path, self.record.inode, &self.record.scratch)
-        else {
-            return false;
-        };
-        deliver::is_delivered(scratch, path, inode, self.record.done.len())
-    }
-
     async fn transfer(&mut self, prepared: Prepared) -> Result<(), Halt> {
         let held = self.record.done.len();
         let scratch = prepared.scratch.clone();
@@ -282,8 +272,10 @@ impl Download {
             return Ok(After::StartOver);
         }
         // It said it had ranges, and has never given one: then one stream it is.
-        let never_ranged = resource.ranges && !self.ranges_proven;
-        if error.kind == Kind::Protocol && never_ranged && tries.manner.is_none() {
+        let never_ranged = error.kind == Kind::Protocol && !self.ranges_proven;
+        // Or it gives no more of them: what is held is of no use to a stream.
+        let ranges_no_more = error.retry == Retry::NoParts;
+        if resource.ranges && (never_ranged || ranges_no_more) && tries.manner.is_none() {
             tries.manner = Some(Manner::Whole);
             return Ok(After::StartOver);
         }
@@ -345,23 +337,6 @@ impl Download {
         }
     }
 
-    /// Where the file will go, when that is clear before its bytes are fetched.
-    fn early_target(&self, resource: &Resource) -> Result<Option<Target>, Halt> {
-        use crate::spec::OnConflict::{Fail, Skip};
-        match self.record.spec.on_conflict {
-            Skip | Fail => self.target(resource).map(Some).map_err(Halt::Failed),
-            _ => Ok(None),
-        }
-    }
-
-    fn target(&self, resource: &Resource) -> Result<Target> {
-        deliver::choose(
-            &self.dir(),
-            &self.wanted_name(resource),
-            self.record.spec.on_conflict,
-        )
-    }
-
     fn dir(&self) -> PathBuf {
         self.record
             .spec
@@ -376,100 +351,6 @@ impl Download {
             .as_deref()
             .and_then(name::safe)
             .unwrap_or_else(|| resource.name.clone())
-    }
-
-    /// Moves the file to its final name. Recorded before and after, so that a crash at any point
-    /// neither loses it nor delivers it twice.
-    async fn deliver(
-        &mut self,
-        mut scratch: Arc<dyn Scratch>,
-        resource: &Resource,
-    ) -> Result<(), Halt> {
-        self.enter(Input::Verified);
-        loop {
-            self.check_dir()?;
-            let path = match self.target(resource).map_err(Halt::Failed)? {
-                Target::Exists(path) => return self.skip(path).await,
-                Target::Place(path) => path,
-            };
-            let inode = scratch
-                .inode()
-                .map_err(|cause| Halt::Failed(Error::disk("look at", scratch.path(), &cause)))?;
-            self.record.path = Some(path.clone());
-            self.record.inode = Some(inode);
-            self.save().await?;
-            point(Point::Targeted);
-            // A rename moves whatever has the name by now: it has to be the file that we wrote.
-            Self::check_standing(&*scratch)?;
-            match self.place(scratch.path().to_owned(), path).await {
-                Ok(Placed::Done) => {
-                    point(Point::Delivered);
-                    return self.complete().await;
-                }
-                Ok(Placed::Taken) => {}
-                Ok(Placed::FarAway) => scratch = self.carry(&scratch).await?,
-                Err(error) if error.kind == Kind::DiskFull => {
-                    self.wait_a_little_for_room(format!("waiting for disk space: {error}"))
-                        .await?;
-                }
-                // It may have come as far as the rename: then nothing is lost.
-                Err(error) if self.was_delivered() => return Err(Halt::Failed(error)),
-                Err(error) => return Err(Self::explain(Halt::Failed(error), &*scratch)),
-            }
-        }
-    }
-
-    async fn place(&self, scratch: PathBuf, path: PathBuf) -> Result<Placed> {
-        let on_conflict = self.record.spec.on_conflict;
-        let placed = tokio::task::spawn_blocking(move || {
-            if let Some(dir) = path.parent() {
-                make_dirs(dir, 0o777)
-                    .map_err(|cause| Error::disk("make the directory", dir, &cause))?;
-            }
-            deliver::place(&scratch, &path, on_conflict)
-        });
-        let broken = |cause| {
-            Err(Error::new(
-                Kind::DiskIo,
-                format!("delivering broke off: {cause}"),
-            ))
-        };
-        placed.await.unwrap_or_else(broken)
-    }
-
-    /// A file of that name is there and wanted to stay: nothing is delivered.
-    async fn skip(&mut self, path: PathBuf) -> Result<(), Halt> {
-        let resource = self.record.resource.take();
-        self.discard();
-        let there = std::fs::metadata(&path).ok().map(|file| file.len());
-        self.record.resource = resource.map(|known| Resource {
-            size: there,
-            ..known
-        });
-        self.record.path = Some(path);
-        self.complete().await
-    }
-
-    /// The record says completed when the store says so too: until then a retry can tell by the inode
-    /// that the file is there.
-    async fn complete(&mut self) -> Result<(), Halt> {
-        let completed = Record {
-            status: Status::Completed,
-            finished_at: Some(SystemTime::now()),
-            inode: None,
-            scratch: None,
-            seals: Seals::default(),
-            stamp: None,
-            error: None,
-            ..self.record.clone()
-        };
-        self.put(completed.clone()).await?;
-        point(Point::Completed);
-        if let Some(scratch) = self.record.scratch.take() {
-            self.scratch_dir().forget(self.record.id, &scratch);
-        }
-        self.record = completed;
-        Ok(())
     }
 
     async fn save(&self) -> Result<(), Halt> {

@@ -147,6 +147,9 @@ pub enum Retry {
     },
     /// The server cannot be reached: it may be down, or the network is lost.
     Unreachable,
+    /// The server sends the whole file when asked for a part: wait and ask again, and in the end take
+    /// the whole.
+    NoParts,
     /// The address reached through a redirect has expired: start again from the original URL.
     Reresolve,
     /// The server accepts fewer connections than we hold: give some up, then wait.

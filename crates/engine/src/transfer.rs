@@ -170,8 +170,6 @@ struct Worker {
     span: Arc<Span>,
     stop: CancellationToken,
     pace: Pace,
-    /// Whether it asked for its block; the first block's body is there already.
-    asked: bool,
 }
 
 impl Worker {
@@ -287,7 +285,7 @@ impl<'a> Transfer<'a> {
                     self.give_way(now)?;
                     self.checkpoint_if_due(now);
                 }
-                Ok(()) = self.tuning.changed() => {}
+                Ok(()) = self.tuning.changed() => self.dismiss(),
             }
         }
     }
@@ -325,10 +323,16 @@ impl<'a> Transfer<'a> {
         self.tuning.borrow().threads.max(1)
     }
 
+    /// Stops the threads above a lowered limit; what they have not written is free again.
+    fn dismiss(&mut self) {
+        let limit = self.thread_limit();
+        let above = self.workers.values().filter(|worker| worker.number > limit);
+        above.for_each(|worker| worker.stop.cancel());
+    }
+
     fn hire(&mut self, lease: &Lease) {
         let span = Arc::new(Span::new(lease.bytes.start, lease.bytes.end));
         let stop = self.halt.child_token();
-        let asked = self.opened.is_none();
         let block = Block {
             span: span.clone(),
             source: self.source.clone(),
@@ -356,7 +360,6 @@ impl<'a> Transfer<'a> {
                 span,
                 stop,
                 pace,
-                asked,
             },
         );
     }
@@ -398,8 +401,8 @@ impl<'a> Transfer<'a> {
         {
             self.crowded_in_a_row = 0;
             self.failures = 0;
-            self.ranges_proven |= worker.asked && self.resource.ranges;
         }
+        self.ranges_proven |= worker.span.was_answered() && self.resource.ranges;
         if matches!(outcome, Outcome::Ended) {
             self.plan.ends_at(at);
         }
@@ -408,8 +411,8 @@ impl<'a> Transfer<'a> {
             Outcome::Filled | Outcome::Ended | Outcome::Stopped => Ok(()),
             Outcome::Crowded(error) => self.make_room(error),
             Outcome::Failed(error) if error.kind == Kind::DiskFull => Err(Halt::NoRoom),
-            // Some servers reset what is one connection too many. While others go on, its block waits.
-            Outcome::Failed(error) if is_cut_off(&error) && self.someone_works() => {
+            // Some servers reset what is one connection too many. While others get on, its block waits.
+            Outcome::Failed(error) if is_cut_off(&error) && self.someone_gets_on() => {
                 self.context.limits.crowded(&self.source.address());
                 Ok(())
             }
@@ -445,6 +448,17 @@ impl<'a> Transfer<'a> {
         self.workers.values().any(works)
     }
 
+    /// Whether a thread at work has brought bytes of its block. One that stands still brings hope and
+    /// nothing else.
+    fn someone_gets_on(&self) -> bool {
+        let gets_on = |worker: &Worker| {
+            let block = self.plan.block(worker.lease);
+            worker.span.state() == ThreadState::Streaming
+                && block.is_some_and(|(bytes, _)| worker.span.at() > bytes.start)
+        };
+        self.workers.values().any(gets_on)
+    }
+
     /// Whether nothing is asked for now, because the server refuses even one connection.
     fn rests(&self) -> bool {
         self.rest
@@ -476,6 +490,11 @@ impl<'a> Transfer<'a> {
     fn replace_hopeless(&mut self) {
         // Under a speed limit the pace is ours; without ranges there is nothing to go on with.
         if !self.resource.ranges || self.rates.piece().is_some() {
+            return;
+        }
+        // Where nobody brings anything a new connection is no better, and the read timeout counts how
+        // often that may be.
+        if !self.someone_gets_on() {
             return;
         }
         let workers = &self.workers;

@@ -163,7 +163,11 @@ impl Power {
             image.tear(opened.acknowledged, rng).put_back();
         }
         let places = places(&self.shared.root);
-        for (inode, pages) in files {
+        // Those that have a name first: another one may get it back when they lose it.
+        let (named, nameless): (Vec<_>, Vec<_>) = files
+            .into_iter()
+            .partition(|(inode, _)| places.contains_key(inode));
+        for (inode, pages) in named.into_iter().chain(nameless) {
             let place = places.get(&inode);
             let is_sure = place.is_some_and(|place| completed.contains(place));
             pages.fall(place.map(PathBuf::as_path), is_sure, rng);

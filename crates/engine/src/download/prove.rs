@@ -10,7 +10,7 @@ use futures_util::future::try_join_all;
 
 use super::Download;
 use crate::disk::Scratch;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, Retry};
 use crate::fetch;
 use crate::http::Client;
 use crate::plan::ranges::RangeSet;
@@ -24,8 +24,8 @@ const PROOF: u64 = 64 << 10;
 /// At how many places, at most.
 const MOST_WINDOWS: usize = 16;
 
-/// How many places are asked about at once.
-const AT_ONCE: usize = 8;
+/// How many places are asked about at once, when so many threads are allowed.
+const AT_ONCE: u16 = 8;
 
 impl Download {
     /// Before held bytes are built upon: whether the remote file still has them. The ends of held
@@ -81,9 +81,18 @@ impl Download {
         loop {
             let stop = self.stop.clone();
             let client = &self.context.client;
+            let at_once = AT_ONCE.min(self.tuning.borrow().threads.max(1));
+            let comparing = async {
+                for some in windows.chunks(at_once.into()) {
+                    if !are_same(client, source, resource, scratch, some).await? {
+                        return Ok(false);
+                    }
+                }
+                Ok::<bool, Error>(true)
+            };
             let compared = tokio::select! {
                 () = stop.cancelled() => return Err(Halt::Stopped),
-                compared = are_same(client, source, resource, scratch, windows) => compared,
+                compared = comparing => compared,
             };
             match compared {
                 Ok(are_same) => {
@@ -91,13 +100,17 @@ impl Download {
                     return Ok(are_same);
                 }
                 Err(error) if error.kind == Kind::Changed => return Ok(false),
-                Err(error) => self.wait_after(&error).await?,
+                Err(error) => match self.wait_after(&error).await {
+                    // Whoever gives no parts cannot be compared with, but may give the whole.
+                    Err(Halt::Failed(last)) if last.retry == Retry::NoParts => return Ok(false),
+                    waited => waited?,
+                },
             }
         }
     }
 }
 
-/// Whether all windows have the same bytes here and there.
+/// Whether all windows have the same bytes here and there; they are asked about at once.
 async fn are_same(
     client: &Client,
     source: &Source,
@@ -105,15 +118,13 @@ async fn are_same(
     scratch: &Arc<dyn Scratch>,
     windows: &[Range<u64>],
 ) -> Result<bool> {
-    for some in windows.chunks(AT_ONCE) {
-        let fetching = some
-            .iter()
-            .map(|window| fetch_again(client, source, resource, window));
-        for (window, fetched) in some.iter().zip(try_join_all(fetching).await?) {
-            let mut held = vec![0; fetched.len()];
-            if scratch.read_at(&mut held, window.start).is_err() || fetched != held {
-                return Ok(false);
-            }
+    let fetching = windows
+        .iter()
+        .map(|window| fetch_again(client, source, resource, window));
+    for (window, fetched) in windows.iter().zip(try_join_all(fetching).await?) {
+        let mut held = vec![0; fetched.len()];
+        if scratch.read_at(&mut held, window.start).is_err() || fetched != held {
+            return Ok(false);
         }
     }
     Ok(true)
@@ -178,12 +189,17 @@ fn ends(held: &RangeSet, len: u64) -> Vec<Range<u64>> {
         .collect()
 }
 
-/// Windows of `len` bytes at the ends of equal slices of a file of `size` bytes.
+/// Windows of `len` bytes, evenly over a file of `size` bytes from its first byte to its last. The
+/// first ones are the oldest: whenever the file has changed on the way, they came before.
 fn spread(size: u64, len: u64) -> Vec<Range<u64>> {
-    let slice = size.div_ceil(MOST_WINDOWS as u64).max(len).max(1);
-    (1..=size.div_ceil(slice))
-        .map(|n| size.min(n * slice))
-        .map(|end| end.saturating_sub(len)..end)
+    let count = size.div_ceil(len.max(1)).min(MOST_WINDOWS as u64);
+    let room = u128::from(size.saturating_sub(len));
+    let start = |n: u64| {
+        let start = room * u128::from(n) / u128::from((count - 1).max(1));
+        u64::try_from(start).unwrap_or(size)
+    };
+    (0..count)
+        .map(|n| start(n)..size.min(start(n) + len))
         .collect()
 }
 
@@ -206,12 +222,17 @@ mod tests {
     }
 
     #[test]
-    fn proof_of_the_whole_is_spread_over_all_of_it() {
+    fn proof_of_the_whole_is_spread_from_the_first_byte_to_the_last() {
         let windows = spread(1600, 10);
         assert_eq!(windows.len(), MOST_WINDOWS);
-        assert_eq!((&windows[0], &windows[15]), (&(90..100), &(1590..1600)));
-        assert_eq!(spread(25, 10), [0..10, 10..20, 15..25]);
+        assert_eq!(
+            (&windows[0], &windows[1], &windows[15]),
+            (&(0..10), &(106..116), &(1590..1600))
+        );
+        assert_eq!(spread(25, 10), [0..10, 7..17, 15..25]);
         assert_eq!(spread(5, 10).first(), Some(&(0..5)));
         assert!(spread(0, 10).is_empty());
+        let whole: RangeSet = spread(155, 10).into_iter().collect();
+        assert_eq!(whole, std::iter::once(0..155).collect());
     }
 }

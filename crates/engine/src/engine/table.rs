@@ -2,6 +2,7 @@
 //! the records of ended downloads back.
 
 mod commands;
+mod ticks;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -15,7 +16,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::{Place, Queue};
@@ -27,7 +28,7 @@ use crate::crash::{Point, point};
 use crate::disk::ScratchDir;
 use crate::download::{Download, How, Wait};
 use crate::error::{Error, Kind, Result};
-use crate::event::{POSITIONS_SHOWN, View};
+use crate::event::View;
 use crate::limit::{Bucket, Rates};
 use crate::plan::ranges::RangeSet;
 use crate::plan::seals::Seals;
@@ -38,9 +39,6 @@ use crate::store::Record;
 
 /// How often gauges and positions are brought up to date.
 const TICK: Duration = Duration::from_millis(200);
-
-/// How often the disk is asked for its free space.
-const LOOK_AT_DISK: u32 = 5;
 
 type Reply<T = Result<Arc<View>>> = oneshot::Sender<T>;
 
@@ -226,27 +224,6 @@ impl Table {
         }
     }
 
-    fn tick(&mut self) {
-        self.end_waits();
-        self.tell_positions();
-        let connections = self.context.limits.open_now() as u64;
-        // A dead network disk holds up one look at it, never the table.
-        let is_looking = self
-            .looking
-            .as_ref()
-            .is_some_and(|look| !look.is_finished());
-        if self.ticks.is_multiple_of(LOOK_AT_DISK) && !is_looking {
-            let context = self.context.clone();
-            self.looking = Some(tokio::task::spawn_blocking(move || {
-                if let Ok(free) = context.disk.free_space(&context.config.dir) {
-                    context.live.set_free_space(free);
-                }
-            }));
-        }
-        self.context.live.set_connections(connections);
-        self.ticks = self.ticks.wrapping_add(1);
-    }
-
     /// Puts a record to rest, into the queue when it is to start by itself.
     fn rest(&mut self, record: Record, found: Option<Box<Found>>) {
         let id = record.id;
@@ -425,15 +402,6 @@ impl Table {
         self.waiting.insert(id, wait);
     }
 
-    /// Those whose next try is due come back to their places.
-    fn end_waits(&mut self) {
-        for id in self.waiting.due(Instant::now()) {
-            if let Some(Entry::Resting { record, .. }) = self.entries.get(&id) {
-                self.queue.insert(id, place(record));
-            }
-        }
-    }
-
     /// Shows a record at rest.
     fn show(&self, record: &Record) -> Arc<View> {
         let view = show::view(record, &self.settings, &self.context.config.dir);
@@ -474,24 +442,6 @@ impl Table {
             After::Added(new, reply) => self.take_in(new, reply),
             After::Kept(record) => self.rest(*record, None),
         }
-    }
-
-    /// Tells the head of the queue where it stands.
-    fn tell_positions(&mut self) {
-        let now: Vec<Id> = self.queue.iter().take(POSITIONS_SHOWN).collect();
-        if now == self.told {
-            return;
-        }
-        for (position, id) in (0..).zip(&now) {
-            self.context
-                .live
-                .update(*id, |view| view.position = Some(position));
-        }
-        let stays: HashSet<&Id> = now.iter().collect();
-        for id in self.told.iter().filter(|id| !stays.contains(id)) {
-            self.context.live.update(*id, |view| view.position = None);
-        }
-        self.told = now;
     }
 }
 

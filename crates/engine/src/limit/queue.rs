@@ -22,6 +22,10 @@ const IDLE: Duration = Duration::from_secs(15);
 /// After a host has refused a connection, one more is tried this much later.
 pub(super) const CALM: Duration = Duration::from_secs(10);
 
+/// No host has one more tried sooner than this, whatever it asks for: `Retry-After: 0` is no invitation
+/// to come back a thousand times a second.
+const SOONEST: Duration = Duration::from_secs(1);
+
 /// On whose behalf a connection is used; all that belong to no download yet are one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Owner {
@@ -155,7 +159,7 @@ impl Queue {
             return;
         };
         let others = lane.at_work().saturating_sub(1);
-        lane.accepts(others, now + wait.unwrap_or(CALM));
+        lane.accepts(others, now + wait.unwrap_or(CALM).max(SOONEST));
     }
 
     /// No more connections to `host` than are at work now come about, time and again: so many are all

@@ -214,7 +214,7 @@ fn whole_for_a_part(head: &Head<'_>, known: &Resource) -> Error {
             head,
             &format!("it now has {size} bytes instead of {}", shown(known.size)),
         ),
-        _ => protocol(head, "sends the whole file in place of a part"),
+        _ => protocol(head, "sends the whole file in place of a part").with_retry(Retry::NoParts),
     }
 }
 
@@ -255,7 +255,13 @@ fn wait_named(head: &Head<'_>) -> Option<Duration> {
     retry_after::parse(value, text(head.headers, header::DATE), head.at)
 }
 
+/// Offsets in files are signed.
+const LONGEST_FILE: u64 = i64::MAX.cast_unsigned();
+
 fn resource(head: &Head<'_>, size: Option<u64>, ranges: bool) -> Result<Resource> {
+    if size.is_some_and(|size| size > LONGEST_FILE) {
+        return Err(protocol(head, "names a length that no file can have"));
+    }
     let disposition = disposition(head.headers);
     Ok(Resource {
         final_url: head.url.clone(),

@@ -14,14 +14,15 @@ pub struct ETag {
 }
 
 impl ETag {
-    /// Reads a field value; a tag without quotes, as some servers send it, is taken as it is.
+    /// Reads a field value; a tag without quotes, as some servers send it, is taken as it is. An empty
+    /// one is none: it is what a server sends for every file that it has no tag for.
     pub fn parse(value: &str) -> Option<ETag> {
         let value = value.trim();
-        let (weak, tag) = match value.strip_prefix("W/") {
+        let (weak, tag) = match value.strip_prefix("W/").or(value.strip_prefix("w/")) {
             Some(tag) => (true, tag),
             None => (false, value),
         };
-        (!tag.is_empty()).then(|| ETag {
+        (!tag.trim_matches('"').is_empty()).then(|| ETag {
             weak,
             tag: tag.to_owned(),
         })

@@ -285,13 +285,14 @@ mod tests {
         fn any_error()(
             kind in proptest::sample::select(&Kind::ALL[..]),
             (detail, url, status) in (".*", of(".*"), any::<Option<u16>>()),
-            (which, after) in (0..5, any::<Option<Duration>>()),
+            (which, after) in (0..6, any::<Option<Duration>>()),
         ) -> Error {
             let retry = match which {
                 0 => Retry::Never,
                 1 => Retry::Wait { after },
                 2 => Retry::Reresolve,
                 3 => Retry::Unreachable,
+                4 => Retry::NoParts,
                 _ => Retry::FewerConnections { after },
             };
             Error { kind, detail, url, status, retry }

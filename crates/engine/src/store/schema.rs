@@ -137,6 +137,7 @@ enum RetryColumn {
     Never,
     Wait { after: Option<Duration> },
     Unreachable,
+    NoParts,
     Reresolve,
     FewerConnections { after: Option<Duration> },
 }

@@ -230,3 +230,45 @@ fn open_sockets_to(peer: std::net::SocketAddr) -> usize {
     };
     table.lines().filter(is_open).count()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proof_takes_no_more_connections_than_threads_are_allowed() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| {
+        c.settings.block_size = MIB;
+        c.settings.threads = 1;
+    })
+    .await;
+    let view = world.fetch(origin.url("/a.bin?size=8M&seed=1")).await;
+    assert_right(&view, 1, 8 * MIB);
+    assert!(origin.log().len() > 16, "it was proven");
+    assert_eq!(origin.max_open(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fewer_threads_are_fewer_at_once_and_not_after_their_blocks() {
+    let (origin, world) = (Origin::start().await, World::new().await);
+    let url = "/a.bin?size=24M&seed=2&etag=%22x%22&gate=flow&gate_after=64K";
+    let id = world.add(origin.url(url)).await;
+    world.until(id, |view| view.threads_active == 8).await;
+    origin.wait_gate("flow", 8).await;
+    let threads = |threads| haul_engine::Change {
+        threads: Some(threads),
+        ..Default::default()
+    };
+    world.engine.change(id, threads(3)).await.expect("changed");
+    world.until(id, |view| view.threads_active == 3).await;
+    origin.open_gate("flow");
+    assert_right(&*world.ended(id).await, 2, 24 * MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_asks_to_come_back_at_once_is_not_flooded() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| c.settings.block_size = MIB).await;
+    let url = "/a.bin?size=8M&seed=3&etag=%22x%22&rate=1M&max_conns=2&retry_after=0";
+    let view = world.fetch(origin.url(url)).await;
+    assert_right(&view, 3, 8 * MIB);
+    let asked = origin.log().len();
+    assert!(asked < 100, "{asked} requests for eight blocks");
+}

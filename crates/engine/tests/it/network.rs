@@ -1,5 +1,7 @@
 //! A network that is lost and comes back, servers that ask for time, and who has the places meanwhile.
 
+use std::time::Duration;
+
 use haul_engine::{Kind, OnLoss, Status};
 use haul_testkit::origin::Origin;
 use haul_testkit::relay::Relay;
@@ -121,4 +123,36 @@ async fn connections_that_trickle_are_replaced_even_when_no_other_is_left() {
         .fetch(origin.url("/a.bin?size=16M&seed=7&etag=%22x%22&rate=8M&slow_conn=1-3:1"))
         .await;
     assert_right(&view, 7, 16 * MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stands_still_after_each_head_is_given_up() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| {
+        // Longer than a connection may crawl, as with the default settings.
+        c.read_timeout = Duration::from_secs(7);
+        c.retries = 0;
+    })
+    .await;
+    let failed = world
+        .fetch(origin.url("/a.bin?size=8M&stall_after=0"))
+        .await;
+    assert_eq!(failed.error.as_ref().map(|e| e.kind), Some(Kind::Timeout));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn threads_that_stand_still_together_do_not_give_each_other_hope() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| {
+        c.read_timeout = Duration::from_millis(100);
+        c.settings.block_size = MIB;
+        c.retries = 2;
+    })
+    .await;
+    // The first answer is sound, so that all threads begin at different times.
+    let url = "/a.bin?size=64M&etag=%22x%22&stall_after=0&fail_from=2";
+    let failed = world.fetch(origin.url(url)).await;
+    assert_eq!(failed.error.as_ref().map(|e| e.kind), Some(Kind::Timeout));
+    let asked = origin.log().len();
+    assert!(asked < 100, "{asked} requests");
 }

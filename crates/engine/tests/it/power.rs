@@ -249,10 +249,11 @@ impl Story {
             let file = files.find(|file| self.origin.url(file.path) == *url);
             let file = file.expect("one of ours");
             let scratch = record.scratch.as_ref().map(std::fs::read);
-            // One that is missing or has another length is not believed.
             let Some(Ok(held)) = scratch.filter(|_| !record.done.is_empty()) else {
+                self.assert_not_gone(record, file, tale);
                 continue;
             };
+            // One that has another length is not believed.
             if held.len() as u64 != file.size {
                 continue;
             }
@@ -268,6 +269,21 @@ impl Story {
                 "{tale}: {url} claims what the medium does not hold"
             );
         }
+    }
+
+    /// What a record claims bytes of is there, under one name or the other; only a file that starts
+    /// over is deleted before its record.
+    fn assert_not_gone(&self, record: &Record, file: &File, tale: &str) {
+        let claims = record.status != Status::Completed && !record.done.is_empty();
+        if !claims || file.changes() {
+            return;
+        }
+        let is_delivered = record.path.as_ref().is_some_and(|path| path.exists());
+        assert!(
+            is_delivered,
+            "{tale}: the bytes of {} are gone",
+            record.spec.url
+        );
     }
 
     /// What was completed is there, is right, and is still the same.

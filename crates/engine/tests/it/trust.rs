@@ -144,6 +144,35 @@ async fn a_change_on_the_way_that_nothing_tells_of_is_found_before_delivery() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_block_that_took_two_answers_is_not_of_one_version_because_it_is_one_block() {
+    let (server, world) = (Origin::start().await, World::new().await);
+    let url = "/a.bin?size=1M&seed=7&reset_after=256K&fail_times=1&change_after=2";
+    let view = world.fetch(server.url(url)).await;
+    assert_right(&view, origin::changed_seed(7), MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_right_after_the_first_bytes_is_found_before_delivery() {
+    let (server, world) = (
+        Origin::start().await,
+        World::with(|c| {
+            c.settings.block_size = 64 << 10;
+            c.settings.threads = 1;
+        })
+        .await,
+    );
+    let view = world
+        .fetch(server.url("/a.bin?size=8M&seed=8&change_after=4"))
+        .await;
+    assert_right(&view, origin::changed_seed(8), 8 * MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_tag_proves_nothing() {
+    changes_while_paused("etag=%22%22&change_keeps=etag", 4 * MIB).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_another_one_in_each_answer_comes_in_one_stream() {
     let (server, world) = (
         Origin::start().await,

@@ -15,7 +15,7 @@ fn after(work: impl Fn(&dyn Scratch)) -> BTreeSet<Option<Vec<u8>>> {
     let falls = (0..100).map(|seed| {
         let root = tempfile::tempdir().expect("a folder");
         let (power, path) = (Power::on(root.path(), None), root.path().join("a.part"));
-        let file = power.disk().open(&path).expect("a file");
+        let file = power.disk().create(&path).expect("a file");
         work(&*file);
         drop(file);
         runtime.block_on(power.fall(&mut Rng::with_seed(seed)));
@@ -30,12 +30,18 @@ fn write(file: &dyn Scratch, byte: u8, at: usize, len: usize) {
         .expect("written");
 }
 
+/// The bytes and the name.
+fn sync(file: &dyn Scratch) {
+    file.sync().expect("synced");
+    file.sync_name().expect("synced");
+}
+
 #[test]
 fn what_was_synced_stays() {
     let left = after(|file| {
         file.reserve(LEN as u64).expect("room");
         write(file, 1, 0, LEN);
-        file.sync().expect("synced");
+        sync(file);
     });
     assert_eq!(left, BTreeSet::from([Some(vec![1; LEN])]));
 }
@@ -60,10 +66,11 @@ fn a_sync_does_not_cover_what_comes_while_it_runs() {
     for seed in 0..30 {
         let root = tempfile::tempdir().expect("a folder");
         let (path, shelf) = (root.path().join("a.part"), root.path().join("shelf"));
-        let real = RealDisk.open(&path).expect("a file");
+        let real = RealDisk.create(&path).expect("a file");
         let pages = Pages::of(real.clone(), &path, &shelf).expect("a file");
         let file = Handle::new(Power::on(root.path(), None), Arc::new(pages));
         write(&file, 1, 0, 512);
+        file.sync_name().expect("synced");
         let covered = file.pages().begin_sync().expect("readable");
         write(&file, 2, 0, 512);
         file.pages().end_sync(covered);
@@ -78,7 +85,7 @@ fn a_sync_does_not_cover_what_comes_while_it_runs() {
 fn bytes_beside_new_ones_are_never_garbage() {
     let left = after(|file| {
         write(file, 1, 0, LEN);
-        file.sync().expect("synced");
+        sync(file);
         // Into the middle of a sector.
         write(file, 2, 4096 + 100, 300);
     });
@@ -95,7 +102,7 @@ fn bytes_beside_new_ones_are_never_garbage() {
 fn old_bytes_come_back_after_a_cut_that_was_not_synced() {
     let left = after(|file| {
         write(file, 1, 0, LEN);
-        file.sync().expect("synced");
+        sync(file);
         file.truncate(0).expect("cut");
         file.reserve(LEN as u64).expect("room");
     });
@@ -104,10 +111,19 @@ fn old_bytes_come_back_after_a_cut_that_was_not_synced() {
 }
 
 #[test]
-fn a_deleted_file_may_come_back() {
+fn without_its_name_a_synced_file_may_be_gone() {
     let left = after(|file| {
         write(file, 1, 0, 10);
         file.sync().expect("synced");
+    });
+    assert_eq!(left, BTreeSet::from([None, Some(vec![1; 10])]));
+}
+
+#[test]
+fn a_deleted_file_may_come_back() {
+    let left = after(|file| {
+        write(file, 1, 0, 10);
+        sync(file);
         std::fs::remove_file(file.path()).expect("deleted");
     });
     assert_eq!(left, BTreeSet::from([None, Some(vec![1; 10])]));
@@ -116,12 +132,12 @@ fn a_deleted_file_may_come_back() {
 #[test]
 fn without_power_nothing_is_written_or_synced() {
     let root = tempfile::tempdir().expect("a folder");
-    let power = Power::on(root.path(), Some((Event::Write, 2)));
-    let file = power.disk().open(&root.path().join("a.part"));
+    let power = Power::on(root.path(), Some((Event::Write, 3)));
+    let file = power.disk().create(&root.path().join("a.part"));
     let file = file.expect("a file");
     let write = |byte: u8| file.write_at(&mut [IoSlice::new(&[byte])], 0);
-    write(1).expect("the first");
-    write(2).expect_err("the second cuts the power");
+    write(1).expect("the second, after the creation");
+    write(2).expect_err("the third cuts the power");
     file.sync().expect_err("there is no power");
     let mut byte = [0];
     file.read_at(&mut byte, 0).expect("readable");

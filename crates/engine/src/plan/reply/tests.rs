@@ -315,3 +315,23 @@ fn a_declared_length_is_digits_and_a_wrong_one_is_not_repeated_at_length() {
         assert!(error.detail.len() < 100, "{error}");
     }
 }
+
+#[test]
+fn a_length_that_no_file_can_have_is_nonsense() {
+    let url = url();
+    let judge = |status, fields: &[(&'static str, &str)]| {
+        let headers = headers(fields);
+        let head = Head {
+            url: &url,
+            status,
+            headers: &headers,
+            at: SystemTime::UNIX_EPOCH,
+        };
+        first(&head, Some(16)).map_err(|error| error.kind)
+    };
+    let part = "bytes 0-15/9223372036854775808";
+    let answered = judge(StatusCode::PARTIAL_CONTENT, &[("content-range", part)]);
+    assert_eq!(answered, Err(Kind::Protocol));
+    let whole = [("content-length", "18446744073709551615")];
+    assert_eq!(judge(StatusCode::OK, &whole), Err(Kind::Protocol));
+}
