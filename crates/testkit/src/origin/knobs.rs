@@ -194,6 +194,9 @@ pub(crate) enum Ranges {
     IgnoreEnd,
     /// `short`: the first half of what was asked, and says so.
     Short,
+    /// `early`: as many bytes, but from 100 bytes before what was asked, and says so; as asked from
+    /// the file's start.
+    Early,
 }
 
 /// What is wrong with `Content-Range` on a 206.

@@ -177,7 +177,7 @@ fn set(knobs: &mut Knobs, name: &str, value: Value) -> Result<()> {
 
 const VALIDATORS: [&str; 2] = ["etag", "last_modified"];
 
-const RANGES: [(&str, Ranges); 7] = [
+const RANGES: [(&str, Ranges); 8] = [
     ("yes", Ranges::Yes),
     ("silent", Ranges::Silent),
     ("no", Ranges::No),
@@ -185,6 +185,7 @@ const RANGES: [(&str, Ranges); 7] = [
     ("ignore_offset", Ranges::IgnoreOffset),
     ("ignore_end", Ranges::IgnoreEnd),
     ("short", Ranges::Short),
+    ("early", Ranges::Early),
 ];
 
 const CONTENT_RANGES: [(&str, ContentRange); 9] = [

@@ -86,6 +86,13 @@ async fn every_kind_of_range_support_does_what_it_says() {
             Some("bytes"),
             &file[100..150],
         ),
+        (
+            "early",
+            206,
+            Some("bytes 0-99/1024"),
+            Some("bytes"),
+            &file[..100],
+        ),
     ] {
         let answer = answer(&origin, &format!("/a?size=1K&ranges={kind}"), PART).await;
         assert_eq!(answer.status, status, "{kind}");

@@ -66,6 +66,11 @@ pub(crate) fn rows() -> Vec<Row> {
             "content_range=huge",
         ),
         (
+            "other_than_asked",
+            "other bytes than asked for, and says so",
+            "ranges=early",
+        ),
+        (
             "more_than_asked",
             "more than was asked for",
             "ranges=ignore_end",
