@@ -163,14 +163,21 @@ impl Power {
             image.tear(opened.acknowledged, rng).put_back();
         }
         let places = places(&self.shared.root);
-        // Those that have a name first: another one may get it back when they lose it.
         let (named, nameless): (Vec<_>, Vec<_>) = files
             .into_iter()
             .partition(|(inode, _)| places.contains_key(inode));
-        for (inode, pages) in named.into_iter().chain(nameless) {
-            let place = places.get(&inode);
-            let is_sure = place.is_some_and(|place| completed.contains(place));
-            pages.fall(place.map(PathBuf::as_path), is_sure, rng);
+        let mut remembered = HashSet::new();
+        for (inode, pages) in named {
+            let place = &places[&inode];
+            if pages.fall(place, completed.contains(place), rng) {
+                remembered.insert(pages.path().to_owned());
+            }
+        }
+        for (_, pages) in nameless {
+            // File systems keep the changes of a directory in order: the medium that knows of a later
+            // file of that name knows that the earlier one was deleted.
+            let may_return = !remembered.contains(pages.path());
+            pages.fall_deleted(may_return, rng);
         }
     }
 

@@ -143,25 +143,33 @@ impl Pages {
         state.len = covered.len;
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Leaves on the real disk what the medium may hold. `place` is where the file is now, `is_sure`
-    /// whether that name is on the medium.
-    pub(super) fn fall(&self, place: Option<&Path>, is_sure: bool, rng: &mut Rng) {
+    /// whether that name is on the medium. Returns whether the medium knows of the file at all.
+    pub(super) fn fall(&self, place: &Path, is_sure: bool, rng: &mut Rng) -> bool {
         self.fall_contents(rng).expect("the real disk works");
-        match place {
-            // Its directory need not know yet that there is such a file.
-            Some(place) if place == self.path && !self.state().is_named && rng.bool() => {
-                fs::remove_file(place).expect("it is there");
-            }
-            // A rename that was under way may not have come to the medium.
-            Some(place) if place != self.path && !is_sure && !self.path.exists() && rng.bool() => {
-                fs::hard_link(place, &self.path).expect("its old name is free");
-                fs::remove_file(place).expect("it is there");
-            }
-            // A deletion may not have come to the medium, unless another file took the name.
-            None if !self.path.exists() && rng.bool() => {
-                fs::hard_link(&self.link, &self.path).expect("its old name is free");
-            }
-            _ => {}
+        let is_at_home = place == self.path;
+        let is_forgotten = is_at_home && !self.state().is_named && rng.bool();
+        if is_forgotten {
+            fs::remove_file(place).expect("it is there");
+        }
+        // A rename that was under way may not have come to the medium.
+        if !is_at_home && !is_sure && !self.path.exists() && rng.bool() {
+            fs::hard_link(place, &self.path).expect("its old name is free");
+            fs::remove_file(place).expect("it is there");
+        }
+        fs::remove_file(&self.link).expect("it is there");
+        !is_forgotten
+    }
+
+    /// The same for a file that was deleted, and may be there again.
+    pub(super) fn fall_deleted(&self, may_return: bool, rng: &mut Rng) {
+        self.fall_contents(rng).expect("the real disk works");
+        if may_return && !self.path.exists() && rng.bool() {
+            fs::hard_link(&self.link, &self.path).expect("its old name is free");
         }
         fs::remove_file(&self.link).expect("it is there");
     }
