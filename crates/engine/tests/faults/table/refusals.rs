@@ -76,6 +76,11 @@ pub(crate) fn rows() -> Vec<Row> {
             "`503` beyond 2 connections",
             "over_status=503",
         ),
+        crowded(
+            "crowded_reset",
+            "a reset beyond 2 connections",
+            "over_status=reset",
+        ),
         expired(
             "expired_401",
             "a signed redirect that expires with `401`",
