@@ -30,7 +30,7 @@ The project's chores.
                            one daemon, so many small files: memory, descriptors, tasks and the
                            database; from 50000 on it rewrites docs/soak.md and its picture
   cargo xtask kill         kills the program 200 times during 1 GiB over 64 threads and 200 times
-                           during 500 small files, and prints what that costs: about 9 minutes.
+                           during 500 small files, and prints what that costs: about 12 minutes.
                            --times N, --seed N (to do the same again), --release
   cargo xtask faults [--twice]
                            every fault of servers, networks and names, and what comes of it.
