@@ -1,7 +1,7 @@
 //! Where one download's bytes come from: the user's URL, and where redirects led last.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use url::Url;
 
@@ -14,6 +14,9 @@ const BELIEVED: u32 = 16;
 /// The same, once the right version came back after another one: then some nodes have it.
 const BELIEVED_OF_MANY_NODES: u32 = 128;
 
+/// Of so many answers is remembered where they began, at least.
+const REMEMBERED: usize = 256;
+
 /// Where one download's bytes come from. All its threads share it.
 pub(crate) struct Source {
     /// The URL that the user gave.
@@ -24,6 +27,8 @@ pub(crate) struct Source {
     pub(crate) owner: Owner,
     /// Where the last walk along the redirects ended.
     at: Mutex<Url>,
+    /// Where answers to requests for a block began: of all, or of some when they are very many.
+    answers: Mutex<Vec<u64>>,
     /// Answers in a row that spoke of another version than the one that was begun.
     strangers: AtomicU32,
     /// Whether the right version came back after such an answer.
@@ -37,6 +42,7 @@ impl Source {
             home,
             headers,
             owner,
+            answers: Mutex::default(),
             strangers: AtomicU32::new(0),
             has_many_nodes: AtomicBool::new(false),
         }
@@ -69,5 +75,32 @@ impl Source {
             self.has_many_nodes.store(true, Ordering::Relaxed);
         }
         *self.at.lock().unwrap_or_else(PoisonError::into_inner) = url;
+    }
+
+    /// Takes note of an answer with the bytes from `first` on that were asked for.
+    pub(crate) fn answered_from(&self, first: u64) {
+        let mut answers = self.lock_answers();
+        if answers.len() == 2 * REMEMBERED {
+            let mut is_kept = false;
+            answers.retain(|_| {
+                is_kept = !is_kept;
+                is_kept
+            });
+        }
+        answers.push(first);
+    }
+
+    /// Whether a request for a block was ever answered with it.
+    pub(crate) fn has_answered(&self) -> bool {
+        !self.lock_answers().is_empty()
+    }
+
+    /// Where answers began.
+    pub(crate) fn answers(&self) -> Vec<u64> {
+        self.lock_answers().clone()
+    }
+
+    fn lock_answers(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -41,8 +41,6 @@ pub(crate) struct Span {
     state: AtomicU8,
     /// Whether it waits for a connection that is in other hands.
     waits: AtomicBool,
-    /// Whether the server has answered one of its requests with the range asked for.
-    was_answered: AtomicBool,
     failures: AtomicU32,
     trouble: Mutex<Option<Trouble>>,
 }
@@ -76,7 +74,6 @@ impl Span {
             }),
             state: AtomicU8::new(ThreadState::Connecting as u8),
             waits: AtomicBool::new(false),
-            was_answered: AtomicBool::new(false),
             failures: AtomicU32::new(0),
             trouble: Mutex::new(None),
         }
@@ -111,11 +108,6 @@ impl Span {
             3 => ThreadState::Retrying,
             _ => ThreadState::Connecting,
         }
-    }
-
-    /// Whether it brought bytes of an answer of its own: the body that the probe opened is none.
-    pub(crate) fn was_answered(&self) -> bool {
-        self.was_answered.load(Ordering::Relaxed)
     }
 
     /// New tries so far.
@@ -288,7 +280,7 @@ impl Block {
         let turn = &self.span.waits;
         let (body, len) =
             fetch::block(&self.client, &self.source, &self.resource, (at, last), turn).await?;
-        self.span.was_answered.store(true, Ordering::Relaxed);
+        self.source.answered_from(at);
         self.write_body(body, Some(len)).await
     }
 

@@ -286,7 +286,7 @@ impl<'a> Transfer<'a> {
             self.crowded_in_a_row = 0;
             self.failures = 0;
         }
-        self.ranges_proven |= worker.span.was_answered() && self.resource.ranges;
+        self.ranges_proven |= self.resource.ranges && self.source.has_answered();
         if matches!(outcome, Outcome::Ended) {
             self.plan.ends_at(at);
         }

@@ -24,6 +24,9 @@ const PROOF: u64 = 64 << 10;
 /// At how many places, at most.
 const MOST_WINDOWS: usize = 16;
 
+/// How many bytes are fetched again where an answer began.
+const PROOF_OF_ANSWER: u64 = 4 << 10;
+
 /// How many places are asked about at once, when so many threads are allowed.
 const AT_ONCE: u16 = 8;
 
@@ -44,7 +47,8 @@ impl Download {
     }
 
     /// After the last byte: whether all answers spoke of one version. A file that changed on the way
-    /// without a word has other bytes now than those that were fetched first.
+    /// without a word has other bytes now than those that were fetched first, and a node that lags
+    /// others than those of its answers.
     pub(super) async fn prove_whole(
         &mut self,
         source: &Source,
@@ -56,7 +60,9 @@ impl Download {
         if resource.validators.is_strong() || !had_several_answers {
             return Ok(());
         }
-        let windows = spread(self.record.done.len(), self.proof());
+        let size = self.record.done.len();
+        let mut windows = spread(size, self.proof());
+        windows.extend(beginnings(source.answers(), size));
         if self.compare(source, resource, scratch, &windows).await? {
             return Ok(());
         }
@@ -71,7 +77,26 @@ impl Download {
         PROOF.min(self.tuning.borrow().block_size)
     }
 
+    /// Whether all windows have the same bytes here and there.
     async fn compare(
+        &mut self,
+        source: &Source,
+        resource: &Resource,
+        scratch: &Arc<dyn Scratch>,
+        windows: &[Range<u64>],
+    ) -> Result<bool, Halt> {
+        let at_once = AT_ONCE.min(self.tuning.borrow().threads.max(1));
+        for some in windows.chunks(at_once.into()) {
+            if !self.compare_some(source, resource, scratch, some).await? {
+                return Ok(false);
+            }
+            self.failures = 0;
+            self.record.wasted += some.iter().map(|w| w.end - w.start).sum::<u64>();
+        }
+        Ok(true)
+    }
+
+    async fn compare_some(
         &mut self,
         source: &Source,
         resource: &Resource,
@@ -81,24 +106,12 @@ impl Download {
         loop {
             let stop = self.stop.clone();
             let client = &self.context.client;
-            let at_once = AT_ONCE.min(self.tuning.borrow().threads.max(1));
-            let comparing = async {
-                for some in windows.chunks(at_once.into()) {
-                    if !are_same(client, source, resource, scratch, some).await? {
-                        return Ok(false);
-                    }
-                }
-                Ok::<bool, Error>(true)
-            };
             let compared = tokio::select! {
                 () = stop.cancelled() => return Err(Halt::Stopped),
-                compared = comparing => compared,
+                compared = are_same(client, source, resource, scratch, windows) => compared,
             };
             match compared {
-                Ok(are_same) => {
-                    self.record.wasted += windows.iter().map(|w| w.end - w.start).sum::<u64>();
-                    return Ok(are_same);
-                }
+                Ok(are_same) => return Ok(are_same),
                 Err(error) if error.kind == Kind::Changed => return Ok(false),
                 Err(error) => match self.wait_after(&error).await {
                     // Whoever gives no parts cannot be compared with, but may give the whole.
@@ -110,7 +123,7 @@ impl Download {
     }
 }
 
-/// Whether all windows have the same bytes here and there; they are asked about at once.
+/// The same of a few windows, which are asked about at once.
 async fn are_same(
     client: &Client,
     source: &Source,
@@ -201,6 +214,15 @@ fn spread(size: u64, len: u64) -> Vec<Range<u64>> {
     (0..count)
         .map(|n| start(n)..size.min(start(n) + len))
         .collect()
+}
+
+/// The first bytes of answers, in a file of `size` bytes: each answer may have spoken of a version of
+/// its own.
+fn beginnings(mut answers: Vec<u64>, size: u64) -> impl Iterator<Item = Range<u64>> {
+    answers.sort_unstable();
+    answers.dedup();
+    let window = move |first: u64| first..size.min(first + PROOF_OF_ANSWER);
+    answers.into_iter().map(window)
 }
 
 #[cfg(test)]

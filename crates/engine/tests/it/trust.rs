@@ -168,6 +168,26 @@ async fn a_change_right_after_the_first_bytes_is_found_before_delivery() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_answer_of_another_version_is_found_wherever_it_is() {
+    for nth in [4, 9, 17, 30] {
+        let (server, world) = (
+            Origin::start().await,
+            World::with(|c| {
+                c.settings.block_size = MIB;
+                c.settings.threads = 4;
+            })
+            .await,
+        );
+        // One node of many lags behind the others, and nothing tells.
+        let lags = format!("later=seed%3D9&later_from={nth}&later_times=1");
+        let url = format!("/a.bin?size=40M&seed=10&{lags}");
+        let view = world.fetch(server.url(&url)).await;
+        assert_right(&view, 10, 40 * MIB);
+        assert!(server.unknown_knobs().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_empty_tag_proves_nothing() {
     changes_while_paused("etag=%22%22&change_keeps=etag", 4 * MIB).await;
 }
