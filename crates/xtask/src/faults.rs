@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::report::run;
-use crate::{peers, tools};
+use crate::tools;
 
 /// Reads the arguments and does what they ask for.
 pub(crate) fn faults(words: &[&str]) -> Result<()> {
@@ -18,8 +18,6 @@ pub(crate) fn faults(words: &[&str]) -> Result<()> {
         ["--write"] => run(test()
             .arg("docs_are_up_to_date")
             .env("HAUL_FAULTS_WRITE", "1")),
-        ["--peers"] => peers::compare(peers::Page::Keep),
-        ["--peers", "--write"] => peers::compare(peers::Page::Rewrite),
         _ => bail!("faults knows --twice, --write, --peers and --peers --write"),
     }
 }
@@ -152,9 +150,4 @@ fn print_table(lines: &[Line]) {
             println!("  {fault} → {outcome} · {took} s · {when}");
         }
     }
-}
-
-/// The page that shows the table.
-pub(crate) fn page() -> PathBuf {
-    tools::root().join("docs/faults.md")
 }

@@ -9,13 +9,17 @@
 mod faults;
 mod fuzz;
 mod kill;
+#[cfg(feature = "trials")]
 mod peers;
 mod report;
+#[cfg(feature = "trials")]
 mod soak;
 mod test;
 mod tools;
 
 use std::process::ExitCode;
+
+use anyhow::Result;
 
 const HELP: &str = "\
 The project's chores.
@@ -52,10 +56,7 @@ fn main() -> ExitCode {
             Some(fuzz) => fuzz.run(),
             None => return unknown(&words),
         },
-        ["soak", rest @ ..] => match soak::Soak::read(rest) {
-            Some(soak) => soak.run(),
-            None => return unknown(&words),
-        },
+        ["soak", ..] | ["faults", "--peers", ..] => trial(&words),
         ["kill", words @ ..] => kill::kill(words),
         ["faults", words @ ..] => faults::faults(words),
         ["help" | "--help" | "-h"] | [] => {
@@ -70,6 +71,24 @@ fn main() -> ExitCode {
             eprintln!("xtask: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The chores with what they need besides cargo are another build of this program.
+#[cfg(not(feature = "trials"))]
+fn trial(words: &[&str]) -> Result<()> {
+    let mut command = tools::cargo();
+    command.args(["run", "--package", "xtask", "--features", "trials", "--"]);
+    report::run(command.args(words))
+}
+
+#[cfg(feature = "trials")]
+fn trial(words: &[&str]) -> Result<()> {
+    match words {
+        ["soak", words @ ..] => soak::soak(words),
+        ["faults", "--peers"] => peers::compare(peers::Page::Keep),
+        ["faults", "--peers", "--write"] => peers::compare(peers::Page::Rewrite),
+        _ => anyhow::bail!("unknown trial \"{}\"", words.join(" ")),
     }
 }
 

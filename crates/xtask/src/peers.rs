@@ -10,7 +10,6 @@ use anyhow::{Context, Result, bail, ensure};
 use haul_testkit::origin::{Origin, changed_seed, content};
 use tokio::time::{Instant, sleep};
 
-use crate::faults::page;
 use crate::report::run;
 use crate::tools;
 
@@ -314,4 +313,9 @@ fn keep(table: &str) -> Result<()> {
         .context("the page has no second mark")?;
     let text = format!("{before}{BEGIN}\n\n{table}\n{END}{after}");
     std::fs::write(&page, text).context("the page cannot be written")
+}
+
+/// The page that shows the table.
+fn page() -> PathBuf {
+    tools::root().join("docs/faults.md")
 }

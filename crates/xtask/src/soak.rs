@@ -42,13 +42,21 @@ const LONGEST_STANDSTILL: Duration = Duration::from_secs(60);
 
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Soak {
+struct Soak {
     downloads: usize,
+}
+
+/// Does what the words behind `soak` ask for.
+pub(crate) fn soak(words: &[&str]) -> Result<()> {
+    match Soak::read(words) {
+        Some(soak) => soak.run(),
+        None => bail!("soak knows --downloads N, from {WARM_UP} on"),
+    }
 }
 
 impl Soak {
     /// Reads `[--downloads N]`. `None`: something else.
-    pub(crate) fn read(words: &[&str]) -> Option<Soak> {
+    fn read(words: &[&str]) -> Option<Soak> {
         let downloads = match words {
             [] => QUICK,
             ["--downloads", count] => count.parse().ok().filter(|count| *count >= WARM_UP)?,
@@ -58,10 +66,10 @@ impl Soak {
     }
 
     /// Builds haul, soaks it, and says what came of it; fails when a goal is missed.
-    pub(crate) fn run(&self) -> Result<()> {
+    fn run(&self) -> Result<()> {
         let binary = build()?;
         let runtime = tokio::runtime::Runtime::new().context("cannot start threads")?;
-        let outcome = runtime.block_on(soak(&binary, self.downloads))?;
+        let outcome = runtime.block_on(live_through(&binary, self.downloads))?;
         let goals = outcome.goals();
         println!("\n{}", page::table(&outcome, &goals));
         if outcome.downloads >= WRITTEN_FROM {
@@ -89,7 +97,7 @@ fn build() -> Result<PathBuf> {
     Ok(tools::target().join("release/haul"))
 }
 
-async fn soak(binary: &Path, downloads: usize) -> Result<Outcome> {
+async fn live_through(binary: &Path, downloads: usize) -> Result<Outcome> {
     let dir = tempfile::tempdir().context("cannot make a directory")?;
     let mut work = Work::begin(dir.path()).await;
     let flags = ["--max-downloads", "16", "--log", "warn"];

@@ -12,6 +12,9 @@ use crate::tools::{self, cargo};
 /// The places where tests kill the program.
 const CRASH_POINTS: &str = "haul/crash-points";
 
+/// Everything that is not built by default.
+const ALL_FEATURES: &str = "haul/crash-points,xtask/trials";
+
 /// How much of it runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -32,7 +35,7 @@ pub(crate) fn run(scope: Scope) -> Result<()> {
         report::run(
             cargo()
                 .args(["clippy", "--workspace", "--all-targets"])
-                .args(["--features", CRASH_POINTS, "--"])
+                .args(["--features", ALL_FEATURES, "--"])
                 .args(["-D", "warnings"]),
         )?;
         Ok(Done::Fully)
@@ -64,6 +67,7 @@ pub(crate) fn run(scope: Scope) -> Result<()> {
         report::run(
             cargo()
                 .args(["test", "--workspace", "--no-fail-fast"])
+                .args(["--features", "xtask/trials"])
                 .env("HAUL_TEST_PYTHON", python),
         )?;
         Ok(Done::Fully)
