@@ -301,7 +301,7 @@ impl Download {
     /// that another download gets the place.
     async fn wait_after(&mut self, error: &Error) -> Result<(), Halt> {
         self.failures += 1;
-        let patience = self.context.patience();
+        let patience = self.context.patience().with(error);
         let next = retry::next(&patience, error.retry, self.failures, fastrand::f64());
         let wait = match next {
             Next::After(wait) => wait,

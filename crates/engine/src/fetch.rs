@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
+use http::header::CONTENT_LENGTH;
 use url::Url;
 
 use crate::error::{Kind, Result, Retry};
@@ -91,6 +92,9 @@ async fn open(
     };
     match reply::block(&head, asked, known, moved) {
         Ok(len) => {
+            if !answer.headers.contains_key(CONTENT_LENGTH) {
+                source.doubt();
+            }
             source.found_at(answer.url);
             Ok((answer.body, len))
         }

@@ -29,6 +29,8 @@ pub(crate) struct Source {
     at: Mutex<Url>,
     /// Where answers to requests for a block began: of all, or of some when they are very many.
     answers: Mutex<Vec<u64>>,
+    /// Whether an answer's own length did not bear out what it said to bring.
+    is_doubtful: AtomicBool,
     /// Answers in a row that spoke of another version than the one that was begun.
     strangers: AtomicU32,
     /// Whether the right version came back after such an answer.
@@ -43,6 +45,7 @@ impl Source {
             headers,
             owner,
             answers: Mutex::default(),
+            is_doubtful: AtomicBool::new(false),
             strangers: AtomicU32::new(0),
             has_many_nodes: AtomicBool::new(false),
         }
@@ -88,6 +91,17 @@ impl Source {
             });
         }
         answers.push(first);
+    }
+
+    /// Takes note of a part whose body has no declared length: it may be longer than it should be, and
+    /// then it is something else.
+    pub(crate) fn doubt(&self) {
+        self.is_doubtful.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether strong validators are not enough.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.is_doubtful.load(Ordering::Relaxed)
     }
 
     /// Whether a request for a block was ever answered with it.

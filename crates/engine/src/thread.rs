@@ -223,7 +223,7 @@ impl Block {
                 return Outcome::Crowded(error);
             }
             match retry::next(
-                self.patience_with(&error),
+                &self.patience_with(&error),
                 error.retry,
                 in_a_row,
                 fastrand::f64(),
@@ -234,10 +234,10 @@ impl Block {
         }
     }
 
-    fn patience_with(&self, error: &Error) -> &Patience {
+    fn patience_with(&self, error: &Error) -> Patience {
         match error.kind {
-            Kind::Protocol => &self.patience_with_nonsense,
-            _ => &self.patience,
+            Kind::Protocol => self.patience_with_nonsense,
+            _ => self.patience.with(error),
         }
     }
 

@@ -2,7 +2,7 @@
 //! arguments and the printed table; the faults themselves are a test of the engine.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::Retry;
+use crate::error::{Error, Kind, Retry};
 
 /// How patient a download is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,28 @@ pub struct Patience {
     pub wait: Duration,
     /// The longest wait.
     pub wait_max: Duration,
+}
+
+impl Patience {
+    /// The patience with one error: a clear no is believed after a few tries, which tell one node's
+    /// opinion from the server's.
+    #[must_use]
+    pub fn with(self, error: &Error) -> Patience {
+        let is_refusal = matches!(
+            error.kind,
+            Kind::NotFound | Kind::Refused | Kind::HttpStatus
+        ) && error
+            .status
+            .is_some_and(|status| (400..500).contains(&status));
+        Patience {
+            retries: if is_refusal {
+                self.retries.min(3)
+            } else {
+                self.retries
+            },
+            ..self
+        }
+    }
 }
 
 /// What to do after a failure.
@@ -52,6 +74,21 @@ pub fn next(patience: &Patience, retry: Retry, failures: u32, jitter: f64) -> Ne
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clear_no_is_believed_sooner_than_silence() {
+        let refusal = Error::passing(Kind::NotFound, "404").with_status(404);
+        let trouble = Error::passing(Kind::HttpStatus, "500").with_status(500);
+        let silence = Error::passing(Kind::Timeout, "nothing came");
+        assert_eq!(PATIENCE.with(&refusal).retries, 3);
+        assert_eq!(PATIENCE.with(&trouble), PATIENCE);
+        assert_eq!(PATIENCE.with(&silence), PATIENCE);
+        let impatient = Patience {
+            retries: 1,
+            ..PATIENCE
+        };
+        assert_eq!(impatient.with(&refusal).retries, 1);
+    }
 
     const PATIENCE: Patience = Patience {
         retries: 8,

@@ -207,8 +207,11 @@ fn refusals_say_whether_and_when_to_try_again() {
     );
     assert_eq!(retry(429, &[]), Retry::FewerConnections { after: None });
     assert_eq!(retry(403, &[]), Retry::FewerConnections { after: None });
-    assert_eq!(retry(404, &[]), Retry::Never);
-    assert_eq!(retry(418, &[]), Retry::Never);
+    // The file was served a moment ago: one node of many may not have it.
+    assert_eq!(retry(404, &[]), Retry::Wait { after: None });
+    assert_eq!(retry(418, &[]), Retry::Wait { after: None });
+    let first = |status| probe(status, &[]).expect_err("refused").retry;
+    assert_eq!(first(404), Retry::Never);
 }
 
 #[test]

@@ -148,15 +148,13 @@ pub(crate) fn rows() -> Vec<Row> {
             "`400` to any range",
             "refuse_range=400",
             Kind::HttpStatus,
-        )
-        .but(Moment::LaterPassing, Outcome::Fails(Kind::HttpStatus)),
+        ),
         refusing(
             "ranges_405",
             "`405` to any range",
             "refuse_range=405",
             Kind::HttpStatus,
-        )
-        .but(Moment::LaterPassing, Outcome::Fails(Kind::HttpStatus)),
+        ),
         refusing(
             "ranges_501",
             "`501` to any range",
