@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{Download, Prepared, Tries};
 use crate::crash::{Point, point};
 use crate::disk::Scratch;
@@ -15,10 +17,13 @@ use crate::plan::resource::Resource;
 use crate::probe::{self, Found, Html, Manner};
 use crate::source::Source;
 use crate::spec::OnFull;
-use crate::transfer::Halt;
+use crate::transfer::{Halt, Wait};
 
 /// How often the disk is looked at while waiting for room.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// So long a download that is too large for the disk leaves its place to others.
+const TOO_LARGE_FOR: Duration = Duration::from_secs(60);
 
 impl Download {
     /// Everything that a transfer stands on: what was there before a restart, if it still counts, or a
@@ -197,7 +202,8 @@ impl Download {
         }
     }
 
-    /// Returns when `needed` bytes can be taken and the least free space is still kept.
+    /// Returns when `needed` bytes can be taken and the least free space is still kept. Whoever waits
+    /// for its turn may have the place meanwhile, unless nobody could write anything.
     pub(super) async fn wait_for_room(&mut self, needed: u64) -> Result<(), Halt> {
         let least = self.context.config.min_free_space;
         loop {
@@ -213,7 +219,15 @@ impl Download {
             let why = format!(
                 "waiting for disk space: {needed} bytes needed and {least} kept free, {free} are free"
             );
-            self.wait_a_little_for_room(why).await?;
+            self.wait_a_little_for_room(why.clone()).await?;
+            // It is too large for this disk, others may not be.
+            if free >= least && *self.context.place_wanted.borrow() {
+                return Err(Halt::Waits(Wait {
+                    until: Instant::now() + TOO_LARGE_FOR,
+                    failures: self.failures,
+                    reason: why,
+                }));
+            }
         }
     }
 
