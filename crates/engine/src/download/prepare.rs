@@ -48,12 +48,8 @@ impl Download {
             resource,
             opened,
             first_byte,
-        } = match self.found.take().filter(Found::is_usable) {
-            Some(found) => found,
-            None => self.probe(&source, tries).await?,
-        };
+        } = self.find(&source, tries).await?;
         source.found_at(resource.final_url.clone());
-        self.learn(&resource);
         let scratch = self.fresh_scratch(resource.size).await?;
         self.record.scratch = Some(scratch.path().to_owned());
         self.record.resource = Some(resource.clone());
@@ -72,6 +68,26 @@ impl Download {
             self.record.spec.headers.clone(),
             Owner::Download(self.record.id),
         )
+    }
+
+    /// What there is, and room for it at this moment. A connection that waits for room keeps none from
+    /// others.
+    async fn find(&mut self, source: &Source, tries: &Tries) -> Result<Found, Halt> {
+        loop {
+            let mut found = match self.found.take().filter(Found::is_usable) {
+                Some(found) => found,
+                None => self.probe(source, tries).await?,
+            };
+            self.learn(&found.resource);
+            let needed = found.resource.size.unwrap_or(0);
+            let least = self.context.config.min_free_space;
+            if self.free_space() >= needed.saturating_add(least) {
+                return Ok(found);
+            }
+            found.let_go();
+            self.wait_for_room(needed).await?;
+            self.found = Some(found);
+        }
     }
 
     async fn probe(&mut self, source: &Source, tries: &Tries) -> Result<Found, Halt> {
@@ -207,11 +223,7 @@ impl Download {
     pub(super) async fn wait_for_room(&mut self, needed: u64) -> Result<(), Halt> {
         let least = self.context.config.min_free_space;
         loop {
-            let free = self
-                .context
-                .disk
-                .free_space(&self.dir())
-                .unwrap_or(u64::MAX);
+            let free = self.free_space();
             if free >= needed.saturating_add(least) {
                 self.say(None);
                 return Ok(());
@@ -229,6 +241,12 @@ impl Download {
                 }));
             }
         }
+    }
+
+    /// Free bytes where the file goes; as many as one likes where that cannot be told.
+    fn free_space(&self) -> u64 {
+        let free = self.context.disk.free_space(&self.dir());
+        free.unwrap_or(u64::MAX)
     }
 
     pub(super) async fn wait_a_little_for_room(&self, why: String) -> Result<(), Halt> {
