@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{Download, Prepared, Tries};
 use crate::crash::{Point, point};
 use crate::disk::Scratch;
@@ -15,10 +17,13 @@ use crate::plan::resource::Resource;
 use crate::probe::{self, Found, Html, Manner};
 use crate::source::Source;
 use crate::spec::OnFull;
-use crate::transfer::Halt;
+use crate::transfer::{Halt, Wait};
 
 /// How often the disk is looked at while waiting for room.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// So long a download that is too large for the disk leaves its place to others.
+const TOO_LARGE_FOR: Duration = Duration::from_secs(60);
 
 impl Download {
     /// Everything that a transfer stands on: what was there before a restart, if it still counts, or a
@@ -43,12 +48,8 @@ impl Download {
             resource,
             opened,
             first_byte,
-        } = match self.found.take().filter(Found::is_usable) {
-            Some(found) => found,
-            None => self.probe(&source, tries).await?,
-        };
+        } = self.find(&source, tries).await?;
         source.found_at(resource.final_url.clone());
-        self.learn(&resource);
         let scratch = self.fresh_scratch(resource.size).await?;
         self.record.scratch = Some(scratch.path().to_owned());
         self.record.resource = Some(resource.clone());
@@ -67,6 +68,26 @@ impl Download {
             self.record.spec.headers.clone(),
             Owner::Download(self.record.id),
         )
+    }
+
+    /// What there is, and room for it at this moment. A connection that waits for room keeps none from
+    /// others.
+    async fn find(&mut self, source: &Source, tries: &Tries) -> Result<Found, Halt> {
+        loop {
+            let mut found = match self.found.take().filter(Found::is_usable) {
+                Some(found) => found,
+                None => self.probe(source, tries).await?,
+            };
+            self.learn(&found.resource);
+            let needed = found.resource.size.unwrap_or(0);
+            let least = self.context.config.min_free_space;
+            if self.free_space() >= needed.saturating_add(least) {
+                return Ok(found);
+            }
+            found.let_go();
+            self.wait_for_room(needed).await?;
+            self.found = Some(found);
+        }
     }
 
     async fn probe(&mut self, source: &Source, tries: &Tries) -> Result<Found, Halt> {
@@ -197,15 +218,12 @@ impl Download {
         }
     }
 
-    /// Returns when `needed` bytes can be taken and the least free space is still kept.
+    /// Returns when `needed` bytes can be taken and the least free space is still kept. Whoever waits
+    /// for its turn may have the place meanwhile, unless nobody could write anything.
     pub(super) async fn wait_for_room(&mut self, needed: u64) -> Result<(), Halt> {
         let least = self.context.config.min_free_space;
         loop {
-            let free = self
-                .context
-                .disk
-                .free_space(&self.dir())
-                .unwrap_or(u64::MAX);
+            let free = self.free_space();
             if free >= needed.saturating_add(least) {
                 self.say(None);
                 return Ok(());
@@ -213,8 +231,22 @@ impl Download {
             let why = format!(
                 "waiting for disk space: {needed} bytes needed and {least} kept free, {free} are free"
             );
-            self.wait_a_little_for_room(why).await?;
+            self.wait_a_little_for_room(why.clone()).await?;
+            // It is too large for this disk, others may not be.
+            if free >= least && *self.context.place_wanted.borrow() {
+                return Err(Halt::Waits(Wait {
+                    until: Instant::now() + TOO_LARGE_FOR,
+                    failures: self.failures,
+                    reason: why,
+                }));
+            }
         }
+    }
+
+    /// Free bytes where the file goes; as many as one likes where that cannot be told.
+    fn free_space(&self) -> u64 {
+        let free = self.context.disk.free_space(&self.dir());
+        free.unwrap_or(u64::MAX)
     }
 
     pub(super) async fn wait_a_little_for_room(&self, why: String) -> Result<(), Halt> {

@@ -85,6 +85,33 @@ async fn a_download_that_waits_for_its_next_try_leaves_its_place_to_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_no_disk_has_room_for_keeps_no_place_from_others() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| c.settings.max_downloads = 1).await;
+    let huge = world.add(origin.url("/a.bin?size=1000000G")).await;
+    world.until(huge, |view| view.reason.is_some()).await;
+    let small = world.add(origin.url("/b.bin?size=1M&seed=4")).await;
+    assert_right(&*world.ended(small).await, 4, MIB);
+    let waiting = world.engine.live().get(huge).expect("there");
+    assert_eq!(waiting.status, Status::Queued);
+    let reason = waiting.reason.as_deref().unwrap_or_default();
+    assert!(reason.starts_with("waiting for disk space"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_that_waits_for_room_keeps_no_connection_from_others() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| c.settings.max_connections_per_host = 1).await;
+    let huge = world.add(origin.url("/a.bin?size=1000000G")).await;
+    world.until(huge, |view| view.reason.is_some()).await;
+    let small = world.fetch(origin.url("/b.bin?size=1M&seed=4")).await;
+    assert_right(&small, 4, MIB);
+    let waiting = world.engine.live().get(huge).expect("there");
+    let reason = waiting.reason.as_deref().unwrap_or_default();
+    assert!(reason.starts_with("waiting for disk space"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn threads_that_all_wait_leave_the_place_and_keep_their_bytes() {
     let origin = Origin::start().await;
     let world = World::with(|c| {
