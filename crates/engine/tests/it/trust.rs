@@ -78,6 +78,25 @@ async fn another_file_under_the_same_strong_tag_is_found_at_a_resume() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_expires_after_the_last_byte_loses_no_dated_file() {
+    let (server, world) = (
+        Origin::start().await,
+        World::with(|c| {
+            c.settings.threads = 1;
+            c.settings.block_size = MIB;
+        })
+        .await,
+    );
+    let dated = "last_modified=Wed,%2001%20Jan%202025%2000:00:00%20GMT";
+    let url = format!("/a.bin?size=4M&seed=8&{dated}&later=status%3D410&later_from=5");
+    assert_right(&*world.fetch(server.url(&url)).await, 8, 4 * MIB);
+    // Without a date nothing says that the answers were of one version.
+    let url = "/b.bin?size=4M&seed=8&later=status%3D410&later_from=5";
+    let view = world.fetch(server.url(url)).await;
+    assert_eq!(view.status, Status::Failed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_whole_file_in_the_guise_of_a_part_is_found_before_delivery() {
     let (server, world) = (
         Origin::start().await,

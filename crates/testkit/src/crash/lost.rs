@@ -11,6 +11,9 @@ use haul_engine::store::Record;
 use crate::ledger::{Entry, Ledger};
 use crate::origin::Seen;
 
+/// So many held bytes may be fetched again before a resume, to see that the file is still the same.
+const PROOF: u64 = 64 << 10;
+
 /// What one kill costs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lost {
@@ -20,8 +23,8 @@ pub struct Lost {
     pub most: u64,
     /// Downloads whose record claims bytes that were never sent.
     pub unfounded: Vec<String>,
-    /// Downloads that were asked for although they were finished, or asked for bytes that a record
-    /// held and that a strong validator vouched for.
+    /// Downloads that were asked for although they were finished, or for more bytes than a proof takes
+    /// that a record held and that a strong validator vouched for.
     pub asked_again: Vec<String>,
 }
 
@@ -60,11 +63,11 @@ pub fn lost(before: &[Record], life: &[Seen], after: &[Record]) -> Lost {
 /// Whether the record had made it needless to send any of this.
 fn is_needless(was: &Record, sent: &[Range<u64>]) -> bool {
     let resource = was.resource.as_ref();
-    // Without a strong validator held bytes are fetched again to prove that the file is the same.
+    // Without a strong validator more is fetched again to prove that the file is the same.
     let is_vouched_for = resource.is_some_and(|known| known.validators.is_strong());
-    let is_held = sent.iter().any(|part| was.done.count(part) > 0);
+    let held: u64 = sent.iter().map(|part| was.done.count(part)).sum();
     let is_finished = was.status == Status::Completed;
-    (is_finished && !sent.is_empty()) || (is_vouched_for && is_held)
+    (is_finished && !sent.is_empty()) || (is_vouched_for && held > PROOF)
 }
 
 /// The bytes of `set` that `other` does not hold.
@@ -135,16 +138,13 @@ mod tests {
         });
         let vouched = Record {
             resource,
-            ..record(&[0..10])
+            ..record(&[0..1 << 20])
         };
         let records = [vouched];
-        assert!(
-            lost(&records, &[sent(10, 5)], &records)
-                .asked_again
-                .is_empty()
-        );
-        let cost = lost(&records, &[sent(9, 5)], &records);
-        assert_eq!(cost.asked_again, ["/files/1.bin"]);
+        let asked_again = |first, bytes| lost(&records, &[sent(first, bytes)], &records).asked_again;
+        assert!(asked_again(1 << 20, 5).is_empty());
+        assert!(asked_again(5, PROOF).is_empty());
+        assert_eq!(asked_again(5, PROOF + 1), ["/files/1.bin"]);
     }
 
     #[test]
