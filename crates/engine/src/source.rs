@@ -118,3 +118,20 @@ impl Source {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_very_many_answers_some_of_all_times_are_remembered() {
+        let home = Url::parse("http://host/").expect("a URL");
+        let source = Source::new(home, Vec::new(), Owner::Nobody);
+        assert!(!source.has_answered());
+        let all = 100 * REMEMBERED as u64;
+        (0..all).for_each(|first| source.answered_from(first));
+        let answers = source.answers();
+        assert!((REMEMBERED..=2 * REMEMBERED).contains(&answers.len()));
+        assert_eq!((answers[0], answers[answers.len() - 1]), (0, all - 1));
+    }
+}
