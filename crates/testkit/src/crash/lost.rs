@@ -141,7 +141,8 @@ mod tests {
             ..record(&[0..1 << 20])
         };
         let records = [vouched];
-        let asked_again = |first, bytes| lost(&records, &[sent(first, bytes)], &records).asked_again;
+        let asked_again =
+            |first, bytes| lost(&records, &[sent(first, bytes)], &records).asked_again;
         assert!(asked_again(1 << 20, 5).is_empty());
         assert!(asked_again(5, PROOF).is_empty());
         assert_eq!(asked_again(5, PROOF + 1), ["/files/1.bin"]);
