@@ -26,7 +26,7 @@ async fn a_lost_network_is_waited_for_however_long_it_takes() {
     let waiting = world
         .until(id, |view| view.attempts > 20 && view.reason.is_some())
         .await;
-    assert_eq!(waiting.status, Status::Downloading);
+    assert!(waiting.status.is_active(), "{:?}", waiting.status);
     let reason = waiting.reason.as_deref().unwrap_or_default();
     assert!(reason.contains("no connection"), "{reason}");
     relay.mend().await;

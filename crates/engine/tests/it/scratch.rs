@@ -35,6 +35,10 @@ struct Begun {
     held: Vec<Range<u64>>,
 }
 
+/// Bytes, and places, that are compared before a resume to see that the remote file is the same.
+const PROOF: u64 = 64 << 10;
+const READS_OF_A_PROOF: u64 = 4;
+
 fn settings(config: &mut haul_engine::Config) {
     config.settings.block_size = 2 * MIB;
     config.settings.threads = 4;
@@ -150,15 +154,16 @@ fn nothing(_: &Path, _: &[Range<u64>]) -> io::Result<()> {
 type Hurt = fn(&Path, &[Range<u64>]) -> io::Result<()>;
 
 /// After a clean stop and after a crash: hurts the file, and compares what came twice, in bytes, with
-/// what may. A seal of this file is 1 MiB long at most.
+/// what may besides the proof that the remote file is the same. A seal of this file is 1 MiB long at most.
 async fn hurt_and_finish(hurt: Hurt, allowed: impl Fn(&Begun) -> std::ops::RangeInclusive<u64>) {
     for end in [End::Clean, End::Crash] {
         let begun = begin(end).await;
         let allowed = allowed(&begun);
         hurt(&begun.stopped.scratch()[0], &begun.held).expect("hurt");
         let twice = begun.finish().await;
+        let (least, most) = allowed.into_inner();
         assert!(
-            allowed.contains(&twice),
+            (least..=most + PROOF).contains(&twice),
             "{end:?}: {twice} bytes came twice"
         );
     }
@@ -240,9 +245,9 @@ async fn two_downloads_whose_files_were_swapped_do_not_take_each_others_bytes() 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_seals_of_relieved_blocks_hold() {
     let (origin, world) = (Origin::start().await, World::with(settings).await);
-    let query = "size=16M&etag=%22x%22&seed=41&rate=2M&slow_conn=1-2:200K";
+    let query = "size=16M&etag=%22x%22&seed=41&rate=1M&slow_conn=1-2:100K";
     let id = world.add(origin.url(&format!("/a.bin?{query}"))).await;
-    let is_relieved = |done: u64| done > 13 * MIB;
+    let is_relieved = |done: u64| done > 12 * MIB;
     world
         .until_recorded(|record| is_relieved(record.done.len()))
         .await;
@@ -256,7 +261,8 @@ async fn the_seals_of_relieved_blocks_hold() {
     assert_right(&*world.ended(id).await, SEED, SIZE);
     let held: Vec<_> = record.done.iter().collect();
     let sent = Ledger::new(origin.log().split_off(before)).sent();
-    assert_eq!(ledger::outside(&sent, &held), sent, "held: {held:?}");
+    let again = ledger::length(&sent) - ledger::length(&ledger::outside(&sent, &held));
+    assert!(again <= PROOF, "{again} bytes of {held:?}");
 }
 
 /// What the first version of the database has left has no seals: nothing says what was written.
@@ -313,22 +319,21 @@ async fn only_a_file_that_looks_touched_is_read_back_and_nobody_else_waits() {
     let id = world
         .add(origin.url(&format!("/a.bin?{FILE}&seed={SEED}")))
         .await;
-    for _ in 0..2 {
-        let done = origin.log().len();
+    for resumed in 0..2 {
         origin.wait_gate("go", 4).await;
         world.until(id, |view| view.done >= 4 * MIB).await;
         world.engine.pause(id).await.expect("pausable");
-        assert_eq!(disk.reads(), 0, "after {done} requests");
+        assert!(disk.reads() <= resumed * READS_OF_A_PROOF);
         world.engine.resume(id).await.expect("resumable");
         world
             .until(id, |view| view.status == Status::Downloading)
             .await;
     }
     world.engine.pause(id).await.expect("pausable");
-    assert_eq!(
-        disk.reads(),
-        0,
-        "a file that looks as we left it is not read"
+    let reads = disk.reads();
+    assert!(
+        reads <= 2 * READS_OF_A_PROOF,
+        "a file that looks as we left it is not read, but for the proof"
     );
 
     touch(&world.scratch()[0], &[]).expect("touched");
@@ -344,5 +349,6 @@ async fn only_a_file_that_looks_touched_is_read_back_and_nobody_else_waits() {
     origin.open_gate("go");
     let view = world.ended(id).await;
     assert_right(&view, SEED, SIZE);
-    assert!(disk.reads() >= 4, "{}", disk.reads());
+    let more = disk.reads() - reads;
+    assert!(more >= 4 + READS_OF_A_PROOF, "{more}");
 }
