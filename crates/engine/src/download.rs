@@ -120,6 +120,7 @@ impl Download {
         let mut tries = Tries::default();
         loop {
             let prepared = self.prepare(&tries).await?;
+            check_kind(&tries, &prepared.resource)?;
             if let Some(Target::Exists(path)) = self.early_target(&prepared.resource)? {
                 return self.skip(path).await;
             }
@@ -265,6 +266,7 @@ impl Download {
         if error.kind == Kind::Changed && resource.ranges {
             tracing::info!(id = %self.record.id, %error, "starting over");
             tries.changes += 1;
+            tries.begun_as.get_or_insert_with(|| resource.clone());
             // It changes faster than it can be put together; one answer is one version.
             if tries.changes > CHANGES_BORNE {
                 tries.manner = Some(Manner::Whole);
@@ -405,11 +407,33 @@ impl Download {
 /// How often in a run a lost scratch file is begun anew.
 const MOST_LOSSES: u32 = 2;
 
+/// A file that turns into one of another kind in mid-transfer is more likely an error in its place than
+/// a new version of it.
+fn check_kind(tries: &Tries, now: &Resource) -> Result<(), Halt> {
+    let Some(begun) = &tries.begun_as else {
+        return Ok(());
+    };
+    if !begun.is_other_kind(now) {
+        return Ok(());
+    }
+    let kind = |resource: &Resource| resource.content_type.clone().unwrap_or_default();
+    let detail = format!(
+        "the remote file has changed from {} to {}; retry if that is what you want",
+        kind(begun),
+        kind(now)
+    );
+    Err(Halt::Failed(
+        Error::new(Kind::Changed, detail).at(&now.final_url),
+    ))
+}
+
 /// What was tried already in this run.
 #[derive(Debug, Default)]
 struct Tries {
     /// How often it has started over because the remote file changed.
     changes: u32,
+    /// What it was when it began, if it has changed since.
+    begun_as: Option<Resource>,
     /// How to probe, when not as usual.
     manner: Option<Manner>,
     /// Scratch files that were lost.

@@ -89,6 +89,19 @@ impl Validators {
     }
 }
 
+impl Resource {
+    /// Whether `other` is of another kind (`Content-Type` without its parameters), as far as both say
+    /// what they are: then it is hardly a new version of this file.
+    pub fn is_other_kind(&self, other: &Resource) -> bool {
+        let kind = |resource: &Resource| {
+            let value = resource.content_type.as_deref()?;
+            let essence = value.split(';').next().unwrap_or_default();
+            Some(essence.trim().to_ascii_lowercase())
+        };
+        kind(self).zip(kind(other)).is_some_and(|(a, b)| a != b)
+    }
+}
+
 /// What the probe learned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {

@@ -97,6 +97,20 @@ async fn a_link_that_expires_after_the_last_byte_loses_no_dated_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_error_in_plain_text_with_status_200_is_no_new_version() {
+    let (server, world) = (
+        Origin::start().await,
+        World::with(|c| c.settings.block_size = MIB).await,
+    );
+    let error = "later=size%3D100%26type%3Dtext%2Fplain%26ranges%3Dno&later_from=5";
+    let url = format!("/a.bin?size=16M&seed=9&etag=%22x%22&type=video/mp4&{error}");
+    let view = world.fetch(server.url(&url)).await;
+    assert_eq!(view.status, Status::Failed, "{:?}", view.path);
+    let code = view.error.as_ref().map(|error| error.kind.code());
+    assert_eq!(code, Some("changed"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_whole_file_in_the_guise_of_a_part_is_found_before_delivery() {
     let (server, world) = (
         Origin::start().await,
