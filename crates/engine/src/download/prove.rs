@@ -98,11 +98,13 @@ impl Download {
         windows: &[Range<u64>],
     ) -> Result<bool, Halt> {
         let at_once = AT_ONCE.min(self.tuning.borrow().threads.max(1));
+        let failures = self.failures;
         for some in windows.chunks(at_once.into()) {
             if !self.compare_some(source, resource, scratch, some).await? {
                 return Ok(false);
             }
-            self.failures = 0;
+            // Each group has all patience; but what is compared is no gain, so earlier failures count on.
+            self.failures = failures;
             self.record.wasted += some.iter().map(|w| w.end - w.start).sum::<u64>();
         }
         Ok(true)

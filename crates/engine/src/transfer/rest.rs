@@ -67,7 +67,7 @@ impl Transfer<'_> {
         }
     }
 
-    pub(super) fn someone_works(&self) -> bool {
+    fn someone_works(&self) -> bool {
         let works = |worker: &Worker| worker.span.state() == ThreadState::Streaming;
         self.workers.values().any(works)
     }

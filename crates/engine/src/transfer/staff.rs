@@ -38,7 +38,7 @@ impl Transfer<'_> {
         }
     }
 
-    pub(super) fn thread_limit(&self) -> u16 {
+    fn thread_limit(&self) -> u16 {
         if !self.resource.ranges {
             return 1;
         }
@@ -52,7 +52,7 @@ impl Transfer<'_> {
         above.for_each(|worker| worker.stop.cancel());
     }
 
-    pub(super) fn hire(&mut self, lease: &Lease) {
+    fn hire(&mut self, lease: &Lease) {
         let span = Arc::new(Span::new(lease.bytes.start, lease.bytes.end));
         let stop = self.halt.child_token();
         let block = Block {
@@ -88,7 +88,7 @@ impl Transfer<'_> {
 
     /// A server that talks nonsense from the start is given up soon: asking without ranges may still
     /// work. One that did well before gets all our patience, because giving up loses what we hold.
-    pub(super) fn patience_with_nonsense(&self) -> Patience {
+    fn patience_with_nonsense(&self) -> Patience {
         if self.ranges_proven {
             return self.patience;
         }
@@ -146,7 +146,7 @@ impl Transfer<'_> {
         }
     }
 
-    pub(super) fn best_speed(&self) -> u64 {
+    fn best_speed(&self) -> u64 {
         self.workers
             .values()
             .map(|worker| worker.pace.speed())
