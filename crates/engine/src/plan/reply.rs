@@ -138,11 +138,14 @@ pub fn block(head: &Head<'_>, asked: (u64, u64), known: &Resource, moved: Moved)
         StatusCode::FORBIDDEN => Err(refusal(head).with_retry(Retry::FewerConnections {
             after: wait_named(head),
         })),
-        // One node of many may not have it, or not yet.
-        status if status.is_client_error() && refusal(head).retry == Retry::Never => {
-            Err(refusal(head).with_retry(Retry::Wait { after: None }))
+        status => {
+            let refusal = refusal(head);
+            // One node of many may not have it, or not yet.
+            if status.is_client_error() && refusal.retry == Retry::Never {
+                return Err(refusal.with_retry(Retry::Wait { after: None }));
+            }
+            Err(refusal)
         }
-        _ => Err(refusal(head)),
     }
 }
 
