@@ -6,6 +6,8 @@
     reason = "chores talk to the person who started them"
 )]
 
+#[cfg(feature = "trials")]
+mod bench;
 mod faults;
 mod fuzz;
 mod kill;
@@ -33,6 +35,8 @@ The project's chores.
   cargo xtask soak [--downloads 5000]
                            one daemon, so many small files: memory, descriptors, tasks and the
                            database; from 50000 on it rewrites docs/soak.md and its picture
+  cargo xtask bench [--runs 5] [WORK…]
+                           haul beside aria2c, axel, curl, wget2, rclone and the floor
   cargo xtask kill         kills the program 200 times during 1 GiB over 64 threads and 200 times
                            during 500 small files, and prints what that costs: about 12 minutes.
                            --times N, --seed N (to do the same again), --release
@@ -56,7 +60,7 @@ fn main() -> ExitCode {
             Some(fuzz) => fuzz.run(),
             None => return unknown(&words),
         },
-        ["soak", ..] | ["faults", "--peers", ..] => trial(&words),
+        ["bench", ..] | ["soak", ..] | ["faults", "--peers", ..] => trial(&words),
         ["kill", words @ ..] => kill::kill(words),
         ["faults", words @ ..] => faults::faults(words),
         ["help" | "--help" | "-h"] | [] => {
@@ -78,13 +82,19 @@ fn main() -> ExitCode {
 #[cfg(not(feature = "trials"))]
 fn trial(words: &[&str]) -> Result<()> {
     let mut command = tools::cargo();
-    command.args(["run", "--package", "xtask", "--features", "trials", "--"]);
+    command.args(["run", "--package", "xtask", "--features", "trials"]);
+    // The floor and the clients of a benchmark must not be what is slow.
+    if words.first() == Some(&"bench") {
+        command.arg("--release");
+    }
+    command.arg("--");
     report::run(command.args(words))
 }
 
 #[cfg(feature = "trials")]
 fn trial(words: &[&str]) -> Result<()> {
     match words {
+        ["bench", words @ ..] => bench::bench(words),
         ["soak", words @ ..] => soak::soak(words),
         ["faults", "--peers"] => peers::compare(peers::Page::Keep),
         ["faults", "--peers", "--write"] => peers::compare(peers::Page::Rewrite),
