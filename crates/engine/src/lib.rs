@@ -18,8 +18,11 @@ mod limit;
 mod opened;
 mod probe;
 mod source;
+mod span;
+mod sys;
 mod thread;
 mod transfer;
+mod writer;
 
 pub use engine::{Change, Engine, Files, New, Probed};
 pub use error::{Error, Kind, Result, Retry};

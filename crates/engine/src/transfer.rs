@@ -15,6 +15,7 @@ use futures_util::future::{BoxFuture, OptionFuture};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::context::{Context, Tuning};
 use crate::disk::{Scratch, Standing};
@@ -28,9 +29,11 @@ use crate::plan::seals::{self, Seals};
 use crate::plan::stamp::Stamp;
 use crate::plan::{LeaseId, Plan};
 use crate::source::Source;
+use crate::span::Span;
 use crate::spec::Id;
 use crate::store::Record;
-use crate::thread::{Outcome, Span};
+use crate::thread::Outcome;
+use crate::writer::Writer;
 use checkpoint::Tried;
 use pace::Pace;
 pub(crate) use rest::{GIVE_WAY, Wait};
@@ -114,6 +117,8 @@ pub(crate) async fn transfer(context: &Context, order: Order) -> (Left, Result<(
     while let Some(ended) = transfer.threads.join_next_with_id().await {
         transfer.settle(ended).ok();
     }
+    // A thread that was stopped may have left a write behind.
+    transfer.writer.rest().await;
     transfer.observe(Instant::now());
     let synced = transfer.last_sync().await;
     let stamp = match (&result, &synced) {
@@ -188,6 +193,8 @@ struct Transfer<'a> {
     /// A sync has failed: what was written since the one before it may be lost, and a later sync
     /// would not say so.
     sync_failed: bool,
+    writer: Arc<Writer>,
+    _behind: AbortOnDropHandle<()>,
     checkpoint: Option<BoxFuture<'static, Tried>>,
     checkpointed_at: Instant,
     looked_for_room_at: Instant,
@@ -197,7 +204,10 @@ impl<'a> Transfer<'a> {
     fn new(context: &'a Context, order: Order) -> Transfer<'a> {
         let now = Instant::now();
         let plan = Plan::new(order.resource.size, order.held.done.clone());
+        let writer = Writer::new(order.scratch.clone());
         Transfer {
+            _behind: writer.write_out_behind(),
+            writer,
             context,
             id: order.id,
             source: order.source,

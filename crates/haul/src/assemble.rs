@@ -13,6 +13,9 @@ use tokio::runtime::{Builder, Runtime};
 pub(crate) use listen::listen;
 pub(crate) use state::{State, Token};
 
+/// More of them contend for the same disk and the same sockets' memory.
+const MOST_TRANSFER_THREADS: usize = 8;
+
 /// Why haul cannot start where it was told to.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -53,9 +56,13 @@ fn create_with_mode(dir: &Path, mode: u32) -> anyhow::Result<()> {
     }
 }
 
-/// The runtime that moves bytes: one thread per core, and nobody else's work on it.
+/// The runtime that moves bytes; nobody else's work is on it. Half of the cores: a thread moves more
+/// than a gigabyte a second, and one that has work to do wakes no other. The rest is for the kernel's
+/// share of the same bytes, and for whoever asks how far they are.
 pub(crate) fn transfer_runtime() -> io::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Builder::new_multi_thread()
+        .worker_threads((cores / 2).clamp(1, MOST_TRANSFER_THREADS))
         .enable_all()
         .thread_name("transfer")
         .build()

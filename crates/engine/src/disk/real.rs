@@ -179,6 +179,10 @@ impl Scratch for ScratchFile {
         Ok(self.file.metadata()?.blocks().saturating_mul(STAT_BLOCK))
     }
 
+    fn begin_sync(&self) -> io::Result<()> {
+        crate::sys::begin_to_write_out(&self.file)
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }

@@ -2,7 +2,7 @@
 //! finishing it gives the connection back.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use crate::limit::Permit;
 
 use super::conn::Conn;
 use super::fault;
+use super::gather::{Gather, PAUSE};
 
 /// Most bytes that are read and thrown away to save a connection; a new one costs more than these.
 const DRAIN: usize = 16 << 10;
@@ -44,10 +45,13 @@ pub(crate) struct Body {
     permit: Permit,
     place: Place,
     after: After,
-    /// Bytes to come, when the answer declared its length.
+    /// How long the answer said to be.
+    declared: Option<u64>,
+    /// Bytes of those that were not handed over.
     left: Option<u64>,
+    gather: Gather,
     read_timeout: Duration,
-    /// Armed once per `read_timeout`, not per read.
+    /// Armed once per time limit, not per read.
     alarm: Pin<Box<Sleep>>,
     url: Url,
 }
@@ -61,8 +65,11 @@ impl Body {
         read_timeout: Duration,
         url: Url,
     ) -> Body {
+        let declared = incoming.size_hint().exact();
         Body {
-            left: incoming.size_hint().exact(),
+            declared,
+            left: declared,
+            gather: Gather::new(Instant::now()),
             incoming,
             conn,
             permit,
@@ -89,13 +96,21 @@ impl Body {
                 ));
             }
         }
-        let since = Instant::now();
+        let mut since = Instant::now();
         let next = std::future::poll_fn(|cx| {
-            if let Poll::Ready(next) = self.poll_next(cx) {
-                return Poll::Ready(next);
+            loop {
+                self.conn.set_gather(self.gather.bytes(self.to_arrive()));
+                if let Poll::Ready(next) = self.poll_next(cx) {
+                    return Poll::Ready(next);
+                }
+                ready!(self.poll_alarm(cx, since));
+                if !self.gather.holds_back() {
+                    return Poll::Ready(Err(fault::stalled(self.read_timeout)));
+                }
+                // Now the kernel hands over what it has; only then its silence counts.
+                since = Instant::now();
+                self.gather.paused(since);
             }
-            self.poll_alarm(cx, since)
-                .map(|()| Err(fault::stalled(self.read_timeout)))
         })
         .await;
         next.map_err(|error| {
@@ -128,6 +143,7 @@ impl Body {
                 _ => return,
             }
         }
+        self.conn.set_gather(1);
         if self.place == Place::End && self.conn.poll_ready(cx) {
             self.conn.set_most(usize::MAX);
             self.permit.park(Box::new(self.conn));
@@ -168,6 +184,7 @@ impl Body {
             if let Some(left) = &mut self.left {
                 *left = left.saturating_sub(bytes.len() as u64);
             }
+            self.gather.came(bytes.len(), Instant::now());
             return Poll::Ready(Ok(Some(bytes)));
         }
     }
@@ -186,8 +203,24 @@ impl Body {
         }
     }
 
+    /// At least so many bytes are still to come over the wire. What was received may be more than was
+    /// handed over, and the head was part of it.
+    fn to_arrive(&self) -> Option<u64> {
+        let declared = self.declared?;
+        Some(declared.saturating_sub(self.conn.received_of_answer()))
+    }
+
+    /// Ready when nothing came for too long.
     fn poll_alarm(&mut self, cx: &mut Context<'_>, since: Instant) -> Poll<()> {
-        let limit = since + self.read_timeout;
+        let patience = if self.gather.holds_back() {
+            PAUSE
+        } else {
+            self.read_timeout
+        };
+        let limit = since + patience;
+        if self.alarm.deadline() > limit {
+            self.alarm.as_mut().reset(limit);
+        }
         while self.alarm.as_mut().poll(cx).is_ready() {
             if Instant::now() >= limit {
                 return Poll::Ready(());

@@ -27,6 +27,8 @@ type Link = http1::Connection<TokioIo<Wire>, Empty<Bytes>>;
 
 pub(super) struct Conn {
     sender: http1::SendRequest<Empty<Bytes>>,
+    /// Bytes received before the last request.
+    received_before: u64,
     /// `None` once it is over.
     link: Option<Link>,
     tap: Arc<Tap>,
@@ -44,6 +46,7 @@ impl Conn {
             .map_err(|cause| fault::head(&cause))?;
         Ok(Conn {
             sender,
+            received_before: 0,
             link: Some(link),
             tap,
         })
@@ -54,9 +57,19 @@ impl Conn {
         self.tap.received()
     }
 
+    /// Bytes received since the last request: the head of its answer, and what came of the body.
+    pub(super) fn received_of_answer(&self) -> u64 {
+        self.received() - self.received_before
+    }
+
     /// Most bytes that one read takes from now on.
     pub(super) fn set_most(&self, bytes: usize) {
         self.tap.set_most(bytes);
+    }
+
+    /// How many bytes the kernel gathers before it wakes the reader.
+    pub(super) fn set_gather(&self, bytes: u64) {
+        self.tap.set_gather(bytes);
     }
 
     /// Moves bytes. Errors reach whoever waits for the head or the body, so none is returned here.
@@ -73,6 +86,7 @@ impl Conn {
         &mut self,
         request: Request<Empty<Bytes>>,
     ) -> Result<Response<Incoming>> {
+        self.received_before = self.received();
         let mut sent = pin!(self.sender.send_request(request));
         std::future::poll_fn(|cx| {
             self.poll_link(cx);

@@ -11,6 +11,7 @@ mod dial;
 mod fault;
 #[cfg(test)]
 mod fuzz;
+mod gather;
 mod netrc;
 mod proxy;
 mod redirect;

@@ -1,7 +1,8 @@
-//! One open byte stream to a server, plain or TLS, and a tap on it: how much came in, and how much
-//! one read may take. Knows nothing of HTTP.
+//! One open byte stream to a server, plain or TLS, and a tap on it: how much came in, how much one
+//! read may take, and how much the kernel gathers first. Knows nothing of HTTP.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -11,10 +12,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use crate::sys::set_low_water_mark;
+
 /// What the owner of a connection sees and steers while hyper holds the stream.
 pub(super) struct Tap {
     received: AtomicU64,
     most: AtomicUsize,
+    gather: AtomicU64,
 }
 
 impl Tap {
@@ -22,6 +26,7 @@ impl Tap {
         Arc::new(Tap {
             received: AtomicU64::new(0),
             most: AtomicUsize::new(usize::MAX),
+            gather: AtomicU64::new(1),
         })
     }
 
@@ -34,6 +39,11 @@ impl Tap {
     pub(super) fn set_most(&self, bytes: usize) {
         self.most.store(bytes.max(1), Ordering::Relaxed);
     }
+
+    /// How many bytes the kernel gathers before it wakes the reader, from the next read on.
+    pub(super) fn set_gather(&self, bytes: u64) {
+        self.gather.store(bytes, Ordering::Relaxed);
+    }
 }
 
 enum Stream {
@@ -45,6 +55,8 @@ enum Stream {
 pub(super) struct Wire {
     stream: Stream,
     tap: Arc<Tap>,
+    /// What the kernel was told to gather last.
+    gathers: u64,
 }
 
 impl Wire {
@@ -60,11 +72,27 @@ impl Wire {
         Wire {
             stream,
             tap: Tap::new(),
+            gathers: 1,
         }
     }
 
     pub(super) fn tap(&self) -> Arc<Tap> {
         self.tap.clone()
+    }
+
+    /// Before a read, because whoever finds nothing there sleeps until so much has come.
+    fn tell_kernel(&mut self) {
+        let bytes = self.tap.gather.load(Ordering::Relaxed);
+        if bytes == self.gathers {
+            return;
+        }
+        self.gathers = bytes;
+        let tcp = match &self.stream {
+            Stream::Plain(tcp) => tcp,
+            Stream::Tls(tls) => tls.get_ref().0,
+        };
+        // A system that refuses wakes us for every packet: slower, and as right.
+        let _ = set_low_water_mark(tcp.as_fd(), i32::try_from(bytes).unwrap_or(i32::MAX));
     }
 
     fn read_inner(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -81,6 +109,7 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.tell_kernel();
         let most = self.tap.most.load(Ordering::Relaxed);
         let count = if buf.remaining() <= most {
             let before = buf.filled().len();

@@ -9,7 +9,7 @@ use super::{Halt, Transfer, Worker};
 use crate::error::{Error, Retry};
 use crate::event::ThreadState;
 use crate::plan::retry::{self, Next};
-use crate::thread::Trouble;
+use crate::span::Trouble;
 
 /// A download gives its place to another one for waits of at least this long.
 pub(crate) const GIVE_WAY: Duration = Duration::from_secs(2);

@@ -9,7 +9,8 @@ use super::{Transfer, Worker};
 use crate::event::ThreadState;
 use crate::plan::retry::Patience;
 use crate::plan::{Lease, split};
-use crate::thread::{Block, Span};
+use crate::span::Span;
+use crate::thread::Block;
 
 impl Transfer<'_> {
     /// Gives blocks to threads, as many as are allowed.
@@ -61,7 +62,7 @@ impl Transfer<'_> {
             resource: self.resource.clone(),
             opened: self.opened.take(),
             client: self.context.client.clone(),
-            scratch: self.scratch.clone(),
+            writer: self.writer.clone(),
             rates: self.rates.clone(),
             patience: self.patience,
             patience_with_nonsense: self.patience_with_nonsense(),

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms that it may use besides itself; every room may use only earlier ones.
-const ROOMS: [(&str, &[&str]); 20] = [
+const ROOMS: [(&str, &[&str]); 23] = [
+    ("sys", &[]),
     ("crash", &[]),
     ("error", &[]),
     ("spec", &["error"]),
@@ -13,11 +14,11 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ("event", &["error", "spec", "plan"]),
     ("limit", &["error", "spec"]),
     ("source", &["limit"]),
-    ("http", &["error", "spec", "limit"]),
+    ("http", &["sys", "error", "spec", "limit"]),
     ("store", &["error", "spec", "plan"]),
     ("opened", &["error", "http"]),
     // The steps know nothing of each other.
-    ("disk", &["folder", "spec", "plan"]),
+    ("disk", &["sys", "folder", "spec", "plan"]),
     ("deliver", &["crash", "error", "folder", "spec", "plan"]),
     ("probe", &["error", "plan", "http", "source", "opened"]),
     ("fetch", &["error", "plan", "http", "source"]),
@@ -27,18 +28,20 @@ const ROOMS: [(&str, &[&str]); 20] = [
             "spec", "plan", "disk", "event", "http", "limit", "opened", "store",
         ],
     ),
+    ("span", &["error", "event", "plan"]),
+    ("writer", &["error", "disk", "span"]),
     (
         "thread",
         &[
-            "error", "plan", "context", "disk", "event", "fetch", "http", "limit", "opened",
-            "source",
+            "error", "plan", "context", "event", "fetch", "http", "limit", "opened", "source",
+            "span", "writer",
         ],
     ),
     (
         "transfer",
         &[
             "crash", "error", "spec", "plan", "context", "disk", "event", "limit", "opened",
-            "source", "store", "thread",
+            "source", "span", "store", "thread", "writer",
         ],
     ),
     (

@@ -1,6 +1,7 @@
 //! The client against a scripted server: what goes over the wire and what comes of every lie.
 
 mod body;
+mod gather;
 mod proxy;
 mod reuse;
 mod tls;
