@@ -65,6 +65,26 @@ pub(crate) struct Goal {
     pub(crate) held: bool,
 }
 
+impl Goal {
+    /// A ratio that is to be as great as `bound`, or less.
+    pub(crate) fn at_most(wanted: &str, ratio: f64, bound: f64) -> Goal {
+        Goal {
+            wanted: format!("at most {wanted}"),
+            measured: format!("{ratio:.2} ×"),
+            held: ratio <= bound,
+        }
+    }
+
+    /// A part of a whole that is to be as great as `bound`, or greater.
+    pub(crate) fn at_least(wanted: &str, part: f64, bound: f64) -> Goal {
+        Goal {
+            wanted: format!("at least {wanted}"),
+            measured: format!("{:.1} %", 100.0 * part),
+            held: part >= bound,
+        }
+    }
+}
+
 impl Found {
     /// The section of the page: heading, scene, table, goals.
     pub(crate) fn markdown(&self) -> String {
