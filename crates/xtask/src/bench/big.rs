@@ -12,7 +12,7 @@ use super::floor::{End, Floor};
 use super::found::{Found, Goal, Whose};
 use super::outcome::{Column, Outcome};
 use super::programs::Single;
-use super::race::{Program, Race};
+use super::race::{PATIENCE, Program, Race};
 
 const SIZE: u64 = 2 << 30;
 const NAME: &str = "big.bin";
@@ -24,13 +24,8 @@ pub(super) fn big(bench: &Bench) -> Result<Found> {
     let source = bench.files.of(SIZE)?;
     let nginx = bench.nginx(None);
     let url = nginx.url(&path_of(&source));
-    let outcome = race(
-        bench,
-        &source,
-        url,
-        None,
-        &["aria2c", "axel", "curl", "wget2", "rclone"],
-    )?;
+    let peers = ["aria2c", "axel", "curl", "wget2", "rclone"];
+    let outcome = race(bench, &source, &url, None, &peers)?;
     let haul = outcome.haul();
     let mut goals = Vec::new();
     if let Some(aria2c) = outcome.of("aria2c -x8") {
@@ -73,7 +68,7 @@ pub(super) fn tls(bench: &Bench) -> Result<Found> {
     std::fs::write(&ca, &pem.ca)?;
     let nginx = bench.nginx(Some(pem));
     let url = nginx.url(&path_of(&source));
-    let outcome = race(bench, &source, url, Some(ca), &["aria2c", "curl"])?;
+    let outcome = race(bench, &source, &url, Some(&ca), &["aria2c", "curl"])?;
     let mut goals: Vec<Goal> = outcome.ahead().into_iter().collect();
     if let Some(floor) = outcome.of(FLOOR) {
         let ratio = outcome.haul().cpu.median / floor.cpu.median;
@@ -106,15 +101,15 @@ fn columns() -> [Column; 4] {
 fn race(
     bench: &Bench,
     source: &Path,
-    url: Url,
-    ca: Option<PathBuf>,
+    url: &Url,
+    ca: Option<&Path>,
     peers: &[&'static str],
 ) -> Result<Outcome> {
     let single = Single {
         url: url.clone(),
         name: NAME.into(),
         connections: THREADS,
-        ca: ca.clone(),
+        ca: ca.map(PathBuf::from),
     };
     let floor = |name: &str, end| Program {
         name: name.into(),
@@ -125,7 +120,7 @@ fn race(
                 size: SIZE,
                 threads: 2,
                 end,
-                ca: ca.clone(),
+                ca: ca.map(PathBuf::from),
             };
             Box::new(move |dir| floor.command(dir, NAME))
         },
@@ -139,6 +134,7 @@ fn race(
         programs,
         warm_ups: 1,
         rounds: bench.runs,
+        patience: PATIENCE,
         before: &|| (),
         check: &|dir| same(source, &dir.join(NAME)),
     };

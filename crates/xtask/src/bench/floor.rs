@@ -10,6 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::fs::FallocateFlags;
@@ -91,7 +92,7 @@ pub(crate) fn chore(words: &[&str]) -> Result<()> {
                 scope.spawn(move || transfer(floor, file, tls, part(n)))
             })
             .collect();
-        let mut ends = threads.into_iter().map(|thread| thread.join());
+        let mut ends = threads.into_iter().map(ScopedJoinHandle::join);
         ends.try_for_each(|end| end.unwrap_or_else(|_| bail!("a thread panicked")))
     })?;
     if floor.end == End::Durable {

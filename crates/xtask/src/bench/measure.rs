@@ -3,7 +3,6 @@
 //! that of its parent, so a parent that serves files or compares them would show in the figure.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -12,9 +11,6 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::sys;
-
-/// Longer takes no program that works.
-const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What one run has used.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,11 +22,12 @@ pub(super) struct Spent {
     pub(super) peak: u64,
 }
 
-/// Runs `command` to its end. An error when it fails, with the last of what it said.
-pub(super) fn measure(command: &Command) -> Result<Spent> {
+/// Runs `command` to its end. An error when it fails, with the last of what it said, or when it takes
+/// longer than `patience`, whole seconds.
+pub(super) fn measure(command: &Command, patience: Duration) -> Result<Spent> {
     let mut small = Command::new(std::env::current_exe().context("no program of our own")?);
-    small.arg("measure").arg(command.get_program());
-    small.args(command.get_args());
+    small.arg("measure").arg(patience.as_secs().to_string());
+    small.arg(command.get_program()).args(command.get_args());
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"HAUL_") {
             small.env_remove(name);
@@ -56,15 +53,18 @@ pub(super) fn measure(command: &Command) -> Result<Spent> {
     }
 }
 
-/// The chore `measure PROGRAM ARGUMENT…`: one line of figures on standard output, for
+/// The chore `measure SECONDS PROGRAM ARGUMENT…`: one line of figures on standard output, for
 /// [`measure`]. What the program writes to its own standard output is dropped.
 pub(crate) fn chore() -> Result<()> {
-    let mut words: Vec<OsString> = std::env::args_os().skip(2).collect();
-    ensure!(!words.is_empty(), "measure wants a program");
-    let arguments = words.split_off(1);
-    let program = OsString::from_vec(words.remove(0).into_vec());
+    // Not the words of `main`: file names need not be text.
+    let words: Vec<OsString> = std::env::args_os().skip(2).collect();
+    let [patience, program, arguments @ ..] = words.as_slice() else {
+        bail!("measure wants SECONDS PROGRAM ARGUMENT…");
+    };
+    let patience = patience.to_str().context("no number")?.parse()?;
+    let patience = Duration::from_secs(patience);
     let began = Instant::now();
-    let child = Command::new(&program)
+    let child = Command::new(program)
         .args(arguments)
         .stdout(Stdio::null())
         .spawn()
@@ -73,7 +73,7 @@ pub(crate) fn chore() -> Result<()> {
     let handle = pidfd_open(id.context("no process id")?, PidfdFlags::empty())?;
     let (ended, end) = channel::<()>();
     let watch = std::thread::spawn(move || {
-        let late = end.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+        let late = end.recv_timeout(patience) == Err(RecvTimeoutError::Timeout);
         if late {
             // It fails only when the program has ended just now.
             let _ = pidfd_send_signal(&handle, Signal::KILL);
@@ -85,7 +85,7 @@ pub(crate) fn chore() -> Result<()> {
     drop(ended);
     let late = watch.join().unwrap_or(false);
     let status = match (late, status.code()) {
-        (true, _) => format!("not_done_after_{}_s", PATIENCE.as_secs()),
+        (true, _) => format!("not_done_after_{}_s", patience.as_secs()),
         (false, Some(0)) => "ok".to_owned(),
         (false, Some(code)) => format!("exit_{code}"),
         (false, None) => "killed_by_a_signal".to_owned(),

@@ -68,7 +68,7 @@ impl Outcome {
             let mut cells = vec![ran.name.clone()];
             match &ran.figures {
                 Ok(figures) => {
-                    cells.extend(columns.iter().map(|column| column.cell(figures, &haul)))
+                    cells.extend(columns.iter().map(|column| column.cell(figures, &haul)));
                 }
                 Err(why) => {
                     cells.push(why.clone());
@@ -93,6 +93,17 @@ impl Outcome {
             bars: bars.filter_map(bar).collect(),
             mark,
         }
+    }
+
+    /// How many of so many files everybody has brought per second.
+    pub(super) fn per_second(&self, files: usize) -> Bars {
+        let mut bars = self.seconds(None);
+        bars.unit = "files/s";
+        bars.better = Better::Longer;
+        for bar in &mut bars.bars {
+            bar.value = files as f64 / bar.value;
+        }
+        bars
     }
 
     /// One of the programs as a mark.

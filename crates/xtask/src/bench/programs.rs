@@ -48,23 +48,26 @@ pub(super) fn versions() -> Vec<String> {
 
 /// The first word with a digit and a point in what a program says of itself.
 fn version(program: &Path) -> String {
-    let asked = if program.ends_with("nginx") {
-        "-v"
-    } else {
-        "--version"
+    let asked = match program.ends_with("nginx") {
+        true => "-v",
+        false => "--version",
     };
-    let Ok(output) = Command::new(program).arg(asked).output() else {
-        return "?".to_owned();
-    };
-    let said = [output.stdout, output.stderr].concat();
-    first_version(&String::from_utf8_lossy(&said)).to_owned()
+    match Command::new(program).arg(asked).output() {
+        Ok(said) => {
+            let said = [said.stdout, said.stderr].concat();
+            first_version(&String::from_utf8_lossy(&said)).to_owned()
+        }
+        Err(_) => "?".to_owned(),
+    }
 }
 
 fn first_version(said: &str) -> &str {
     let is_version =
         |word: &&str| word.contains('.') && word.contains(|c: char| c.is_ascii_digit());
-    let word = said.split_whitespace().find(is_version).unwrap_or("?");
-    word.trim_start_matches(|c: char| !c.is_ascii_digit())
+    match said.split_whitespace().find(is_version) {
+        Some(word) => word.trim_start_matches(|c: char| !c.is_ascii_digit()),
+        None => "?",
+    }
 }
 
 /// One file from `url`, saved as `name`, over so many connections where a program can do that.

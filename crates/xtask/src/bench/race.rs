@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -10,6 +11,9 @@ use super::files::Files;
 use super::found::Whose;
 use super::measure::{self, Spent};
 use super::spread::Spread;
+
+/// Enough for whoever is not held up by his server.
+pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Who takes part.
 pub(super) struct Program<'a> {
@@ -27,6 +31,8 @@ pub(super) struct Race<'a> {
     pub(super) warm_ups: usize,
     /// Rounds that are.
     pub(super) rounds: usize,
+    /// Whoever takes longer has failed.
+    pub(super) patience: Duration,
     /// Called before each run, outside of its time.
     pub(super) before: &'a dyn Fn(),
     /// An error when the directory given does not hold what it should.
@@ -87,7 +93,7 @@ impl Race<'_> {
         let mut command = (program.command)(&dir);
         // Nobody's settings at home.
         command.env("HOME", &dir).env("XDG_CONFIG_HOME", &dir);
-        let spent = measure::measure(&command)?;
+        let spent = measure::measure(&command, self.patience)?;
         (self.check)(&dir)?;
         println!(
             "   {:<24} {:>7.3} s  {:>7.3} CPU-s  {:>6.1} MiB",

@@ -11,7 +11,7 @@ use super::Bench;
 use super::files::{SMALL, SMALL_SIZE};
 use super::found::{Found, Whose};
 use super::outcome::{Column, HAUL, Outcome};
-use super::race::{Program, Race};
+use super::race::{PATIENCE, Program, Race};
 use crate::tools;
 
 pub(super) fn small(bench: &Bench) -> Result<Found> {
@@ -89,6 +89,7 @@ pub(super) fn small(bench: &Bench) -> Result<Found> {
         programs,
         warm_ups: 1,
         rounds: bench.runs,
+        patience: PATIENCE,
         before: &|| (),
         check: &|dir| bench.files.small_are_in(dir),
     };
@@ -108,7 +109,7 @@ pub(super) fn small(bench: &Bench) -> Result<Found> {
             Column::Peak,
         ]),
         goals: outcome.ahead().into_iter().collect(),
-        bars: Some(outcome.seconds(None)),
+        bars: Some(outcome.per_second(SMALL)),
     })
 }
 
