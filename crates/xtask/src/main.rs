@@ -35,8 +35,10 @@ The project's chores.
   cargo xtask soak [--downloads 5000]
                            one daemon, so many small files: memory, descriptors, tasks and the
                            database; from 50000 on it rewrites docs/soak.md and its picture
-  cargo xtask bench [--runs 5] [WORK…]
-                           haul beside aria2c, axel, curl, wget2, rclone and the floor
+  cargo xtask bench [--runs 5] [--write] [WORK…]
+                           haul beside aria2c, axel, curl, wget2, rclone and a bare loop that only
+                           moves bytes; --write rewrites docs/benchmarks.md, its pictures and the
+                           README's summary, or the named works' part of them
   cargo xtask kill         kills the program 200 times during 1 GiB over 64 threads and 200 times
                            during 500 small files, and prints what that costs: about 12 minutes.
                            --times N, --seed N (to do the same again), --release
@@ -60,7 +62,7 @@ fn main() -> ExitCode {
             Some(fuzz) => fuzz.run(),
             None => return unknown(&words),
         },
-        ["bench", ..] | ["soak", ..] | ["faults", "--peers", ..] => trial(&words),
+        ["bench" | "soak" | "floor" | "measure", ..] | ["faults", "--peers", ..] => trial(&words),
         ["kill", words @ ..] => kill::kill(words),
         ["faults", words @ ..] => faults::faults(words),
         ["help" | "--help" | "-h"] | [] => {
@@ -95,6 +97,9 @@ fn trial(words: &[&str]) -> Result<()> {
 fn trial(words: &[&str]) -> Result<()> {
     match words {
         ["bench", words @ ..] => bench::bench(words),
+        // What a benchmark starts in processes of their own.
+        ["floor", words @ ..] => bench::floor(words),
+        ["measure", ..] => bench::measure(),
         ["soak", words @ ..] => soak::soak(words),
         ["faults", "--peers"] => peers::compare(peers::Page::Keep),
         ["faults", "--peers", "--write"] => peers::compare(peers::Page::Rewrite),

@@ -5,7 +5,7 @@ mod line;
 mod outcome;
 mod page;
 mod picture;
-mod sample;
+pub(crate) mod sample;
 mod work;
 
 use std::path::{Path, PathBuf};

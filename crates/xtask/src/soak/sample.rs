@@ -81,13 +81,13 @@ fn number(stats: &Value, name: &str) -> Result<usize> {
 }
 
 /// The number behind `name` in a file like `/proc/PID/status`.
-fn field(status: &str, name: &str) -> Option<u64> {
+pub(crate) fn field(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
 /// User and system time in `/proc/PID/stat`, which counts hundredths of a second.
-fn cpu_ms(stat: &str) -> Option<u64> {
+pub(crate) fn cpu_ms(stat: &str) -> Option<u64> {
     // The program's name stands in brackets and may contain anything.
     let (_, rest) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();

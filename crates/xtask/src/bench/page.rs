@@ -1,0 +1,224 @@
+//! What is kept of a benchmark: `docs/benchmarks.md` with a section and a picture for each work, and the
+//! summary in the README. A section that was not measured this time stays as it is.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use super::WORKS;
+use super::found::{Bar, Bars, Better, Found, Whose};
+use super::picture::{self, figure};
+use super::programs;
+use crate::tools;
+
+const INTRO: &str = "\
+# Benchmarks
+
+`cargo xtask bench --write` measures everything anew and rewrites this page, its pictures and the summary
+in the README; `cargo xtask bench big small` prints some of it. A benchmark is no test: a missed goal is
+shown here, and stays shown until it is met.
+
+- Every program runs in a process of its own, with its own best settings and without anybody's
+  configuration; time, processor time (user and system) and the peak of memory are the whole process's,
+  start and end included, as the kernel counts them.
+- The programs take turns, round after round, after one round that is not counted. Where the server sets
+  the pace, no round is left out and three are counted. A figure is the median, with the least and the
+  greatest in brackets.
+- After every run the files are compared with those on the server, byte for byte, outside of the time,
+  and removed; before the next one the disk is synced. A program that fails, or writes a wrong byte, is
+  out, and the table says why.
+- Servers and clients share the machine and its cores; the server is nginx with one process and
+  `sendfile`, or, where the bytes are to come slowly, a small one of ours
+  (`crates/xtask/src/bench/paced.rs`), which lets the kernel pace each connection.
+- The floor is a bare loop of ours: a connection for each of two threads, `recv` into 1 MiB, `pwrite`
+  into a file that was allocated before. It checks nothing, cannot resume and cannot be stopped.
+- haul syncs a file before it calls it done, and its time includes that. The peers do not sync.
+";
+
+const BEGIN: &str = "<!-- bench begin: written by `cargo xtask bench --write` -->";
+const END: &str = "<!-- bench end -->";
+
+/// Replaces the sections of these works on the page, draws their pictures, and brings the README up to
+/// date.
+pub(super) fn keep(found: &[(&str, Found)], runs: usize) -> Result<()> {
+    let docs = tools::root().join("docs");
+    let page = docs.join("benchmarks.md");
+    let old = fs::read_to_string(&page).unwrap_or_default();
+    let names: Vec<&str> = WORKS.iter().map(|(name, _)| *name).collect();
+    let mut sections = Vec::new();
+    for name in names {
+        let now = found.iter().find(|(known, _)| *known == name);
+        if let Some((name, found)) = now {
+            if let Some(bars) = &found.bars {
+                let picture = docs.join(format!("bench-{name}.svg"));
+                fs::write(picture, picture::draw(found.title, bars))?;
+            }
+            sections.push(section(name, found, runs));
+        } else {
+            sections.extend(kept(&old, name));
+        }
+    }
+    let versions = programs::versions().join(", ");
+    let text = format!("{INTRO}- Versions: {versions}.\n\n{}", sections.join("\n"));
+    fs::write(&page, text)?;
+
+    let readme = tools::root().join("README.md");
+    let text = fs::read_to_string(&readme)?;
+    let summary = summary(&sections);
+    let text =
+        between_marks(&text, &summary).context("the README has no marks for the benchmark")?;
+    fs::write(&readme, text).context("the README cannot be written")
+}
+
+fn begin(name: &str) -> String {
+    format!("<!-- {name} begin -->\n")
+}
+
+fn end(name: &str) -> String {
+    format!("<!-- {name} end -->\n")
+}
+
+/// A work's part of the page.
+fn section(name: &str, found: &Found, runs: usize) -> String {
+    let mut text = begin(name);
+    if let Some(row) = found.bars.as_ref().and_then(|bars| row(found.title, bars)) {
+        // The README's table is made of these, so that one work can be measured alone.
+        let _ = writeln!(text, "<!-- row {row} -->");
+    }
+    text.push_str(&found.markdown());
+    if found.bars.is_some() {
+        let _ = writeln!(text, "\n![{}](bench-{name}.svg)", found.title);
+    }
+    let _ = writeln!(text, "\nWith `--runs {runs}` on {}.", machine());
+    text + &end(name)
+}
+
+/// A work's part of the page as it was.
+fn kept(page: &str, name: &str) -> Option<String> {
+    let from = page.find(&begin(name))?;
+    let end = end(name);
+    let to = page[from..].find(&end)? + end.len();
+    Some(page[from..from + to].to_owned())
+}
+
+/// haul, its best peer and what cannot be beaten, as a row of a table.
+fn row(title: &str, bars: &Bars) -> Option<String> {
+    let of = |whose| bars.bars.iter().filter(move |bar| bar.whose == whose);
+    let sorted = |one: &&Bar, other: &&Bar| match bars.better {
+        Better::Shorter => one.value.total_cmp(&other.value),
+        Better::Longer => other.value.total_cmp(&one.value),
+    };
+    let shown = |bar: &Bar| match bars.unit {
+        "seconds" => format!("{} s", figure(bar.value)),
+        unit => format!("{} {unit}", figure(bar.value)),
+    };
+    let named = |bar: &Bar| format!("{} ({})", shown(bar), bar.name);
+    let haul = of(Whose::Haul).next()?;
+    let peer = of(Whose::Peer).min_by(sorted).map(named);
+    let mark = bars.mark.as_ref().map(named);
+    Some(format!(
+        "| {title} | **{}** | {} | {} |",
+        shown(haul),
+        peer.unwrap_or_default(),
+        mark.unwrap_or_default()
+    ))
+}
+
+/// What the README shows.
+fn summary(sections: &[String]) -> String {
+    let mut text = String::from(
+        "![How long one file of 2 GiB takes](docs/bench-big.svg)\n\n\
+         | | haul | best of the others | cannot be beaten |\n|---|---|---|---|\n",
+    );
+    let rows = sections.iter().filter_map(|section| {
+        let (_, rest) = section.split_once("<!-- row ")?;
+        Some(rest.split_once(" -->")?.0)
+    });
+    for row in rows {
+        let _ = writeln!(text, "{row}");
+    }
+    text
+}
+
+fn between_marks(text: &str, inner: &str) -> Option<String> {
+    let (before, rest) = text.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}\n{inner}{END}{after}"))
+}
+
+/// Cores and kernel, and no more of it.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let kernel: Vec<&str> = kernel.trim().splitn(3, ['.', '-']).take(2).collect();
+    format!("{cores} cores, Linux {}", kernel.join("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::found::Table;
+    use super::*;
+
+    fn bar(name: &str, value: f64, whose: Whose) -> Bar {
+        Bar {
+            name: name.into(),
+            value,
+            whose,
+        }
+    }
+
+    fn found(haul: f64) -> Found {
+        Found {
+            title: "A work",
+            scene: "Something is done.".into(),
+            table: Table::default(),
+            goals: Vec::new(),
+            bars: Some(Bars {
+                unit: "seconds",
+                better: Better::Shorter,
+                bars: vec![
+                    bar("haul", haul, Whose::Haul),
+                    bar("slow", 9.0, Whose::Peer),
+                    bar("quick", 3.0, Whose::Peer),
+                    bar("floor, durable", 1.0, Whose::Floor),
+                ],
+                mark: Some(bar("floor", 0.5, Whose::Floor)),
+            }),
+        }
+    }
+
+    #[test]
+    fn the_row_names_the_best_of_the_others() {
+        let mut bars = found(2.0).bars.expect("it has bars");
+        let row_of = |bars: &Bars| row("A work", bars).expect("haul is there");
+        let expected = "| A work | **2.00 s** | 3.00 s (quick) | 0.50 s (floor) |";
+        assert_eq!(row_of(&bars), expected);
+        bars.better = Better::Longer;
+        bars.unit = "files/s";
+        let expected = "| A work | **2.00 files/s** | 9.00 files/s (slow) | 0.50 files/s (floor) |";
+        assert_eq!(row_of(&bars), expected);
+    }
+
+    #[test]
+    fn a_section_that_was_not_measured_stays_as_it_was() {
+        let (one, other) = (
+            section("one", &found(2.0), 5),
+            section("other", &found(4.0), 5),
+        );
+        let page = format!("intro\n\n{one}\n{other}");
+        assert_eq!(kept(&page, "one"), Some(one.clone()));
+        assert_eq!(kept(&page, "other"), Some(other.clone()));
+        assert_eq!(kept(&page, "third"), None);
+        let summary = summary(&[one, other]);
+        assert!(summary.contains("**2.00 s**") && summary.contains("**4.00 s**"));
+    }
+
+    #[test]
+    fn only_what_is_between_the_marks_is_replaced() {
+        let text = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
+        let new = between_marks(&text, "new\n").expect("both marks are there");
+        assert_eq!(new, format!("before\n{BEGIN}\nnew\n{END}\nafter\n"));
+        assert_eq!(between_marks("no marks", "new"), None);
+    }
+}
