@@ -66,10 +66,11 @@ pub(super) fn view(record: &Record, settings: &Settings, dir: &Path) -> View {
         started_at: record.started_at,
         finished_at: record.finished_at,
         blocks: Arc::default(),
-        map: if is_completed {
-            full_map(size.unwrap_or(0))
-        } else {
-            plan::map(&record.done, size.unwrap_or(0)).into()
+        map: match size {
+            // The empty one takes no memory of its own, as the list of no blocks.
+            None => Arc::default(),
+            Some(size) if is_completed => full_map(size),
+            Some(size) => plan::map(&record.done, size).into(),
         },
     };
     if let Some(resource) = &record.resource {

@@ -180,9 +180,7 @@ impl Daemon {
     }
 
     fn of_url(&self, url: &Url) -> Vec<Arc<View>> {
-        let wanted = without_fragment(url.as_str());
-        let is_meant = |view: &View| without_fragment(&view.url) == wanted;
-        self.live().snapshot(is_meant).1
+        self.live().of_url(url.as_str())
     }
 
     /// What is known of a URL without asking its server.
@@ -204,11 +202,6 @@ impl Daemon {
         }
         None
     }
-}
-
-/// What a server sees of a URL: two that differ in their fragment only are the same file.
-fn without_fragment(url: &str) -> &str {
-    url.split('#').next().unwrap_or(url)
 }
 
 async fn is_file(path: Arc<Path>) -> bool {

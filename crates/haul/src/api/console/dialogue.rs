@@ -13,7 +13,7 @@ use super::backend::{Acted, Backend, List, Verb};
 use super::phrase::{self, Phrase};
 use super::recording::{END, Heard, Recording};
 use crate::api::socket::{Inbox, Talk};
-use crate::api::types::download::{file_url, progress};
+use crate::api::types::download::file_url;
 use crate::api::{Batches, Lang};
 
 /// How often `watch` speaks.
@@ -334,7 +334,7 @@ fn line(view: &View) -> Phrase {
             // Clients read digits here: what is not known yet is 0.
             size: view.size.unwrap_or(0),
             threads: view.threads_active,
-            tenths: progress(view).unwrap_or(0),
+            tenths: view.progress().unwrap_or(0),
         },
     }
 }

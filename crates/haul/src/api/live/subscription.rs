@@ -5,12 +5,11 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use haul_engine::event::{Changes, Fields};
+use haul_engine::event::{Changes, Fields, Statuses};
 use haul_engine::{Id, Live, Stats, View, Watcher};
 use tokio::time::{Instant, sleep_until};
 
 use super::frames::Frames;
-use crate::api::list::Statuses;
 use crate::api::types::download::Detail;
 use crate::api::types::requests::Wanted;
 use crate::api::types::rpc;
@@ -255,9 +254,9 @@ mod tests {
     }
 
     fn wanted(number: usize) -> Wanted {
-        let mut statuses = Statuses::default();
-        statuses.insert(Status::Downloading);
-        statuses.insert(Status::Completed);
+        let statuses = [Status::Downloading, Status::Completed]
+            .into_iter()
+            .collect();
         Wanted {
             // Two see everything, so that they share frames at different distances.
             statuses: (number == 2 || number == 4).then_some(statuses),
@@ -372,10 +371,8 @@ mod tests {
     #[test]
     fn what_was_never_shown_is_not_said_to_be_gone() {
         let live = Live::new();
-        let mut statuses = Statuses::default();
-        statuses.insert(Status::Completed);
         let wanted = Wanted {
-            statuses: Some(statuses),
+            statuses: Some(std::iter::once(Status::Completed).collect()),
             ids: None,
             detail: Detail::Plain,
             interval_ms: 50,
