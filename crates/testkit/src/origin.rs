@@ -35,7 +35,7 @@ use tokio_rustls::TlsAcceptor;
 use url::Url;
 
 pub use book::Seen;
-pub use certificate::Certificate;
+pub use certificate::{Certificate, Pem};
 pub use content::{changed_seed, content, digest};
 pub use request::Asked;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::child::{Child, python};
-use crate::origin::{Asked, asked, path_of};
+use crate::origin::{Asked, Pem, asked, path_of};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const INSTALL_NGINX: &str = "install it with `apt-get install nginx-light`";
@@ -20,6 +20,7 @@ const INSTALL_PYTHON: &str =
 /// A running nginx that serves a directory.
 pub struct Nginx {
     child: Child,
+    scheme: &'static str,
     port: u16,
     /// Holds its files; removed with it.
     _prefix: tempfile::TempDir,
@@ -32,6 +33,20 @@ pub struct NginxOptions {
     pub limit_rate: u64,
     /// More directives for the `server` block, each ended with `;`.
     pub directives: String,
+    /// Whether [`Nginx::log`] has anything to tell.
+    pub access_log: AccessLog,
+    /// Speaks TLS 1.3, and nothing else, with this certificate.
+    pub tls: Option<Pem>,
+}
+
+/// What becomes of the list of requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AccessLog {
+    /// It is collected.
+    #[default]
+    Kept,
+    /// It is not written: for measurements, which it would slow down.
+    Off,
 }
 
 /// One line of nginx's access log, written when the answer was over.
@@ -99,6 +114,11 @@ impl Nginx {
         let prefix = tempfile::tempdir().expect("a temporary directory can be made");
         let file = prefix.path().join("nginx.conf");
         let text = configuration(prefix.path(), root, port, options);
+        let scheme = if options.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         std::fs::write(&file, text).expect("a temporary file can be written");
 
         let mut command = Command::new(nginx_program());
@@ -112,6 +132,7 @@ impl Nginx {
         }
         Ok(Nginx {
             child,
+            scheme,
             port,
             _prefix: prefix,
         })
@@ -119,7 +140,7 @@ impl Nginx {
 
     /// The URL of a path below the root.
     pub fn url(&self, path: &str) -> Url {
-        url_at(self.port, path)
+        url_at(self.scheme, self.port, path)
     }
 
     /// The port.
@@ -192,7 +213,7 @@ impl PythonServer {
 
     /// The URL of a path below the root.
     pub fn url(&self, path: &str) -> Url {
-        url_at(self.port, path)
+        url_at("http", self.port, path)
     }
 
     /// The port.
@@ -206,8 +227,8 @@ impl PythonServer {
     }
 }
 
-fn url_at(port: u16, path: &str) -> Url {
-    let text = format!("http://127.0.0.1:{port}{path}");
+fn url_at(scheme: &str, port: u16, path: &str) -> Url {
+    let text = format!("{scheme}://127.0.0.1:{port}{path}");
     Url::parse(&text).unwrap_or_else(|why| panic!("{text} is not a URL: {why}"))
 }
 
@@ -230,8 +251,20 @@ fn nginx_program() -> PathBuf {
         .unwrap_or_else(|| "nginx".into())
 }
 
+fn tls_directives(prefix: &Path, pem: &Pem) -> String {
+    let (certificate, key) = (prefix.join("certificate.pem"), prefix.join("key.pem"));
+    std::fs::write(&certificate, &pem.certificate).expect("a temporary file can be written");
+    std::fs::write(&key, &pem.key).expect("a temporary file can be written");
+    format!(
+        "ssl_protocols TLSv1.3; ssl_certificate \"{}\"; ssl_certificate_key \"{}\";",
+        certificate.display(),
+        key.display()
+    )
+}
+
 fn configuration(prefix: &Path, root: &Path, port: u16, options: &NginxOptions) -> String {
     let root = std::path::absolute(root).expect("a directory's path is not empty");
+    let tls = options.tls.as_ref().map(|pem| tls_directives(prefix, pem));
     let (prefix, root) = (prefix.display(), root.display());
     let mut text = String::new();
     let mut line = |line: &str| writeln!(text, "{line}").expect("a string takes everything");
@@ -243,15 +276,20 @@ fn configuration(prefix: &Path, root: &Path, port: u16, options: &NginxOptions) 
     line(
         r#"log_format haul "$connection\t$request_method\t$request_uri\t$status\t$http_range\t$body_bytes_sent";"#,
     );
-    line("access_log /dev/stdout haul;");
+    line(match options.access_log {
+        AccessLog::Kept => "access_log /dev/stdout haul;",
+        AccessLog::Off => "access_log off;",
+    });
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         line(&format!("{kind}_temp_path \"{prefix}/{kind}\";"));
     }
     line("sendfile on; tcp_nopush on; keepalive_requests 1000000;");
     line("types { text/html html; text/plain txt; } default_type application/octet-stream;");
+    let with = if options.tls.is_some() { " ssl" } else { "" };
     line(&format!(
-        "server {{ listen 127.0.0.1:{port}; root \"{root}\";"
+        "server {{ listen 127.0.0.1:{port}{with}; root \"{root}\";"
     ));
+    line(&tls.unwrap_or_default());
     if options.limit_rate > 0 {
         line(&format!("limit_rate {};", options.limit_rate));
     }

@@ -4,16 +4,32 @@
 //! A benchmark is no test: a missed goal is printed, and the chore still succeeds. A wrong byte or a
 //! program that fails is an error.
 
+mod big;
+mod files;
+mod floor;
 mod found;
+mod measure;
+mod outcome;
+mod programs;
+mod race;
+mod small;
 mod spread;
+mod sys;
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use haul_testkit::origin::Pem;
+use haul_testkit::servers::{AccessLog, Nginx, NginxOptions};
+use tokio::runtime::Runtime;
 
 use crate::report;
 use crate::tools;
+use files::Files;
 use found::Found;
+
+pub(crate) use floor::chore as floor;
+pub(crate) use measure::chore as measure;
 
 /// What every work is given.
 pub(crate) struct Bench {
@@ -21,13 +37,34 @@ pub(crate) struct Bench {
     haul: PathBuf,
     /// Counted runs of each program.
     runs: usize,
+    /// What is served, and where it is downloaded to.
+    files: Files,
+    /// For servers and clients of ours.
+    runtime: Runtime,
+}
+
+impl Bench {
+    /// nginx with the served files, without a log, over TLS when a certificate is given.
+    fn nginx(&self, tls: Option<Pem>) -> Nginx {
+        let options = NginxOptions {
+            access_log: AccessLog::Off,
+            tls,
+            ..NginxOptions::default()
+        };
+        let root = self.files.root();
+        self.runtime.block_on(Nginx::start(&root, options))
+    }
 }
 
 /// One scene and everything that plays in it.
 type Work = fn(&Bench) -> Result<Found>;
 
 /// Every work under the name that asks for it, in the order of the page.
-const WORKS: &[(&str, Work)] = &[];
+const WORKS: &[(&str, Work)] = &[
+    ("big", big::big),
+    ("tls", big::tls),
+    ("small", small::small),
+];
 
 /// Does what the words behind `bench` ask for.
 pub(crate) fn bench(words: &[&str]) -> Result<()> {
@@ -37,9 +74,12 @@ pub(crate) fn bench(words: &[&str]) -> Result<()> {
     };
     let works = chosen(names)?;
     report::run(tools::cargo().args(["build", "--release", "--package", "haul"]))?;
+    programs::install();
     let bench = Bench {
         haul: tools::target().join("release/haul"),
         runs,
+        files: Files::new()?,
+        runtime: Runtime::new().context("cannot start threads")?,
     };
     for (name, work) in works {
         println!("\n━━ {name}");

@@ -60,7 +60,7 @@ fn main() -> ExitCode {
             Some(fuzz) => fuzz.run(),
             None => return unknown(&words),
         },
-        ["bench", ..] | ["soak", ..] | ["faults", "--peers", ..] => trial(&words),
+        ["bench" | "soak" | "floor" | "measure", ..] | ["faults", "--peers", ..] => trial(&words),
         ["kill", words @ ..] => kill::kill(words),
         ["faults", words @ ..] => faults::faults(words),
         ["help" | "--help" | "-h"] | [] => {
@@ -95,6 +95,9 @@ fn trial(words: &[&str]) -> Result<()> {
 fn trial(words: &[&str]) -> Result<()> {
     match words {
         ["bench", words @ ..] => bench::bench(words),
+        // What a benchmark starts in processes of their own.
+        ["floor", words @ ..] => bench::floor(words),
+        ["measure", ..] => bench::measure(),
         ["soak", words @ ..] => soak::soak(words),
         ["faults", "--peers"] => peers::compare(peers::Page::Keep),
         ["faults", "--peers", "--write"] => peers::compare(peers::Page::Rewrite),

@@ -104,7 +104,7 @@ pub(crate) fn target() -> PathBuf {
 }
 
 /// Installs a Debian package, without starting the service that it may contain.
-fn apt_install(package: &str) -> Result<()> {
+pub(crate) fn apt_install(package: &str) -> Result<()> {
     let advice = format!("install the system package `{package}` and run this again");
     if find("apt-get").is_none() {
         bail!("{package} is missing and there is no apt-get here: {advice}");

@@ -24,8 +24,51 @@ pub enum Certificate {
     SelfSigned,
 }
 
+/// A certificate, its key and the CA that a client should trust, each in PEM.
+#[derive(Debug, Clone)]
+pub struct Pem {
+    /// The CA.
+    pub ca: String,
+    /// The server's certificate.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
+}
+
+impl Pem {
+    /// Makes all three for a server with such a certificate.
+    pub fn issue(kind: Certificate) -> Pem {
+        let (ca, certificate, key) = issue(kind);
+        Pem {
+            ca: ca.pem(),
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+}
+
 /// An acceptor with such a certificate, and the PEM of the CA that a client should trust.
 pub(crate) fn acceptor(kind: Certificate) -> (TlsAcceptor, String) {
+    let (ca, certificate, key) = issue(kind);
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("the provider knows the default versions")
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        )
+        .expect("key and certificate belong together");
+    (TlsAcceptor::from(Arc::new(config)), ca.pem())
+}
+
+fn issue(
+    kind: Certificate,
+) -> (
+    CertifiedIssuer<'static, KeyPair>,
+    rcgen::Certificate,
+    KeyPair,
+) {
     let names = match kind {
         Certificate::WrongName => vec!["elsewhere.invalid".to_owned()],
         _ => ["localhost", "127.0.0.1", "::1"]
@@ -44,17 +87,7 @@ pub(crate) fn acceptor(kind: Certificate) -> (TlsAcceptor, String) {
         _ => params.signed_by(&key, &ca),
     };
     let certificate = certificate.expect("these parameters can be signed");
-
-    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("the provider knows the default versions")
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-        )
-        .expect("key and certificate belong together");
-    (TlsAcceptor::from(Arc::new(config)), ca.pem())
+    (ca, certificate, key)
 }
 
 fn authority() -> CertifiedIssuer<'static, KeyPair> {

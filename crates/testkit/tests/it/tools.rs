@@ -3,14 +3,23 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use haul_testkit::console::PyConsole;
 use haul_testkit::daemon::Daemon;
 use haul_testkit::http;
 use haul_testkit::ledger::Ledger;
-use haul_testkit::origin::{Origin, content};
-use haul_testkit::servers::{Nginx, NginxOptions, PythonServer};
+use haul_testkit::origin::{Certificate, Origin, Pem, content};
+use haul_testkit::servers::{AccessLog, Nginx, NginxOptions, PythonServer};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::version::TLS13;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 fn root_with_file() -> TempDir {
     let root = tempfile::tempdir().expect("a temporary directory");
@@ -48,6 +57,7 @@ async fn nginx_keeps_to_its_rate_and_ends_with_its_handle() {
     let options = NginxOptions {
         limit_rate: 50_000,
         directives: "add_header X-Extra yes;".into(),
+        ..NginxOptions::default()
     };
     let nginx = Nginx::start(root.path(), options).await;
     let start = tokio::time::Instant::now();
@@ -61,6 +71,40 @@ async fn nginx_keeps_to_its_rate_and_ends_with_its_handle() {
     let gone = http::request("GET", url.as_str(), b"").await;
     let why = gone.expect_err("nobody listens there any more");
     assert_eq!(why.kind(), std::io::ErrorKind::ConnectionRefused);
+}
+
+#[tokio::test]
+async fn nginx_speaks_tls_and_can_keep_no_log() {
+    let root = root_with_file();
+    let pem = Pem::issue(Certificate::Right);
+    let options = NginxOptions {
+        tls: Some(pem.clone()),
+        access_log: AccessLog::Off,
+        ..NginxOptions::default()
+    };
+    let nginx = Nginx::start(root.path(), options).await;
+    let mut trusted = RootCertStore::empty();
+    let ca = CertificateDer::from_pem_slice(pem.ca.as_bytes()).expect("a certificate");
+    trusted.add(ca).expect("a CA");
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_protocol_versions(&[&TLS13])
+        .expect("the provider knows TLS 1.3")
+        .with_root_certificates(trusted)
+        .with_no_client_auth();
+    let tcp = TcpStream::connect(("127.0.0.1", nginx.port())).await;
+    let name = ServerName::try_from("127.0.0.1").expect("an address");
+    let mut tls = TlsConnector::from(Arc::new(config))
+        .connect(name, tcp.expect("nginx listens"))
+        .await
+        .expect("the certificate is trusted");
+    let request = b"GET /a.bin HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n";
+    tls.write_all(request).await.expect("nginx reads");
+    let mut raw = Vec::new();
+    tls.read_to_end(&mut raw).await.expect("nginx answers");
+    let answer = http::parse("GET", &raw).expect("an answer");
+    let file = std::fs::read(root.path().join("a.bin")).expect("it is served");
+    assert_eq!(answer.body, file);
+    assert_eq!(nginx.log(), []);
 }
 
 #[tokio::test]

@@ -10,6 +10,45 @@ pub(crate) struct Found {
     pub(crate) scene: String,
     pub(crate) table: Table,
     pub(crate) goals: Vec<Goal>,
+    /// The figure that the work is about, for the chart and for the README. `None`: it is in the
+    /// table and in the goals only.
+    pub(crate) bars: Option<Bars>,
+}
+
+/// One figure of everybody, to be shown side by side.
+#[derive(Debug, Clone)]
+pub(crate) struct Bars {
+    /// What the length of a bar says, in words: `seconds`.
+    pub(crate) unit: &'static str,
+    pub(crate) better: Better,
+    /// In the order of the table. A program that failed has none.
+    pub(crate) bars: Vec<Bar>,
+    /// What cannot be beaten: the floor or the ideal, with its name.
+    pub(crate) mark: Option<Bar>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Bar {
+    pub(crate) name: String,
+    /// The median.
+    pub(crate) value: f64,
+    pub(crate) whose: Whose,
+}
+
+/// Which end of a bar one wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Better {
+    Shorter,
+    Longer,
+}
+
+/// Who is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    Haul,
+    Peer,
+    /// Our own bare loop, or arithmetic.
+    Floor,
 }
 
 /// Rows below a head; the first column names who is measured.
@@ -24,6 +63,26 @@ pub(crate) struct Goal {
     pub(crate) wanted: String,
     pub(crate) measured: String,
     pub(crate) held: bool,
+}
+
+impl Goal {
+    /// A ratio that is to be as great as `bound`, or less.
+    pub(crate) fn at_most(wanted: &str, ratio: f64, bound: f64) -> Goal {
+        Goal {
+            wanted: format!("at most {wanted}"),
+            measured: format!("{ratio:.2} ×"),
+            held: ratio <= bound,
+        }
+    }
+
+    /// A part of a whole that is to be as great as `bound`, or greater.
+    pub(crate) fn at_least(wanted: &str, part: f64, bound: f64) -> Goal {
+        Goal {
+            wanted: format!("at least {wanted}"),
+            measured: format!("{:.1} %", 100.0 * part),
+            held: part >= bound,
+        }
+    }
 }
 
 impl Found {

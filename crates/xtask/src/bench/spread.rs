@@ -22,6 +22,15 @@ impl Spread {
         })
     }
 
+    /// The same for a figure that grows with this one.
+    pub(crate) fn each(&self, figure: impl Fn(f64) -> f64) -> Spread {
+        Spread {
+            min: figure(self.min),
+            median: figure(self.median),
+            max: figure(self.max),
+        }
+    }
+
     /// As `1.23 (1.10–1.40)`, with so many digits behind the point.
     pub(crate) fn shown(&self, digits: usize) -> String {
         let Spread { min, median, max } = self;
