@@ -34,6 +34,9 @@ pub struct Piece {
     pub revision: u64,
 }
 
+/// Downloads, with the revision at which they stood so and the totals.
+pub type Snapshot = (u64, Vec<Arc<View>>, Stats);
+
 /// The table of live downloads. Clones share it.
 #[derive(Clone)]
 pub struct Live {
@@ -151,15 +154,22 @@ impl Live {
     }
 
     /// Every download that passes `keep`, in the order added, with the revision they stand at.
-    pub fn snapshot(&self, mut keep: impl FnMut(&View) -> bool) -> (u64, Vec<Arc<View>>, Stats) {
+    pub fn snapshot(&self, mut keep: impl FnMut(&View) -> bool) -> Snapshot {
         let table = self.lock();
-        let views = table
-            .walk(List::ADDED, None)
-            .map(|(_, view)| view)
-            .filter(|view| keep(view))
-            .cloned()
-            .collect();
+        let views = table.walk(List::ADDED, None).map(|(_, view)| view);
+        let views = views.filter(|view| keep(view)).cloned().collect();
         (table.revision, views, table.stats())
+    }
+
+    /// Every download in one of these states, in the order added.
+    pub fn in_states(&self, statuses: Statuses) -> Snapshot {
+        let list = List {
+            statuses,
+            ..List::ADDED
+        };
+        let table = self.lock();
+        let views = table.walk(list, None).map(|(_, view)| view.clone());
+        (table.revision, views.collect(), table.stats())
     }
 
     /// At most `most` downloads of a list, beyond `after`.
@@ -409,9 +419,25 @@ impl Watcher {
         self.sent.load(Ordering::Acquire)
     }
 
-    /// The state to start from: the downloads that pass `keep`, at the revision returned.
-    pub fn snapshot(&mut self, keep: impl FnMut(&View) -> bool) -> (u64, Vec<Arc<View>>, Stats) {
-        let taken = self.live.snapshot(keep);
+    /// The state to start from: the downloads in one of these states, in the order added.
+    pub fn snapshot(&mut self, statuses: Statuses) -> Snapshot {
+        let taken = self.live.in_states(statuses);
+        self.told(taken.0);
+        taken
+    }
+
+    /// The same of some downloads: those of `ids` that are there and pass `keep`.
+    pub fn snapshot_of(
+        &mut self,
+        ids: impl IntoIterator<Item = Id>,
+        keep: impl Fn(&View) -> bool,
+    ) -> Snapshot {
+        let table = self.live.lock();
+        let entries = ids.into_iter().filter_map(|id| table.entries.get(&id));
+        let mut entries: Vec<&Entry> = entries.filter(|entry| keep(&entry.view)).collect();
+        entries.sort_unstable_by_key(|entry| entry.place);
+        let views = entries.iter().map(|entry| entry.view.clone()).collect();
+        let taken = (table.revision, views, table.stats());
         self.sent.store(taken.0, Ordering::Release);
         taken
     }

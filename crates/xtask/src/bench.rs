@@ -4,17 +4,21 @@
 //! A benchmark is no test: a missed goal is printed, and the chore still succeeds. A wrong byte or a
 //! program that fails is an error.
 
+mod api;
 mod big;
 mod files;
 mod floor;
 mod found;
+mod live;
 mod measure;
 mod outcome;
 mod programs;
+mod queued;
 mod race;
 mod small;
 mod spread;
 mod sys;
+mod watched;
 
 use std::path::PathBuf;
 
@@ -64,6 +68,9 @@ const WORKS: &[(&str, Work)] = &[
     ("big", big::big),
     ("tls", big::tls),
     ("small", small::small),
+    ("queued", queued::queued),
+    ("api", api::api),
+    ("live", live::live),
 ];
 
 /// Does what the words behind `bench` ask for.

@@ -97,14 +97,27 @@ fn full_map(size: u64) -> Arc<str> {
     }
 }
 
-fn digest(record: &Record) -> DigestView {
+/// What is known of the digest. Nearly always that is nothing, and shared.
+fn digest(record: &Record) -> Arc<DigestView> {
+    static NOTHING: LazyLock<Arc<DigestView>> = LazyLock::new(|| {
+        Arc::new(DigestView {
+            algorithm: Algorithm::Sha256,
+            expected: None,
+            actual: None,
+            verified: None,
+        })
+    });
     let expected = record.spec.checksum.as_ref();
-    DigestView {
+    let actual = record.digest.as_deref();
+    if expected.is_none() && actual.is_none() {
+        return NOTHING.clone();
+    }
+    Arc::new(DigestView {
         algorithm: expected.map_or(Algorithm::Sha256, |checksum| checksum.algorithm),
         expected: expected.map(|checksum| checksum.expected.as_str().into()),
-        actual: record.digest.as_deref().map(Into::into),
+        actual: actual.map(Into::into),
         verified: expected
-            .zip(record.digest.as_deref())
+            .zip(actual)
             .map(|(checksum, actual)| checksum.expected == actual),
-    }
+    })
 }

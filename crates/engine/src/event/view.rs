@@ -158,7 +158,7 @@ view! {
     /// The server's `Content-Type`.
     CONTENT_TYPE content_type: Option<Arc<str>>,
     /// The digest of the whole file.
-    CHECKSUM checksum: DigestView,
+    CHECKSUM checksum: Arc<DigestView>,
     /// Why it failed.
     ERROR error: Option<Arc<Error>>,
     /// Why it waits, for a human.

@@ -13,6 +13,10 @@ mod sealed;
 mod sqlite;
 mod writer;
 
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod columns;
+
 use std::path::PathBuf;
 use std::time::SystemTime;
 

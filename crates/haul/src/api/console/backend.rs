@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use haul_engine::event::Fields;
+use haul_engine::event::{Fields, Statuses};
 use haul_engine::plan::state::Input;
 use haul_engine::{Engine, Error, Id, Kind, Live, New, Probed, Spec, Status, View};
 use tokio::sync::Semaphore;
@@ -77,6 +77,12 @@ pub(super) enum List {
 }
 
 impl List {
+    /// The states of the downloads in the list.
+    fn statuses(self) -> Statuses {
+        let all = Status::ALL.into_iter();
+        all.filter(|status| self.holds(*status)).collect()
+    }
+
     /// Whether a download in this state is in the list.
     pub(super) fn holds(self, status: Status) -> bool {
         match self {
@@ -257,7 +263,7 @@ impl Backend for Daemon {
     }
 
     fn list(&self, list: List) -> Vec<Arc<View>> {
-        let mut views = self.live().snapshot(|view| list.holds(view.status)).1;
+        let mut views = self.live().in_states(list.statuses()).1;
         if list == List::Queue {
             views.sort_by_key(|view| view.position.unwrap_or(u64::MAX));
         }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::ws::Utf8Bytes;
 use futures_util::future::BoxFuture;
 use haul_engine::{Spec, Status, View};
 use tokio::time::{Instant, sleep_until};
@@ -296,11 +297,11 @@ impl<B: Backend> Talk for Console<B> {
         self.job.is_none() && (self.inbox.is_empty() || waits_in_vain)
     }
 
-    async fn say(&mut self) -> String {
+    async fn say(&mut self) -> Utf8Bytes {
         loop {
             self.step();
             if let Some(phrase) = self.outbox.next() {
-                return phrase.say(self.lang);
+                return phrase.say(self.lang).into();
             }
             tokio::select! {
                 answer = Self::checked(&mut self.mode) => self.outbox.said.extend(answer),

@@ -257,12 +257,12 @@ pub(crate) mod tests {
             etag: Some("\"abc\"".into()),
             last_modified: Some(UNIX_EPOCH + Duration::from_secs(1_767_323_045)),
             content_type: Some("video/mp4".into()),
-            checksum: DigestView {
+            checksum: Arc::new(DigestView {
                 algorithm: Algorithm::Sha256,
                 expected: None,
                 actual: None,
                 verified: None,
-            },
+            }),
             error: None,
             reason: None,
             attempts: 0,
