@@ -131,7 +131,10 @@ fn seal_all(bencher: Bencher, pieces: u64) {
         let mut seals = Seals::default();
         for at in 0..pieces / 8 {
             for thread in 0..8 {
-                seals.add(seal(thread * (pieces / 8) + at), longest(Some(pieces * PIECE)));
+                seals.add(
+                    seal(thread * (pieces / 8) + at),
+                    longest(Some(pieces * PIECE)),
+                );
             }
         }
         seals

@@ -69,14 +69,19 @@ struct Entry {
     /// Which fields changed last, at the view's revision.
     newest: Fields,
     /// Which fields changed at which revision before, oldest first. Each field is in one item only.
-    earlier: Vec<(u64, Fields)>,
+    earlier: Marks,
 }
+
+/// Fields with the revision at which they changed. In one word while there is none, as for all that wait
+/// in a long queue.
+type Marks = Option<Box<Vec<(u64, Fields)>>>;
 
 impl Entry {
     /// Takes over a new view, in which `fields` differ.
     fn mark(&mut self, view: Arc<View>, fields: Fields) {
-        self.earlier.push((self.view.revision, self.newest));
-        self.earlier.retain_mut(|(_, held)| {
+        let earlier = self.earlier.get_or_insert_default();
+        earlier.push((self.view.revision, self.newest));
+        earlier.retain_mut(|(_, held)| {
             *held = held.without(fields);
             *held != Fields::NONE
         });
@@ -86,19 +91,22 @@ impl Entry {
 
     /// Keeps apart only the last change and what some watcher has yet to be told.
     fn forget_told(&mut self, told: u64) {
-        let known = self.earlier.partition_point(|(at, _)| *at <= told);
-        if let [.., (newest, _)] = self.earlier[..known] {
-            let fields = self.earlier.drain(..known);
+        let Some(earlier) = &mut self.earlier else {
+            return;
+        };
+        let known = earlier.partition_point(|(at, _)| *at <= told);
+        if let [.., (newest, _)] = earlier[..known] {
+            let fields = earlier.drain(..known);
             let fields = fields.fold(Fields::NONE, |all, (_, fields)| all | fields);
-            self.earlier.insert(0, (newest, fields));
+            earlier.insert(0, (newest, fields));
         }
-        self.earlier.shrink_to_fit();
+        earlier.shrink_to_fit();
     }
 
     /// The fields that changed after a revision; it is older than the view.
     fn since(&self, revision: u64) -> Fields {
-        self.earlier
-            .iter()
+        let earlier = self.earlier.iter().flat_map(|marks| marks.iter());
+        earlier
             .filter(|(at, _)| *at > revision)
             .fold(self.newest, |all, (_, fields)| all | *fields)
     }
@@ -257,7 +265,7 @@ impl Live {
                 place,
                 view: view.clone(),
                 newest: Fields::ALL,
-                earlier: Vec::new(),
+                earlier: None,
             },
         );
         self.announce(table);

@@ -4,6 +4,7 @@
 //! Each state has orders of its own, and a walk merges those that are wanted: a page costs its own
 //! length, however many downloads are in other states or on other pages.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -99,11 +100,16 @@ pub struct Rank {
 /// One order: the keys with the places of those that have them.
 type Ranks<K, V = ()> = BTreeMap<(K, u64), V>;
 
-/// The orders of the downloads in one state.
+/// The orders of the downloads in one state. A queue may be very long, and of nearly all that wait in it
+/// neither size nor progress is known: those stand in the orders of both without being in them.
 #[derive(Default)]
 struct OfStatus {
-    added: Ranks<(), Id>,
+    /// Those of unknown progress, and therefore of unknown size.
+    unknown: Ranks<(), Id>,
+    /// All others.
+    known: Ranks<(), Id>,
     names: Ranks<Arc<str>>,
+    /// Of the known only.
     sizes: Ranks<Size>,
     progress: Ranks<Tenths>,
 }
@@ -191,6 +197,37 @@ impl Held for Tenths {
     }
 }
 
+impl OfStatus {
+    fn insert(&mut self, place: u64, view: &View) {
+        self.names.insert((Held::of(view), place), ());
+        if view.progress().is_none() {
+            self.unknown.insert(((), place), view.id);
+            return;
+        }
+        self.known.insert(((), place), view.id);
+        self.sizes.insert((Held::of(view), place), ());
+        self.progress.insert((Held::of(view), place), ());
+    }
+
+    fn remove(&mut self, place: u64, view: &View) {
+        self.names.remove(&(Held::of(view), place));
+        if self.unknown.remove(&((), place)).is_some() {
+            return;
+        }
+        self.known.remove(&((), place));
+        self.sizes.remove(&(Held::of(view), place));
+        self.progress.remove(&(Held::of(view), place));
+    }
+
+    fn id(&self, place: u64) -> Option<Id> {
+        let at = ((), place);
+        self.unknown
+            .get(&at)
+            .or_else(|| self.known.get(&at))
+            .copied()
+    }
+}
+
 /// Every order of every state.
 #[derive(Default)]
 pub(super) struct Orders([OfStatus; Status::ALL.len()]);
@@ -198,23 +235,15 @@ pub(super) struct Orders([OfStatus; Status::ALL.len()]);
 impl Orders {
     /// How many downloads are in a state.
     pub(super) fn count(&self, status: Status) -> u64 {
-        self.0[status as usize].added.len() as u64
+        self.0[status as usize].names.len() as u64
     }
 
     pub(super) fn insert(&mut self, place: u64, view: &View) {
-        let held = &mut self.0[view.status as usize];
-        held.added.insert(((), place), view.id);
-        held.names.insert((Held::of(view), place), ());
-        held.sizes.insert((Held::of(view), place), ());
-        held.progress.insert((Held::of(view), place), ());
+        self.0[view.status as usize].insert(place, view);
     }
 
     pub(super) fn remove(&mut self, place: u64, view: &View) {
-        let held = &mut self.0[view.status as usize];
-        held.added.remove(&((), place));
-        held.names.remove(&(Held::of(view), place));
-        held.sizes.remove(&(Held::of(view), place));
-        held.progress.remove(&(Held::of(view), place));
+        self.0[view.status as usize].remove(place, view);
     }
 
     /// Follows a change. Most change nothing here but the progress.
@@ -234,61 +263,117 @@ impl Orders {
     /// Those that a list shows, beyond `after`, with where they stand.
     pub(super) fn walk(&self, list: List, after: Option<&Rank>) -> Walk<'_> {
         match list.sort {
-            Sort::Added => self.merge(list, after, |held| &held.added),
-            Sort::Name => self.merge(list, after, |held| &held.names),
-            Sort::Size => self.merge(list, after, |held| &held.sizes),
-            Sort::Progress => self.merge(list, after, |held| &held.progress),
+            Sort::Added => self.merge(list, after, |held, way| {
+                vec![way.through(&held.unknown), way.through(&held.known)]
+            }),
+            Sort::Name => self.merge(list, after, |held, way| vec![way.through(&held.names)]),
+            Sort::Size => self.merge(list, after, |held, way| {
+                vec![way.unknown(held, Size(0)), way.through(&held.sizes)]
+            }),
+            Sort::Progress => self.merge(list, after, |held, way| {
+                vec![way.unknown(held, Tenths(0)), way.through(&held.progress)]
+            }),
         }
     }
 
-    fn merge<'a, K: Held + 'a, V: 'a>(
+    fn merge<'a, K: Held + 'a>(
         &'a self,
         list: List,
         after: Option<&Rank>,
-        order: impl Fn(&'a OfStatus) -> &'a Ranks<K, V>,
+        ways: impl Fn(&'a OfStatus, &Way<K>) -> Vec<Steps<'a, K>>,
     ) -> Walk<'a> {
-        let after = after.and_then(|rank| Some((K::read(&rank.key)?, rank.place)));
-        let wanted = Status::ALL
-            .into_iter()
-            .filter(|one| list.statuses.contains(*one));
+        let way = Way {
+            direction: list.direction,
+            after: after.and_then(|rank| Some((K::read(&rank.key)?, rank.place))),
+        };
+        let wanted = Status::ALL.into_iter();
+        let wanted = wanted.filter(|status| list.statuses.contains(*status));
+        let wanted = wanted.map(|status| &self.0[status as usize]);
         let mut walks: Vec<_> = wanted
-            .map(|status| {
-                let held = &self.0[status as usize];
-                (
-                    held,
-                    beyond(order(held), list.direction, after.as_ref()).peekable(),
-                )
-            })
+            .flat_map(|held| ways(held, &way).into_iter().map(move |steps| (held, steps)))
+            .map(|(held, steps)| (held, steps.peekable()))
             .collect();
         Box::new(std::iter::from_fn(move || {
-            let heads = walks.iter_mut();
-            let heads = heads.filter_map(|(held, walk)| Some((*walk.peek()?, held, walk)));
-            let (_, held, walk) = match list.direction {
-                Direction::Ascending => heads.min_by_key(|(head, ..)| *head),
-                Direction::Descending => heads.max_by_key(|(head, ..)| *head),
-            }?;
-            let (key, place) = walk.next()?.clone();
+            let mut best: Option<usize> = None;
+            for at in 0..walks.len() {
+                let Some(head) = walks[at].1.peek().cloned() else {
+                    continue;
+                };
+                let is_next = best.is_none_or(|best| {
+                    let other = walks[best].1.peek();
+                    let ahead = other.map(|other| head.cmp(other));
+                    ahead == Some(list.direction.first())
+                });
+                if is_next {
+                    best = Some(at);
+                }
+            }
+            let (held, steps) = &mut walks[best?];
+            let (key, place) = steps.next()?;
+            let id = held.id(place)?;
             let key = key.shown();
-            Some((Rank { key, place }, held.added[&((), place)]))
+            Some((Rank { key, place }, id))
         }))
+    }
+}
+
+impl Direction {
+    /// How what comes first compares to what comes second.
+    fn first(self) -> Ordering {
+        match self {
+            Direction::Ascending => Ordering::Less,
+            Direction::Descending => Ordering::Greater,
+        }
     }
 }
 
 /// Downloads with where they stand.
 pub(super) type Walk<'a> = Box<dyn Iterator<Item = (Rank, Id)> + 'a>;
 
-fn beyond<'a, K: Held, V>(
-    ranks: &'a Ranks<K, V>,
+/// Where they stand in one order of one state.
+type Steps<'a, K> = Box<dyn Iterator<Item = (K, u64)> + 'a>;
+
+/// Which way to go through an order, and from where.
+struct Way<K> {
     direction: Direction,
-    after: Option<&(K, u64)>,
-) -> Box<dyn Iterator<Item = &'a (K, u64)> + 'a> {
-    let edge = after.map_or(Bound::Unbounded, Bound::Excluded);
-    match direction {
-        Direction::Ascending => Box::new(ranks.range((edge, Bound::Unbounded)).map(|(at, _)| at)),
-        Direction::Descending => {
-            let back = ranks.range((Bound::Unbounded, edge)).rev();
-            Box::new(back.map(|(at, _)| at))
+    after: Option<(K, u64)>,
+}
+
+impl<K: Held> Way<K> {
+    fn through<'a, V>(&self, ranks: &'a Ranks<K, V>) -> Steps<'a, K>
+    where
+        K: 'a,
+    {
+        let edge = self
+            .after
+            .as_ref()
+            .map_or(Bound::Unbounded, Bound::Excluded);
+        match self.direction {
+            Direction::Ascending => {
+                let on = ranks.range((edge, Bound::Unbounded));
+                Box::new(on.map(|(rank, _)| rank.clone()))
+            }
+            Direction::Descending => {
+                let back = ranks.range((Bound::Unbounded, edge)).rev();
+                Box::new(back.map(|(rank, _)| rank.clone()))
+            }
         }
+    }
+
+    /// Through those whose key is not known, which is `least`.
+    fn unknown<'a>(&self, held: &'a OfStatus, least: K) -> Steps<'a, K>
+    where
+        K: 'a,
+    {
+        let after = match (&self.after, self.direction) {
+            (Some((key, place)), _) if *key == least => Some(((), *place)),
+            // All of them lie behind on the way up, and ahead on the way down.
+            (Some(_), Direction::Ascending) => return Box::new(std::iter::empty()),
+            (Some(_), Direction::Descending) | (None, _) => None,
+        };
+        let direction = self.direction;
+        let steps = Way { direction, after }.through(&held.unknown);
+        Box::new(steps.map(move |((), place)| (least.clone(), place)))
     }
 }
 
