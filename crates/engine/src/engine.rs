@@ -2,6 +2,7 @@
 //! call is a message to the one task that owns the table, and returns when it has taken effect.
 
 mod queue;
+mod resting;
 mod show;
 mod table;
 mod waiting;

@@ -6,10 +6,11 @@
 //! changed since. A slow watcher gets fewer, larger changes; memory is bounded by the number of
 //! downloads, never by the number of changes.
 
+mod order;
 mod view;
 
-use std::collections::{BTreeMap, HashMap};
-use std::ops::{Bound, ControlFlow};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -18,35 +19,23 @@ use tokio::sync::watch;
 use crate::plan::state::Status;
 use crate::spec::Id;
 
+use order::Orders;
+pub use order::{Direction, Key, List, Rank, Sort, Statuses};
 pub use view::{BlockView, Changes, DigestView, Fields, POSITIONS_SHOWN, Stats, ThreadState, View};
 
-/// Which way [`Live::walk`] goes, and the place that it starts beyond; `None` is the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Walk {
-    /// In the order added.
-    After(Option<u64>),
-    /// The last added first.
-    Before(Option<u64>),
+/// A piece of a list, as it was at one moment.
+#[derive(Debug)]
+pub struct Piece {
+    /// The downloads with where each stands: the last one's rank leads on to the next piece.
+    pub rows: Vec<(Rank, Arc<View>)>,
+    /// How many are in the wanted states, in all pieces.
+    pub total: u64,
+    /// The revision at which this is true.
+    pub revision: u64,
 }
 
-/// The table as a walk found it.
-#[derive(Debug, Clone, Copy)]
-pub struct Walked {
-    revision: u64,
-    counts: [u64; Status::ALL.len()],
-}
-
-impl Walked {
-    /// The revision at which the walk was made.
-    pub fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    /// How many downloads of the whole table are in this state.
-    pub fn count(&self, status: Status) -> u64 {
-        self.counts[status as usize]
-    }
-}
+/// Downloads, with the revision at which they stood so and the totals.
+pub type Snapshot = (u64, Vec<Arc<View>>, Stats);
 
 /// The table of live downloads. Clones share it.
 #[derive(Clone)]
@@ -58,53 +47,68 @@ pub struct Live {
 struct Table {
     revision: u64,
     entries: HashMap<Id, Entry>,
-    /// In the order in which they were added.
-    added: BTreeMap<u64, Id>,
-    next_seq: u64,
+    orders: Orders,
+    /// Which downloads have a URL, by its hash.
+    urls: BTreeSet<(u64, Id)>,
+    hasher: RandomState,
+    next_place: u64,
     /// By the revision of the last change, to find what changed since without a scan.
     recent: BTreeMap<u64, Id>,
     /// The removed, by the revision of their removal, as long as some watcher has not been told.
     removed: BTreeMap<u64, Id>,
     watchers: Vec<Weak<AtomicU64>>,
-    counts: [u64; Status::ALL.len()],
     speed: u64,
     connections: u64,
     free_space: u64,
 }
 
 struct Entry {
-    seq: u64,
+    /// How many were added before it.
+    place: u64,
     view: Arc<View>,
-    /// Which fields changed at which revision, oldest first; each field is in one item only.
-    marks: Vec<(u64, Fields)>,
+    /// Which fields changed last, at the view's revision.
+    newest: Fields,
+    /// Which fields changed at which revision before, oldest first. Each field is in one item only.
+    earlier: Marks,
 }
 
+/// Fields with the revision at which they changed. In one word while there is none, as for all that wait
+/// in a long queue.
+type Marks = Option<Box<Vec<(u64, Fields)>>>;
+
 impl Entry {
-    fn mark(&mut self, revision: u64, fields: Fields) {
-        self.marks.retain_mut(|(_, held)| {
+    /// Takes over a new view, in which `fields` differ.
+    fn mark(&mut self, view: Arc<View>, fields: Fields) {
+        let earlier = self.earlier.get_or_insert_default();
+        earlier.push((self.view.revision, self.newest));
+        earlier.retain_mut(|(_, held)| {
             *held = held.without(fields);
             *held != Fields::NONE
         });
-        self.marks.push((revision, fields));
+        self.newest = fields;
+        self.view = view;
     }
 
     /// Keeps apart only the last change and what some watcher has yet to be told.
     fn forget_told(&mut self, told: u64) {
-        let earlier = &self.marks[..self.marks.len().saturating_sub(1)];
+        let Some(earlier) = &mut self.earlier else {
+            return;
+        };
         let known = earlier.partition_point(|(at, _)| *at <= told);
-        if let [.., (newest, _)] = self.marks[..known] {
-            let fields = self.marks.drain(..known);
+        if let [.., (newest, _)] = earlier[..known] {
+            let fields = earlier.drain(..known);
             let fields = fields.fold(Fields::NONE, |all, (_, fields)| all | fields);
-            self.marks.insert(0, (newest, fields));
+            earlier.insert(0, (newest, fields));
         }
-        self.marks.shrink_to_fit();
+        earlier.shrink_to_fit();
     }
 
+    /// The fields that changed after a revision; it is older than the view.
     fn since(&self, revision: u64) -> Fields {
-        self.marks
-            .iter()
+        let earlier = self.earlier.iter().flat_map(|marks| marks.iter());
+        earlier
             .filter(|(at, _)| *at > revision)
-            .fold(Fields::NONE, |all, (_, fields)| all | *fields)
+            .fold(self.newest, |all, (_, fields)| all | *fields)
     }
 }
 
@@ -120,12 +124,13 @@ impl Live {
         let table = Table {
             revision: 0,
             entries: HashMap::new(),
-            added: BTreeMap::new(),
-            next_seq: 0,
+            orders: Orders::default(),
+            urls: BTreeSet::new(),
+            hasher: RandomState::new(),
+            next_place: 0,
             recent: BTreeMap::new(),
             removed: BTreeMap::new(),
             watchers: Vec::new(),
-            counts: [0; Status::ALL.len()],
             speed: 0,
             connections: 0,
             free_space: 0,
@@ -157,41 +162,51 @@ impl Live {
     }
 
     /// Every download that passes `keep`, in the order added, with the revision they stand at.
-    pub fn snapshot(&self, mut keep: impl FnMut(&View) -> bool) -> (u64, Vec<Arc<View>>, Stats) {
+    pub fn snapshot(&self, mut keep: impl FnMut(&View) -> bool) -> Snapshot {
         let table = self.lock();
-        let views = table
-            .added
-            .values()
-            .map(|id| &table.entries[id].view)
-            .filter(|view| keep(view))
-            .cloned()
-            .collect();
+        let views = table.walk(List::ADDED, None).map(|(_, view)| view);
+        let views = views.filter(|view| keep(view)).cloned().collect();
         (table.revision, views, table.stats())
     }
 
-    /// Visits downloads by the place at which they were added, until `visit` breaks off. The table
-    /// is locked meanwhile: `visit` only looks and copies.
-    pub fn walk(
-        &self,
-        walk: Walk,
-        mut visit: impl FnMut(u64, &Arc<View>) -> ControlFlow<()>,
-    ) -> Walked {
-        let table = self.lock();
-        let mut each = |(place, id): (&u64, &Id)| visit(*place, &table.entries[id].view);
-        // Both end at the table's end or where `visit` wants it; which one does not matter.
-        let _ = match walk {
-            Walk::After(None) => table.added.iter().try_for_each(&mut each),
-            Walk::After(Some(place)) => {
-                let beyond = (Bound::Excluded(place), Bound::Unbounded);
-                table.added.range(beyond).try_for_each(&mut each)
-            }
-            Walk::Before(None) => table.added.iter().rev().try_for_each(&mut each),
-            Walk::Before(Some(place)) => table.added.range(..place).rev().try_for_each(&mut each),
+    /// Every download in one of these states, in the order added.
+    pub fn in_states(&self, statuses: Statuses) -> Snapshot {
+        let list = List {
+            statuses,
+            ..List::ADDED
         };
-        Walked {
+        let table = self.lock();
+        let views = table.walk(list, None).map(|(_, view)| view.clone());
+        (table.revision, views.collect(), table.stats())
+    }
+
+    /// At most `most` downloads of a list, beyond `after`.
+    pub fn piece(&self, list: List, after: Option<&Rank>, most: usize) -> Piece {
+        let table = self.lock();
+        let rows = table.walk(list, after).take(most);
+        let rows = rows.map(|(rank, view)| (rank, view.clone())).collect();
+        let wanted = Status::ALL.into_iter();
+        let wanted = wanted.filter(|status| list.statuses.contains(*status));
+        Piece {
+            rows,
+            total: wanted.map(|status| table.orders.count(status)).sum(),
             revision: table.revision,
-            counts: table.counts,
         }
+    }
+
+    /// The downloads of a URL in the order in which they were added. What stands behind `#` is not
+    /// sent to a server: two URLs that differ in it only are the same.
+    pub fn of_url(&self, url: &str) -> Vec<Arc<View>> {
+        let wanted = without_fragment(url);
+        let table = self.lock();
+        let hash = table.hasher.hash_one(wanted);
+        let alike = table.urls.range((hash, Id(0))..=(hash, Id(u64::MAX)));
+        let mut found: Vec<&Entry> = alike
+            .map(|(_, id)| &table.entries[id])
+            .filter(|entry| without_fragment(&entry.view.url) == wanted)
+            .collect();
+        found.sort_unstable_by_key(|entry| entry.place);
+        found.iter().map(|entry| entry.view.clone()).collect()
     }
 
     /// What changed after revision `since`.
@@ -237,69 +252,70 @@ impl Live {
         let revision = table.advance();
         view.revision = revision;
         let view = Arc::new(view);
-        let seq = table.next_seq;
-        table.next_seq += 1;
-        table.added.insert(seq, view.id);
+        let place = table.next_place;
+        table.next_place += 1;
+        table.orders.insert(place, &view);
+        let hash = table.hasher.hash_one(without_fragment(&view.url));
+        table.urls.insert((hash, view.id));
         table.recent.insert(revision, view.id);
-        table.counts[view.status as usize] += 1;
         table.speed += view.speed;
         table.entries.insert(
             view.id,
             Entry {
-                seq,
+                place,
                 view: view.clone(),
-                marks: vec![(revision, Fields::ALL)],
+                newest: Fields::ALL,
+                earlier: None,
             },
         );
         self.announce(table);
         view
     }
 
-    /// Changes a download; nothing happens when nothing differs.
+    /// Changes a download; nothing happens when nothing differs. Its URL never changes.
     pub(crate) fn update(&self, id: Id, change: impl FnOnce(&mut View)) -> Option<Arc<View>> {
-        let mut table = self.lock();
-        let mut view = View::clone(&table.entries.get(&id)?.view);
+        let mut guard = self.lock();
+        let table = &mut *guard;
+        let revision = table.revision + 1;
+        let entry = table.entries.get_mut(&id)?;
+        let old = entry.view.clone();
+        let mut view = View::clone(&old);
         change(&mut view);
-        let old = table.entries.get(&id)?.view.clone();
         let fields = view.differs(&old);
         if fields == Fields::NONE {
             return Some(old);
         }
-        let revision = table.advance();
         view.revision = revision;
+        table.revision = revision;
         table.recent.remove(&old.revision);
         table.recent.insert(revision, id);
-        table.counts[old.status as usize] -= 1;
-        table.counts[view.status as usize] += 1;
+        table.orders.update(entry.place, &old, &view);
         table.speed = table.speed - old.speed + view.speed;
-        // It is not going to change again, and there may be very many like it.
-        let is_completed = view.status == Status::Completed;
-        let told = is_completed.then(|| table.told());
         let view = Arc::new(view);
-        if let Some(entry) = table.entries.get_mut(&id) {
-            entry.mark(revision, fields);
-            if let Some(told) = told {
-                entry.forget_told(told);
-            }
-            entry.view = view.clone();
+        entry.mark(view.clone(), fields);
+        // It is not going to change again, and there may be very many like it.
+        if view.status == Status::Completed {
+            let told = told(&mut table.watchers, revision);
+            entry.forget_told(told);
         }
-        self.announce(table);
+        self.announce(guard);
         Some(view)
     }
 
     /// Takes a download out of the table.
     pub(crate) fn remove(&self, id: Id) -> Option<Arc<View>> {
         let mut table = self.lock();
-        let entry = table.entries.remove(&id)?;
+        let Entry { place, view, .. } = table.entries.remove(&id)?;
         let revision = table.advance();
-        table.added.remove(&entry.seq);
-        table.recent.remove(&entry.view.revision);
-        table.counts[entry.view.status as usize] -= 1;
-        table.speed -= entry.view.speed;
+        table.orders.remove(place, &view);
+        let hash = table.hasher.hash_one(without_fragment(&view.url));
+        table.urls.remove(&(hash, id));
+        table.recent.remove(&view.revision);
+        table.speed -= view.speed;
         table.removed.insert(revision, id);
         table.forget_told();
         self.announce(table);
-        Some(entry.view)
+        Some(view)
     }
 
     /// Sets the number of open connections, a total that no single download holds.
@@ -350,7 +366,7 @@ impl Table {
     }
 
     fn stats(&self) -> Stats {
-        let count = |status: Status| self.counts[status as usize];
+        let count = |status: Status| self.orders.count(status);
         Stats {
             speed: self.speed,
             active: Status::ALL
@@ -367,24 +383,35 @@ impl Table {
         }
     }
 
-    /// The revision up to which every watcher has been told.
-    fn told(&mut self) -> u64 {
-        let mut told = self.revision;
-        self.watchers.retain(|watcher| match watcher.upgrade() {
-            Some(sent) => {
-                told = told.min(sent.load(Ordering::Acquire));
-                true
-            }
-            None => false,
-        });
-        told
+    /// The downloads of a list beyond `after`, with where they stand.
+    fn walk(&self, list: List, after: Option<&Rank>) -> impl Iterator<Item = (Rank, &Arc<View>)> {
+        let ranks = self.orders.walk(list, after);
+        ranks.map(|(rank, id)| (rank, &self.entries[&id].view))
     }
 
     /// Drops the removals that every watcher has been told of.
     fn forget_told(&mut self) {
-        let told = self.told();
+        let told = told(&mut self.watchers, self.revision);
         self.removed = self.removed.split_off(&(told + 1));
     }
+}
+
+/// The revision up to which every watcher has been told, when `now` is the last one. Watchers that
+/// are gone are forgotten.
+fn told(watchers: &mut Vec<Weak<AtomicU64>>, now: u64) -> u64 {
+    let mut told = now;
+    watchers.retain(|watcher| match watcher.upgrade() {
+        Some(sent) => {
+            told = told.min(sent.load(Ordering::Acquire));
+            true
+        }
+        None => false,
+    });
+    told
+}
+
+fn without_fragment(url: &str) -> &str {
+    url.split_once('#').map_or(url, |(sent, _)| sent)
 }
 
 /// One watcher: the last revision that it was sent.
@@ -400,9 +427,25 @@ impl Watcher {
         self.sent.load(Ordering::Acquire)
     }
 
-    /// The state to start from: the downloads that pass `keep`, at the revision returned.
-    pub fn snapshot(&mut self, keep: impl FnMut(&View) -> bool) -> (u64, Vec<Arc<View>>, Stats) {
-        let taken = self.live.snapshot(keep);
+    /// The state to start from: the downloads in one of these states, in the order added.
+    pub fn snapshot(&mut self, statuses: Statuses) -> Snapshot {
+        let taken = self.live.in_states(statuses);
+        self.told(taken.0);
+        taken
+    }
+
+    /// The same of some downloads: those of `ids` that are there and pass `keep`.
+    pub fn snapshot_of(
+        &mut self,
+        ids: impl IntoIterator<Item = Id>,
+        keep: impl Fn(&View) -> bool,
+    ) -> Snapshot {
+        let table = self.live.lock();
+        let entries = ids.into_iter().filter_map(|id| table.entries.get(&id));
+        let mut entries: Vec<&Entry> = entries.filter(|entry| keep(&entry.view)).collect();
+        entries.sort_unstable_by_key(|entry| entry.place);
+        let views = entries.iter().map(|entry| entry.view.clone()).collect();
+        let taken = (table.revision, views, table.stats());
         self.sent.store(taken.0, Ordering::Release);
         taken
     }

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use haul_engine::folder::make_dirs;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 
 pub(crate) use listen::listen;
@@ -53,6 +54,19 @@ fn create_with_mode(dir: &Path, mode: u32) -> anyhow::Result<()> {
         }
         .into()),
         Err(cause) => Err(haul_engine::Error::disk("create", dir, &cause).into()),
+    }
+}
+
+/// Lets this process have as many files and sockets open as it may. Systems begin with 1024 for the sake
+/// of old programs, which is less than the WebSockets that are promised.
+pub(crate) fn open_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(cause) = setrlimit(Resource::Nofile, most) {
+        tracing::debug!(%cause, "the number of open files stays at {:?}", limit.current);
     }
 }
 

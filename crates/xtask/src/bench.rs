@@ -4,24 +4,28 @@
 //! A benchmark is no test: a missed goal is printed, and the chore still succeeds. A wrong byte or a
 //! program that fails is an error.
 
+mod api;
 mod big;
 mod daemon;
 mod files;
 mod floor;
 mod found;
 mod line;
+mod live;
 mod measure;
 mod outcome;
 mod paced;
 mod page;
 mod picture;
 mod programs;
+mod queued;
 mod race;
 mod rtt;
 mod slow;
 mod small;
 mod spread;
 mod sys;
+mod watched;
 
 use std::path::PathBuf;
 
@@ -77,6 +81,9 @@ const WORKS: &[(&str, Work)] = &[
     ("half-slow", slow::half_slow),
     ("rtt", rtt::rtt),
     ("slow64", slow::slow64),
+    ("queued", queued::queued),
+    ("api", api::api),
+    ("live", live::live),
 ];
 
 /// What was asked for.

@@ -41,8 +41,9 @@ impl Download {
         self.record.digest = Some(actual.clone());
         let verified = actual == checksum.expected;
         self.context.live.update(self.record.id, |view| {
-            view.checksum.actual = Some(actual.as_str().into());
-            view.checksum.verified = Some(verified);
+            let checksum = Arc::make_mut(&mut view.checksum);
+            checksum.actual = Some(actual.as_str().into());
+            checksum.verified = Some(verified);
         });
         if verified {
             return Ok(());

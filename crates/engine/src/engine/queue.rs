@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use crate::spec::Id;
+use crate::store::Record;
 
 /// Ranks are this far apart, so that one can be put between two others without moving them.
 const STEP: i64 = 1 << 20;
@@ -13,6 +14,16 @@ const STEP: i64 = 1 << 20;
 pub(crate) struct Place {
     pub(crate) priority: i32,
     pub(crate) rank: i64,
+}
+
+impl Place {
+    /// That of a record.
+    pub(crate) fn of(record: &Record) -> Place {
+        Place {
+            priority: record.spec.priority,
+            rank: record.rank,
+        }
+    }
 }
 
 /// The queued downloads in the order in which they will start.

@@ -66,10 +66,11 @@ pub(super) fn view(record: &Record, settings: &Settings, dir: &Path) -> View {
         started_at: record.started_at,
         finished_at: record.finished_at,
         blocks: Arc::default(),
-        map: if is_completed {
-            full_map(size.unwrap_or(0))
-        } else {
-            plan::map(&record.done, size.unwrap_or(0)).into()
+        map: match size {
+            // The empty one takes no memory of its own, as the list of no blocks.
+            None => Arc::default(),
+            Some(size) if is_completed => full_map(size),
+            Some(size) => plan::map(&record.done, size).into(),
         },
     };
     if let Some(resource) = &record.resource {
@@ -96,14 +97,27 @@ fn full_map(size: u64) -> Arc<str> {
     }
 }
 
-fn digest(record: &Record) -> DigestView {
+/// What is known of the digest. Nearly always that is nothing, and shared.
+fn digest(record: &Record) -> Arc<DigestView> {
+    static NOTHING: LazyLock<Arc<DigestView>> = LazyLock::new(|| {
+        Arc::new(DigestView {
+            algorithm: Algorithm::Sha256,
+            expected: None,
+            actual: None,
+            verified: None,
+        })
+    });
     let expected = record.spec.checksum.as_ref();
-    DigestView {
+    let actual = record.digest.as_deref();
+    if expected.is_none() && actual.is_none() {
+        return NOTHING.clone();
+    }
+    Arc::new(DigestView {
         algorithm: expected.map_or(Algorithm::Sha256, |checksum| checksum.algorithm),
         expected: expected.map(|checksum| checksum.expected.as_str().into()),
-        actual: record.digest.as_deref().map(Into::into),
+        actual: actual.map(Into::into),
         verified: expected
-            .zip(record.digest.as_deref())
+            .zip(actual)
             .map(|(checksum, actual)| checksum.expected == actual),
-    }
+    })
 }

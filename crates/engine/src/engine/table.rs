@@ -20,6 +20,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::{Place, Queue};
+use super::resting::{Options, Resting};
 use super::show;
 use super::waiting::Waiting;
 use super::{Change, Files, New};
@@ -82,7 +83,7 @@ enum After {
 enum Entry {
     /// It does not run; the table holds its record.
     Resting {
-        record: Box<Record>,
+        record: Resting,
         found: Option<Box<Found>>,
     },
     /// It runs; its task holds the record.
@@ -105,6 +106,7 @@ pub(super) struct Table {
     /// Every download but the completed: those are shown and stored, and nothing more can happen to
     /// them, so that a long life costs little memory.
     entries: HashMap<Id, Entry>,
+    options: Options,
     queue: Queue,
     waiting: Waiting,
     last_rank: i64,
@@ -133,6 +135,7 @@ impl Table {
             transfers,
             settings,
             entries: HashMap::new(),
+            options: Options::default(),
             queue: Queue::default(),
             waiting: Waiting::default(),
             last_rank: 0,
@@ -171,7 +174,7 @@ impl Table {
             .entries
             .values()
             .filter_map(|entry| match entry {
-                Entry::Resting { record, .. } => record.scratch.as_deref(),
+                Entry::Resting { record, .. } => record.begun()?.scratch.as_deref(),
                 Entry::Running(_) => None,
             })
             .collect();
@@ -231,15 +234,12 @@ impl Table {
             return;
         }
         if record.status == Status::Queued {
-            self.queue.insert(id, place(&record));
+            self.queue.insert(id, Place::of(&record));
         }
-        self.entries.insert(
-            id,
-            Entry::Resting {
-                record: Box::new(record),
-                found,
-            },
-        );
+        let shown = self.context.live.get(id);
+        let url = shown.map(|view| view.url.clone());
+        let record = Resting::pack(record, url, &mut self.options);
+        self.entries.insert(id, Entry::Resting { record, found });
     }
 
     /// Takes a resting record, and what a probe has found, out of the table and the queue.
@@ -250,9 +250,9 @@ impl Table {
         let Some(Entry::Resting { record, found }) = self.entries.remove(&id) else {
             return None;
         };
-        self.queue.remove(id, place(&record));
+        self.queue.remove(id, record.place());
         self.waiting.remove(id);
-        Some((*record, found))
+        Some((record.unpack(id), found))
     }
 
     /// Starts what may start.
@@ -268,10 +268,11 @@ impl Table {
     }
 
     fn start(&mut self, id: Id) {
-        let Some(Entry::Resting { mut record, found }) = self.entries.remove(&id) else {
+        let Some(Entry::Resting { record, found }) = self.entries.remove(&id) else {
             return;
         };
-        self.queue.remove(id, place(&record));
+        self.queue.remove(id, record.place());
+        let mut record = Box::new(record.unpack(id));
         let failures = self.waiting.remove(id);
         let Some(status) = record.status.step(Input::Start) else {
             return;
@@ -395,7 +396,7 @@ impl Table {
         let Some(Entry::Resting { record, .. }) = self.entries.get(&id) else {
             return;
         };
-        self.queue.remove(id, place(record));
+        self.queue.remove(id, record.place());
         self.context
             .live
             .update(id, |view| view.reason = Some(wait.reason.as_str().into()));
@@ -442,13 +443,6 @@ impl Table {
             After::Added(new, reply) => self.take_in(new, reply),
             After::Kept(record) => self.rest(*record, None),
         }
-    }
-}
-
-fn place(record: &Record) -> Place {
-    Place {
-        priority: record.spec.priority,
-        rank: record.rank,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::*;
 use crate::spec::Algorithm;
 
-fn view(id: u64) -> View {
+pub(super) fn view(id: u64) -> View {
     let spec = crate::Spec::new(crate::Spec::parse_url("http://host/file").expect("a URL"));
     View {
         id: Id(id),
@@ -30,12 +30,12 @@ fn view(id: u64) -> View {
         etag: None,
         last_modified: None,
         content_type: None,
-        checksum: DigestView {
+        checksum: Arc::new(DigestView {
             algorithm: Algorithm::Sha256,
             expected: None,
             actual: None,
             verified: None,
-        },
+        }),
         error: None,
         reason: None,
         attempts: 0,
@@ -59,8 +59,11 @@ fn a_completed_download_keeps_apart_only_what_somebody_has_not_been_told() {
     let mut quick = live.watch();
     live.update(Id(1), |view| view.done = 9);
     live.update(Id(1), |view| view.status = Status::Completed);
-    let marks = live.lock().entries[&Id(1)].marks.len();
-    assert_eq!(marks, 4, "what all know, and three changes");
+    let marks = live.lock().entries[&Id(1)]
+        .earlier
+        .as_ref()
+        .map_or(0, |marks| marks.len());
+    assert_eq!(marks, 3, "what all know, and three changes but the last");
     let told = |watcher: &mut Watcher| watcher.take().changed[0].1;
     assert_eq!(told(&mut quick), Fields::DONE | Fields::STATUS);
     let missed = Fields::SIZE | Fields::DONE | Fields::STATUS;
@@ -71,7 +74,13 @@ fn a_completed_download_keeps_apart_only_what_somebody_has_not_been_told() {
     quick.take();
     slow.take();
     live.update(Id(2), |view| view.status = Status::Completed);
-    assert_eq!(live.lock().entries[&Id(2)].marks.len(), 2);
+    assert_eq!(
+        live.lock().entries[&Id(2)]
+            .earlier
+            .as_ref()
+            .map_or(0, |marks| marks.len()),
+        1
+    );
     assert_eq!(told(&mut quick), Fields::STATUS);
 }
 
@@ -146,6 +155,24 @@ async fn a_watcher_that_missed_a_change_does_not_wait() {
     let mut watcher = live.watch();
     live.insert(view(1));
     watcher.changed().await;
-    let (revision, views, _) = watcher.snapshot(|_| true);
+    let (revision, views, _) = watcher.snapshot(Statuses::ALL);
     assert_eq!((revision, views.len()), (1, 1));
+}
+
+#[test]
+fn a_url_leads_to_all_that_were_added_with_it_and_are_there() {
+    let live = Live::new();
+    let urls = ["http://host/a", "http://host/a#part", "http://host/b"];
+    for (id, url) in (1..).zip(urls) {
+        let url = url.into();
+        live.insert(View { url, ..view(id) });
+    }
+    let found = |url| -> Vec<Id> { live.of_url(url).iter().map(|view| view.id).collect() };
+    assert_eq!(found("http://host/a"), [Id(1), Id(2)]);
+    assert_eq!(found("http://host/a#other"), [Id(1), Id(2)]);
+    assert_eq!(found("http://host/b"), [Id(3)]);
+    assert_eq!(found("http://host/"), []);
+    live.update(Id(1), |view| view.done = 1);
+    live.remove(Id(2));
+    assert_eq!(found("http://host/a"), [Id(1)]);
 }

@@ -158,7 +158,7 @@ view! {
     /// The server's `Content-Type`.
     CONTENT_TYPE content_type: Option<Arc<str>>,
     /// The digest of the whole file.
-    CHECKSUM checksum: DigestView,
+    CHECKSUM checksum: Arc<DigestView>,
     /// Why it failed.
     ERROR error: Option<Arc<Error>>,
     /// Why it waits, for a human.
@@ -220,6 +220,21 @@ pub struct Changes {
 }
 
 impl View {
+    /// Tenths of a percent held, rounded down so that 1000 means all of it; `None` while the size is
+    /// unknown.
+    pub fn progress(&self) -> Option<u16> {
+        if self.status == Status::Completed {
+            return Some(1000);
+        }
+        match self.size? {
+            0 => Some(0),
+            size => {
+                let tenths = u128::from(self.done) * 1000 / u128::from(size);
+                Some(u16::try_from(tenths).map_or(1000, |tenths| tenths.min(1000)))
+            }
+        }
+    }
+
     /// Takes over what the probe learned.
     pub(crate) fn learn(&mut self, resource: &Resource) {
         let validators = &resource.validators;

@@ -172,11 +172,8 @@ impl Plan {
         };
         let mut rest = RangeSet::new();
         rest.insert(leased.at..leased.end.min(self.size));
-        for held in self
-            .done
-            .iter()
-            .chain(self.leases.values().map(|other| other.at..other.end))
-        {
+        let done = self.done.iter_in(leased.at..leased.end);
+        for held in done.chain(self.leases.values().map(|other| other.at..other.end)) {
             rest.remove(held);
         }
         for bytes in rest.iter() {

@@ -1,6 +1,7 @@
 //! A set of byte ranges: sorted, disjoint, never touching. It is what a plan and a checkpoint are
 //! made of, and it knows nothing of either.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A set of bytes of a file, as sorted half-open ranges with gaps between them.
@@ -16,7 +17,8 @@ use std::ops::Range;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RangeSet {
-    ranges: Vec<Range<u64>>,
+    /// The end of each range behind its start.
+    ranges: BTreeMap<u64, u64>,
     len: u64,
 }
 
@@ -24,7 +26,7 @@ impl RangeSet {
     /// The empty set.
     pub const fn new() -> RangeSet {
         RangeSet {
-            ranges: Vec::new(),
+            ranges: BTreeMap::new(),
             len: 0,
         }
     }
@@ -41,28 +43,44 @@ impl RangeSet {
 
     /// Its ranges, in order.
     pub fn iter(&self) -> impl Iterator<Item = Range<u64>> + '_ {
-        self.ranges.iter().cloned()
+        self.ranges.iter().map(|(start, end)| *start..*end)
+    }
+
+    /// Its ranges in `within`, in order and cut to it.
+    pub fn iter_in(&self, within: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
+        let across = self
+            .before(within.start)
+            .filter(|held| held.end > within.start);
+        let inside = within.start..within.end.max(within.start);
+        let inside = self.ranges.range(inside).map(|(start, end)| *start..*end);
+        let cut = move |held: Range<u64>| held.start.max(within.start)..held.end.min(within.end);
+        across
+            .into_iter()
+            .chain(inside)
+            .map(cut)
+            .filter(|held| !held.is_empty())
+    }
+
+    /// The last range that starts before `at`.
+    fn before(&self, at: u64) -> Option<Range<u64>> {
+        let (start, end) = self.ranges.range(..at).next_back()?;
+        Some(*start..*end)
     }
 
     /// Whether it holds every byte of `range`.
     pub fn contains(&self, range: &Range<u64>) -> bool {
-        if range.is_empty() {
-            return true;
-        }
-        let at = self.ranges.partition_point(|held| held.end <= range.start);
-        self.ranges
-            .get(at)
-            .is_some_and(|held| held.start <= range.start && range.end <= held.end)
+        range.is_empty()
+            || self
+                .ranges
+                .range(..=range.start)
+                .next_back()
+                .is_some_and(|(_, end)| range.end <= *end)
     }
 
     /// How many bytes of `range` it holds.
     pub fn count(&self, range: &Range<u64>) -> u64 {
-        let first = self.ranges.partition_point(|held| held.end <= range.start);
-        self.ranges[first..]
-            .iter()
-            .take_while(|held| held.start < range.end)
-            .map(|held| held.end.min(range.end) - held.start.max(range.start))
-            .sum()
+        let held = self.iter_in(range.clone());
+        held.map(|held| held.end - held.start).sum()
     }
 
     /// Adds every byte of `range`, whether held already or not.
@@ -70,20 +88,18 @@ impl RangeSet {
         if range.is_empty() {
             return;
         }
+        let Range { mut start, mut end } = range;
         // Neighbours that overlap or touch are merged into one.
-        let first = self.ranges.partition_point(|held| held.end < range.start);
-        let past = self.ranges.partition_point(|held| held.start <= range.end);
-        let (start, end) = match self.ranges.get(first..past) {
-            Some([only]) => (only.start.min(range.start), only.end.max(range.end)),
-            Some([head, .., tail]) => (head.start.min(range.start), tail.end.max(range.end)),
-            _ => (range.start, range.end),
-        };
-        let merged: u64 = self.ranges[first..past]
-            .iter()
-            .map(|held| held.end - held.start)
-            .sum();
-        self.len = self.len - merged + (end - start);
-        self.ranges.splice(first..past, std::iter::once(start..end));
+        while let Some((&first, &last)) = self.ranges.range(..=end).next_back()
+            && last >= start
+        {
+            self.ranges.remove(&first);
+            self.len -= last - first;
+            start = start.min(first);
+            end = end.max(last);
+        }
+        self.ranges.insert(start, end);
+        self.len += end - start;
     }
 
     /// Takes out every byte of `range` that it holds.
@@ -91,35 +107,25 @@ impl RangeSet {
         if range.is_empty() {
             return;
         }
-        let first = self.ranges.partition_point(|held| held.end <= range.start);
-        let past = self.ranges.partition_point(|held| held.start < range.end);
-        if first >= past {
-            return;
+        while let Some(held) = self.before(range.end)
+            && held.end > range.start
+        {
+            self.ranges.remove(&held.start);
+            self.len -= held.end - held.start;
+            // What sticks out at the back, and at the front.
+            for rest in [range.end..held.end, held.start..range.start] {
+                if !rest.is_empty() {
+                    self.len += rest.end - rest.start;
+                    self.ranges.insert(rest.start, rest.end);
+                }
+            }
         }
-        let head = self.ranges[first].start..range.start;
-        let tail = range.end..self.ranges[past - 1].end;
-        let affected: u64 = self.ranges[first..past]
-            .iter()
-            .map(|held| held.end - held.start)
-            .sum();
-        let kept = [head, tail].into_iter().filter(|piece| !piece.is_empty());
-        let kept: Vec<_> = kept.collect();
-        self.len = self.len - affected
-            + kept
-                .iter()
-                .map(|piece| piece.end - piece.start)
-                .sum::<u64>();
-        self.ranges.splice(first..past, kept);
     }
 
     /// The gaps of this set inside `0..size`, in order.
     pub fn gaps(&self, size: u64) -> RangeSet {
-        let starts = std::iter::once(0).chain(self.ranges.iter().map(|held| held.end));
-        let ends = self
-            .ranges
-            .iter()
-            .map(|held| held.start)
-            .chain(std::iter::once(size));
+        let starts = std::iter::once(0).chain(self.ranges.values().copied());
+        let ends = self.ranges.keys().copied().chain(std::iter::once(size));
         starts
             .zip(ends)
             .map(|(start, end)| start..end.min(size))
@@ -128,30 +134,38 @@ impl RangeSet {
 
     /// The first range that starts at or after `from`, or that covers it.
     pub fn next_from(&self, from: u64) -> Option<Range<u64>> {
-        let at = self.ranges.partition_point(|held| held.end <= from);
-        self.ranges
-            .get(at)
-            .map(|held| held.start.max(from)..held.end)
+        self.iter_in(from..u64::MAX).next()
     }
 
     /// Its first range.
     pub fn first(&self) -> Option<Range<u64>> {
-        self.ranges.first().cloned()
+        self.ranges.iter().next().map(|(start, end)| *start..*end)
     }
 
     /// One past its last byte, 0 when empty.
     pub fn end(&self) -> u64 {
-        self.ranges.last().map_or(0, |held| held.end)
+        self.ranges.values().next_back().copied().unwrap_or(0)
     }
 }
 
 impl FromIterator<Range<u64>> for RangeSet {
     fn from_iter<I: IntoIterator<Item = Range<u64>>>(ranges: I) -> RangeSet {
-        let mut set = RangeSet::new();
-        for range in ranges {
-            set.insert(range);
+        let mut sorted: Vec<Range<u64>> = ranges.into_iter().filter(|r| !r.is_empty()).collect();
+        sorted.sort_unstable_by_key(|range| range.start);
+        sorted.dedup_by(|next, held| {
+            let is_one = next.start <= held.end;
+            if is_one {
+                held.end = held.end.max(next.end);
+            }
+            is_one
+        });
+        RangeSet {
+            len: sorted.iter().map(|range| range.end - range.start).sum(),
+            ranges: sorted
+                .into_iter()
+                .map(|range| (range.start, range.end))
+                .collect(),
         }
-        set
     }
 }
 
@@ -191,6 +205,14 @@ mod tests {
                 let gaps = set.gaps(64);
                 prop_assert_eq!(gaps.len() + set.len(), 64);
                 prop_assert_eq!(set.count(&(10..50)), model[10..50].iter().filter(|held| **held).count() as u64);
+                let inside: RangeSet = set.iter_in(10..50).collect();
+                prop_assert_eq!(bytes_of(&inside)[10..50].to_vec(), model[10..50].to_vec());
+                prop_assert_eq!(inside.len(), set.count(&(10..50)));
+                let next = (20..64).find(|at| model[*at]).map(|at| at as u64);
+                prop_assert_eq!(set.next_from(20).map(|range| range.start), next);
+                prop_assert_eq!(set.contains(&(30..40)), model[30..40].iter().all(|held| *held));
+                let shuffled: RangeSet = ranges.into_iter().rev().chain([5..5]).collect();
+                prop_assert_eq!(shuffled, set.clone());
             }
         }
     }

@@ -13,6 +13,10 @@ mod sealed;
 mod sqlite;
 mod writer;
 
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod columns;
+
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -69,6 +73,37 @@ pub struct Record {
     pub started_at: Option<SystemTime>,
     /// When it ended.
     pub finished_at: Option<SystemTime>,
+}
+
+impl Record {
+    /// A download that was added at `now` and for which nothing has been done.
+    pub fn new(id: Id, spec: Spec, rank: i64, now: SystemTime) -> Record {
+        let status = if spec.paused {
+            Status::Paused
+        } else {
+            Status::Queued
+        };
+        Record {
+            id,
+            spec,
+            rank,
+            status,
+            resource: None,
+            scratch: None,
+            done: RangeSet::new(),
+            seals: Seals::default(),
+            stamp: None,
+            path: None,
+            inode: None,
+            digest: None,
+            error: None,
+            attempts: 0,
+            wasted: 0,
+            added_at: now,
+            started_at: None,
+            finished_at: None,
+        }
+    }
 }
 
 /// The part of a [`Record`] that grows while a download runs. With it the record's stamp is gone.

@@ -109,7 +109,7 @@ pub(crate) enum Answer {
 pub(crate) async fn apply(command: Command, engine: &Engine) -> Result<Answer, ApiError> {
     let view = match command {
         Command::Add(add) => return added(add, engine).await,
-        Command::List(query) => return Ok(Answer::Page(list::page(engine.live(), &query)?)),
+        Command::List(query) => return Ok(Answer::Page(list::page(engine.live(), &query).await?)),
         Command::Get(id) => return Ok(Answer::Detailed(known(id, engine)?)),
         Command::Settings => return Ok(Answer::Settings(engine.settings().await?)),
         Command::SetSettings(change) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 
 use futures_util::stream::{SplitSink, SplitStream};
@@ -46,7 +46,7 @@ pub(super) trait Talk: Send + 'static {
     fn is_settled(&self) -> bool;
 
     /// Works until there is something to say. Dropping the future loses nothing.
-    fn say(&mut self) -> impl Future<Output = String> + Send;
+    fn say(&mut self) -> impl Future<Output = Utf8Bytes> + Send;
 }
 
 /// What was heard and not yet dealt with.
@@ -234,7 +234,7 @@ async fn exchange(
                 ping = Instant::now() + PING_EVERY;
                 Message::Ping(Bytes::new())
             }
-            text = talk.say(), if !flushing => Message::Text(text.into()),
+            text = talk.say(), if !flushing => Message::Text(text),
         };
         if sink.feed(next).await.is_err() {
             return End::Left;

@@ -46,6 +46,7 @@ pub(crate) fn serve(asked: &Serve, verbosity: Verbosity) -> anyhow::Result<u8> {
     let acceptor = acceptor(&config)?;
     assemble::create_dir(&config.dir)?;
     let state = State::take(&config.state_dir())?;
+    assemble::open_many_files();
     let transfers = assemble::transfer_runtime().context("cannot start threads")?;
     let api = assemble::api_runtime().context("cannot start threads")?;
     let ended = api.block_on(run(&config, &state, acceptor, &transfers));

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use futures_util::FutureExt;
 
-use super::{After, Entry, Reply, Table, Wish, answer, place};
+use super::{After, Entry, Reply, Table, Wish, answer};
 use crate::crash::{Point, point};
 use crate::disk::ScratchDir;
 use crate::engine::queue::{Between, Queue};
@@ -16,8 +16,6 @@ use crate::engine::{Change, Files, New};
 use crate::error::{Error, Kind, Result};
 use crate::event::View;
 use crate::plan::name;
-use crate::plan::ranges::RangeSet;
-use crate::plan::seals::Seals;
 use crate::plan::state::{Input, Status};
 use crate::probe::Found;
 use crate::spec::{Id, Settings, Spec};
@@ -35,7 +33,7 @@ impl Table {
                     New::Probed(probed) => (probed.spec, Some(Box::new(probed.found))),
                 };
                 self.last_rank = Queue::rank_after(self.last_rank);
-                let mut record = new_record(self.new_id(), spec, self.last_rank, now);
+                let mut record = Record::new(self.new_id(), spec, self.last_rank, now);
                 record.resource = found.as_ref().map(|found| found.resource.clone());
                 (record, found)
             })
@@ -152,7 +150,7 @@ impl Table {
             wasted: record.wasted,
             started_at: record.started_at,
             finished_at: Some(SystemTime::now()),
-            ..new_record(id, record.spec, record.rank, record.added_at)
+            ..Record::new(id, record.spec, record.rank, record.added_at)
         };
         let view = self.show(&record);
         let saved = self.context.store.put(vec![record.clone()]);
@@ -272,7 +270,7 @@ impl Table {
         let status = match self.entries.get(&id) {
             None => return answer(reply, Err(self.absent(id, "moved"))),
             Some(Entry::Running(_)) => None,
-            Some(Entry::Resting { record, .. }) => Some(record.status),
+            Some(Entry::Resting { record, .. }) => Some(record.status()),
         };
         if status != Some(Status::Queued) {
             return answer(
@@ -301,11 +299,11 @@ impl Table {
             let Some(Entry::Resting { record, .. }) = self.entries.get_mut(&id) else {
                 continue;
             };
-            self.queue.remove(id, place(record));
-            record.rank = rank;
-            self.queue.insert(id, place(record));
+            self.queue.remove(id, record.place());
+            record.set_rank(rank);
+            self.queue.insert(id, record.place());
             self.last_rank = self.last_rank.max(rank);
-            moved.push(Record::clone(record));
+            moved.push(record.clone().unpack(id));
         }
         self.save(moved, |_| ());
     }
@@ -362,7 +360,7 @@ impl Table {
             };
             let spec = match entry {
                 Entry::Running(running) => &running.record.spec,
-                Entry::Resting { record, .. } => &record.spec,
+                Entry::Resting { record, .. } => record.options(),
             };
             let tuning = self.tuning(spec);
             self.context.live.update(id, |view| {
@@ -402,34 +400,6 @@ impl Table {
 
     fn present(&self, id: Id) -> Result<Arc<View>> {
         self.context.live.get(id).ok_or_else(|| unknown(id))
-    }
-}
-
-fn new_record(id: Id, spec: Spec, rank: i64, now: SystemTime) -> Record {
-    let status = if spec.paused {
-        Status::Paused
-    } else {
-        Status::Queued
-    };
-    Record {
-        id,
-        spec,
-        rank,
-        status,
-        resource: None,
-        scratch: None,
-        done: RangeSet::new(),
-        seals: Seals::default(),
-        stamp: None,
-        path: None,
-        inode: None,
-        digest: None,
-        error: None,
-        attempts: 0,
-        wasted: 0,
-        added_at: now,
-        started_at: None,
-        finished_at: None,
     }
 }
 

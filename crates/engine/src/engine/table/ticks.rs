@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use tokio::time::Instant;
 
-use super::{Entry, Table, place};
+use super::{Entry, Table};
 use crate::event::POSITIONS_SHOWN;
 use crate::spec::Id;
 
@@ -37,7 +37,7 @@ impl Table {
     fn end_waits(&mut self) {
         for id in self.waiting.due(Instant::now()) {
             if let Some(Entry::Resting { record, .. }) = self.entries.get(&id) {
-                self.queue.insert(id, place(record));
+                self.queue.insert(id, record.place());
             }
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use haul_engine::event::Fields;
+use haul_engine::event::{Fields, Statuses};
 use haul_engine::plan::state::Input;
 use haul_engine::{Engine, Error, Id, Kind, Live, New, Probed, Spec, Status, View};
 use tokio::sync::Semaphore;
@@ -77,6 +77,12 @@ pub(super) enum List {
 }
 
 impl List {
+    /// The states of the downloads in the list.
+    fn statuses(self) -> Statuses {
+        let all = Status::ALL.into_iter();
+        all.filter(|status| self.holds(*status)).collect()
+    }
+
     /// Whether a download in this state is in the list.
     pub(super) fn holds(self, status: Status) -> bool {
         match self {
@@ -180,9 +186,7 @@ impl Daemon {
     }
 
     fn of_url(&self, url: &Url) -> Vec<Arc<View>> {
-        let wanted = without_fragment(url.as_str());
-        let is_meant = |view: &View| without_fragment(&view.url) == wanted;
-        self.live().snapshot(is_meant).1
+        self.live().of_url(url.as_str())
     }
 
     /// What is known of a URL without asking its server.
@@ -204,11 +208,6 @@ impl Daemon {
         }
         None
     }
-}
-
-/// What a server sees of a URL: two that differ in their fragment only are the same file.
-fn without_fragment(url: &str) -> &str {
-    url.split('#').next().unwrap_or(url)
 }
 
 async fn is_file(path: Arc<Path>) -> bool {
@@ -264,7 +263,7 @@ impl Backend for Daemon {
     }
 
     fn list(&self, list: List) -> Vec<Arc<View>> {
-        let mut views = self.live().snapshot(|view| list.holds(view.status)).1;
+        let mut views = self.live().in_states(list.statuses()).1;
         if list == List::Queue {
             views.sort_by_key(|view| view.position.unwrap_or(u64::MAX));
         }

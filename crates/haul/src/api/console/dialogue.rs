@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::ws::Utf8Bytes;
 use futures_util::future::BoxFuture;
 use haul_engine::{Spec, Status, View};
 use tokio::time::{Instant, sleep_until};
@@ -13,7 +14,7 @@ use super::backend::{Acted, Backend, List, Verb};
 use super::phrase::{self, Phrase};
 use super::recording::{END, Heard, Recording};
 use crate::api::socket::{Inbox, Talk};
-use crate::api::types::download::{file_url, progress};
+use crate::api::types::download::file_url;
 use crate::api::{Batches, Lang};
 
 /// How often `watch` speaks.
@@ -296,11 +297,11 @@ impl<B: Backend> Talk for Console<B> {
         self.job.is_none() && (self.inbox.is_empty() || waits_in_vain)
     }
 
-    async fn say(&mut self) -> String {
+    async fn say(&mut self) -> Utf8Bytes {
         loop {
             self.step();
             if let Some(phrase) = self.outbox.next() {
-                return phrase.say(self.lang);
+                return phrase.say(self.lang).into();
             }
             tokio::select! {
                 answer = Self::checked(&mut self.mode) => self.outbox.said.extend(answer),
@@ -334,7 +335,7 @@ fn line(view: &View) -> Phrase {
             // Clients read digits here: what is not known yet is 0.
             size: view.size.unwrap_or(0),
             threads: view.threads_active,
-            tenths: progress(view).unwrap_or(0),
+            tenths: view.progress().unwrap_or(0),
         },
     }
 }

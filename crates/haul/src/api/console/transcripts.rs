@@ -142,6 +142,7 @@ async fn answer(console: &mut Console<World>, at: &str) -> String {
     timeout(Duration::from_secs(10), console.say())
         .await
         .unwrap_or_else(|_| panic!("{at}: no answer"))
+        .to_string()
 }
 
 /// Asserts that nothing more is said before the next answer, outside a recording.

@@ -1,65 +1,124 @@
-//! The last set of changes as it went over the wire, shared: of a thousand subscribers who see
-//! everything, one pays for encoding.
+//! The last sets of changes as they went over the wire, shared: of a thousand subscribers who see the
+//! same, one pays for encoding, and all send the same bytes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use haul_engine::Live;
+use axum::extract::ws::Utf8Bytes;
+use haul_engine::Stats;
+use haul_engine::event::{Changes, Statuses};
 
 use crate::api::types::download::Detail;
 use crate::api::types::rpc;
 
-/// How long a frame may be handed out: long enough for all who speak at the same place of the
-/// grid, short against the shortest interval.
+/// How long a set may be handed out: long enough for all who speak at the same place of the grid, short
+/// against the shortest interval.
 const FRESH: Duration = Duration::from_millis(20);
 
-#[derive(Default)]
-pub(crate) struct Frames(Mutex<Option<Frame>>);
-
-#[derive(Clone)]
-struct Frame {
-    from: u64,
-    to: u64,
-    encoded: Instant,
-    changes: Arc<str>,
+/// What is the same for all subscribers who share: what they see of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sight {
+    pub(super) statuses: Option<Statuses>,
+    pub(super) detail: Detail,
 }
 
-impl Frame {
-    /// Whether it leads on from `from`. Changes are absolute values: those of a longer way lead to
-    /// the same state.
-    fn serves(&self, from: u64) -> bool {
-        self.from <= from && from < self.to && self.encoded.elapsed() < FRESH
+/// Changes as JSON, for whoever has been told something up to `since` or later.
+pub(super) struct Body {
+    since: u64,
+    /// The revision that they lead to.
+    pub(super) to: u64,
+    /// Whether no download changed and none is gone.
+    pub(super) is_empty: bool,
+    pub(super) stats: Stats,
+    json: String,
+    encoded: Instant,
+    /// The last message that was made of it.
+    said: Mutex<Option<Said>>,
+}
+
+struct Said {
+    subscription: String,
+    from: u64,
+    text: Utf8Bytes,
+}
+
+impl Body {
+    pub(super) fn encode(changes: &Changes, detail: Detail) -> Body {
+        Body {
+            since: changes.from,
+            to: changes.to,
+            is_empty: changes.changed.is_empty() && changes.removed.is_empty(),
+            stats: changes.stats,
+            json: rpc::changes(
+                changes.to,
+                &changes.changed,
+                &changes.removed,
+                detail,
+                &changes.stats,
+            ),
+            encoded: Instant::now(),
+            said: Mutex::default(),
+        }
+    }
+
+    /// The message for a subscription that was told everything up to `from`. Nearly all are the first
+    /// of their socket and have the same name, and were told the same: they share one.
+    pub(super) fn message(&self, subscription: &str, from: u64) -> Utf8Bytes {
+        let mut said = lock(&self.said);
+        if let Some(said) = &*said
+            && said.subscription == subscription
+            && said.from == from
+        {
+            return said.text.clone();
+        }
+        let text = Utf8Bytes::from(rpc::changed(subscription, from, &self.json));
+        *said = Some(Said {
+            subscription: subscription.to_owned(),
+            from,
+            text: text.clone(),
+        });
+        text
+    }
+
+    /// Whether it leads on from `since`. Changes are absolute values: those of a longer way lead to the
+    /// same state.
+    fn serves(&self, since: u64) -> bool {
+        self.since <= since && since < self.to
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.encoded.elapsed() < FRESH
     }
 }
+
+/// One set of changes for each way in which subscribers see the list.
+#[derive(Default)]
+pub(crate) struct Frames(Mutex<Vec<(Sight, Arc<Body>)>>);
 
 impl Frames {
-    /// Changes that lead from `from` to the revision returned, JSON.
-    pub(super) fn changes(&self, live: &Live, from: u64) -> (u64, Arc<str>) {
-        let held = self.lock().clone();
-        if let Some(frame) = held.filter(|frame| frame.serves(from)) {
-            return (frame.to, frame.changes);
-        }
-        let changes = live.changes(from);
-        let text = rpc::changes(
-            changes.to,
-            &changes.changed,
-            &changes.removed,
-            Detail::Plain,
-            &changes.stats,
-        );
-        let frame = Frame {
-            from,
-            to: changes.to,
-            encoded: Instant::now(),
-            changes: text.into(),
+    /// Changes that lead on from `since`: those that another one was given just now, or else what
+    /// `encode` makes.
+    pub(super) fn body(
+        &self,
+        sight: Sight,
+        since: u64,
+        encode: impl FnOnce() -> Body,
+    ) -> Arc<Body> {
+        let fresh = |(held, body): &&(Sight, Arc<Body>)| {
+            *held == sight && body.serves(since) && body.is_fresh()
         };
-        let mut held = self.lock();
-        *held = Some(frame.clone());
-        (frame.to, frame.changes)
+        if let Some((_, body)) = lock(&self.0).iter().find(fresh) {
+            return body.clone();
+        }
+        let body = Arc::new(encode());
+        let mut held = lock(&self.0);
+        held.retain(|(other, body)| *other != sight && body.is_fresh());
+        held.push((sight, body.clone()));
+        body
     }
+}
 
-    /// A leaf lock: only copies happen while it is held.
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Frame>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// A leaf lock: only copies happen while it is held.
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
+use axum::extract::ws::{Utf8Bytes, WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
 use axum::response::Response;
 use futures_util::future::{BoxFuture, select_all};
 use http::HeaderValue;
@@ -244,7 +244,7 @@ impl Talk for LiveTalk {
         self.inbox.is_empty() && self.working.is_none()
     }
 
-    async fn say(&mut self) -> String {
+    async fn say(&mut self) -> Utf8Bytes {
         loop {
             if self.working.is_none() {
                 self.working = self.inbox.pop().map(|text| Work::of(&text));
@@ -254,7 +254,7 @@ impl Talk for LiveTalk {
                     let (said, begun) = work.finished();
                     self.subscriptions.extend(begun);
                     match said {
-                        Some(said) => return said,
+                        Some(said) => return said.into(),
                         None => continue,
                     }
                 }

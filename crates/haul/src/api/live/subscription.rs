@@ -2,16 +2,15 @@
 //! speak next. Knows nothing of sockets.
 
 use std::collections::HashSet;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use haul_engine::event::{Changes, Fields};
+use axum::extract::ws::Utf8Bytes;
+use haul_engine::event::{Changes, Fields, Statuses};
 use haul_engine::{Id, Live, Stats, View, Watcher};
 use tokio::time::{Instant, sleep_until};
 
-use super::frames::Frames;
-use crate::api::list::Statuses;
-use crate::api::types::download::Detail;
+use super::frames::{Body, Frames, Sight};
 use crate::api::types::requests::Wanted;
 use crate::api::types::rpc;
 
@@ -22,7 +21,7 @@ static GRID: LazyLock<Instant> = LazyLock::new(Instant::now);
 pub(super) struct Subscription {
     name: String,
     filter: Filter,
-    detail: Detail,
+    sight: Sight,
     interval: Duration,
     watcher: Watcher,
     /// The last revision that the client was told: the next frame's `from`.
@@ -39,10 +38,6 @@ struct Filter {
 }
 
 impl Filter {
-    fn is_open(&self) -> bool {
-        self.statuses.is_none() && self.ids.is_none()
-    }
-
     fn names(&self, id: Id) -> bool {
         self.ids.as_ref().is_none_or(|ids| ids.contains(&id))
     }
@@ -92,13 +87,19 @@ impl Subscription {
             ids: wanted.ids.map(HashSet::from_iter),
         };
         let mut watcher = live.watch();
-        let (revision, downloads, stats) = watcher.snapshot(|view| filter.shows(view));
+        let (revision, downloads, stats) = match &filter.ids {
+            Some(ids) => watcher.snapshot_of(ids.iter().copied(), |view| filter.shows(view)),
+            None => watcher.snapshot(filter.statuses.unwrap_or(Statuses::ALL)),
+        };
         let answer = rpc::snapshot(&name, revision, &downloads, wanted.detail, &stats);
         let interval = Duration::from_millis(wanted.interval_ms);
         let subscription = Subscription {
             name,
+            sight: Sight {
+                statuses: filter.statuses,
+                detail: wanted.detail,
+            },
             filter,
-            detail: wanted.detail,
             interval,
             watcher,
             told: revision,
@@ -119,31 +120,23 @@ impl Subscription {
     }
 
     /// What the client is to be told now; `None` when nothing that it sees has changed.
-    pub(super) fn frame(&mut self, live: &Live, frames: &Frames) -> Option<String> {
+    pub(super) fn frame(&mut self, live: &Live, frames: &Frames) -> Option<Utf8Bytes> {
         self.due = next_due(self.due, Instant::now(), self.interval);
-        let from = self.told;
-        if self.filter.is_open() && self.detail == Detail::Plain {
-            let (to, changes) = frames.changes(live, from);
-            self.watcher.told(to);
-            self.told = to;
-            return Some(rpc::changed(&self.name, from, &changes));
-        }
-        let changes = self.filter.apply(self.watcher.take());
-        let is_same =
-            changes.changed.is_empty() && changes.removed.is_empty() && changes.stats == self.stats;
-        if is_same {
+        let since = self.watcher.sent();
+        let encode = || Body::encode(&self.filter.apply(live.changes(since)), self.sight.detail);
+        // Hardly two see the same few downloads.
+        let body = if self.filter.ids.is_some() {
+            Arc::new(encode())
+        } else {
+            frames.body(self.sight, since, encode)
+        };
+        self.watcher.told(body.to);
+        if body.is_empty && body.stats == self.stats {
             return None;
         }
-        self.told = changes.to;
-        self.stats = changes.stats;
-        let body = rpc::changes(
-            changes.to,
-            &changes.changed,
-            &changes.removed,
-            self.detail,
-            &changes.stats,
-        );
-        Some(rpc::changed(&self.name, from, &body))
+        self.stats = body.stats;
+        let from = std::mem::replace(&mut self.told, body.to);
+        Some(body.message(&self.name, from))
     }
 }
 
@@ -170,8 +163,8 @@ fn on_grid(start: Instant, at: Instant, interval: Duration) -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::types::download::Download;
     use crate::api::types::download::tests::sample;
+    use crate::api::types::download::{Detail, Download};
     use haul_engine::Status;
     use proptest::prelude::*;
     use serde_json::{Map, Value, to_value};
@@ -255,9 +248,9 @@ mod tests {
     }
 
     fn wanted(number: usize) -> Wanted {
-        let mut statuses = Statuses::default();
-        statuses.insert(Status::Downloading);
-        statuses.insert(Status::Completed);
+        let statuses = [Status::Downloading, Status::Completed]
+            .into_iter()
+            .collect();
         Wanted {
             // Two see everything, so that they share frames at different distances.
             statuses: (number == 2 || number == 4).then_some(statuses),
@@ -324,7 +317,7 @@ mod tests {
                         }
                         // A frame of another may be older than the table by what happened since.
                         if subscription.watcher.sent() == live.revision() {
-                            let truth = truth(&live, &subscription.filter, subscription.detail);
+                            let truth = truth(&live, &subscription.filter, subscription.sight.detail);
                             prop_assert_eq!(&client.downloads, &truth);
                         }
                     }
@@ -336,7 +329,7 @@ mod tests {
                         client.hear(&frame);
                     }
                 }
-                let truth = truth(&live, &subscription.filter, subscription.detail);
+                let truth = truth(&live, &subscription.filter, subscription.sight.detail);
                 prop_assert_eq!(&client.downloads, &truth);
             }
         }
@@ -347,13 +340,37 @@ mod tests {
         let live = Live::new();
         let frames = Frames::default();
         live.put(sample());
-        let (first, _) = frames.changes(&live, 0);
+        let some = Statuses::from_iter([Status::Downloading, Status::Completed]);
+        let body = |statuses, since| {
+            let sight = Sight {
+                statuses,
+                detail: Detail::Plain,
+            };
+            let encode = || Body::encode(&live.changes(since), Detail::Plain);
+            frames.body(sight, since, encode)
+        };
+        let (all, filtered) = (body(None, 0), body(Some(some), 0));
         live.alter(sample().id, |view| view.done += 1);
-        let shared = frames.changes(&live, 0);
         // Still the older one: the next frame brings the rest.
-        assert_eq!(shared.0, first);
-        // Whoever is already further gets a frame of its own.
-        assert_eq!(frames.changes(&live, first).0, live.revision());
+        assert!(Arc::ptr_eq(&body(None, 0), &all));
+        assert!(Arc::ptr_eq(&body(Some(some), 0), &filtered));
+        // Whoever sees other downloads, or is already further, gets a frame of its own.
+        assert!(!Arc::ptr_eq(&all, &filtered));
+        assert_eq!(body(None, all.to).to, live.revision());
+    }
+
+    #[test]
+    fn subscribers_who_were_told_the_same_send_the_same_bytes() {
+        let live = Live::new();
+        live.put(sample());
+        let body = Body::encode(&live.changes(0), Detail::Plain);
+        let first = body.message("s1", 0);
+        assert_eq!(body.message("s1", 0).as_ptr(), first.as_ptr());
+        // Another name, or another revision to lead on from, is another message.
+        assert!(body.message("s2", 0).contains("\"s2\""));
+        let message: Value = serde_json::from_str(&body.message("s2", 7)).expect("JSON");
+        assert_eq!(message["params"]["from"], 7);
+        assert_eq!(message["params"]["revision"], live.revision());
     }
 
     #[test]
@@ -372,10 +389,8 @@ mod tests {
     #[test]
     fn what_was_never_shown_is_not_said_to_be_gone() {
         let live = Live::new();
-        let mut statuses = Statuses::default();
-        statuses.insert(Status::Completed);
         let wanted = Wanted {
-            statuses: Some(statuses),
+            statuses: Some(std::iter::once(Status::Completed).collect()),
             ids: None,
             detail: Detail::Plain,
             interval_ms: 50,

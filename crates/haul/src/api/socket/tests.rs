@@ -29,13 +29,13 @@ impl Talk for Echo {
         self.inbox.is_empty()
     }
 
-    async fn say(&mut self) -> String {
+    async fn say(&mut self) -> Utf8Bytes {
         if let Some((text, said)) = &self.flood {
             said.fetch_add(1, Ordering::Relaxed);
-            return text.clone();
+            return text.clone().into();
         }
         match self.inbox.pop() {
-            Some(text) => text,
+            Some(text) => text.into(),
             None => std::future::pending().await,
         }
     }

@@ -74,7 +74,7 @@ table! { view,
     "status" <- STATUS = view.status.name(),
     "size" <- SIZE = view.size,
     "done" <- DONE = view.done,
-    "progress" <- DONE | SIZE | STATUS = progress(view).map(|tenths| f64::from(tenths) / 10.0),
+    "progress" <- DONE | SIZE | STATUS = view.progress().map(|tenths| f64::from(tenths) / 10.0),
     "threads" <- THREADS_ACTIVE | THREADS_LIMIT = Threads { active: view.threads_active, limit: view.threads_limit },
     "block_size" <- BLOCK_SIZE = view.block_size,
     "ranges" <- RANGES = view.ranges,
@@ -196,21 +196,6 @@ struct Block<'a> {
     url: &'a str,
 }
 
-/// Tenths of a percent held, rounded down so that 100.0 means all of it; `None` while the size is
-/// unknown.
-pub(crate) fn progress(view: &View) -> Option<u16> {
-    if view.status == Status::Completed {
-        return Some(1000);
-    }
-    match view.size? {
-        0 => Some(0),
-        size => {
-            let tenths = u128::from(view.done) * 1000 / u128::from(size);
-            Some(u16::try_from(tenths).map_or(1000, |tenths| tenths.min(1000)))
-        }
-    }
-}
-
 /// Where the finished file is, as a URL (RFC 8089); `None` before it is finished.
 pub(crate) fn file_url(view: &View) -> Option<String> {
     if view.status != Status::Completed {
@@ -272,12 +257,12 @@ pub(crate) mod tests {
             etag: Some("\"abc\"".into()),
             last_modified: Some(UNIX_EPOCH + Duration::from_secs(1_767_323_045)),
             content_type: Some("video/mp4".into()),
-            checksum: DigestView {
+            checksum: Arc::new(DigestView {
                 algorithm: Algorithm::Sha256,
                 expected: None,
                 actual: None,
                 verified: None,
-            },
+            }),
             error: None,
             reason: None,
             attempts: 0,

@@ -1,5 +1,6 @@
 //! The arguments of every command but `add`, read from the wire.
 
+use haul_engine::event::{Direction, List, Sort, Statuses};
 use haul_engine::{Change, Error, Files, Id, Kind, Status};
 use serde_json::Value;
 
@@ -7,7 +8,7 @@ use super::add::{block_size, name, priority, speed_limit, threads};
 use super::params::Params;
 use crate::api::command::SettingsChange;
 use crate::api::error::{ApiError, Edge};
-use crate::api::list::{Order, Query, Sort, Statuses};
+use crate::api::list::Query;
 use crate::api::types::download::Detail;
 
 /// Reads JSON text.
@@ -19,9 +20,8 @@ pub(crate) fn json(text: &[u8]) -> Result<Value, ApiError> {
 
 /// The arguments of `list`.
 pub(crate) fn list(mut params: Params) -> Result<Query, Error> {
-    let query = Query {
-        statuses: statuses(&mut params)?,
-        text: params.text("q")?.filter(|text| !text.is_empty()),
+    let list = List {
+        statuses: statuses(&mut params)?.unwrap_or(Statuses::ALL),
         sort: params
             .choice(
                 "sort",
@@ -33,12 +33,19 @@ pub(crate) fn list(mut params: Params) -> Result<Query, Error> {
                 ],
             )?
             .unwrap_or(Sort::Added),
-        order: params
+        direction: params
             .choice(
                 "order",
-                &[("asc", Order::Ascending), ("desc", Order::Descending)],
+                &[
+                    ("asc", Direction::Ascending),
+                    ("desc", Direction::Descending),
+                ],
             )?
-            .unwrap_or(Order::Ascending),
+            .unwrap_or(Direction::Ascending),
+    };
+    let query = Query {
+        list,
+        text: params.text("q")?.filter(|text| !text.is_empty()),
         limit: params.whole("limit", 1..=1000)?.unwrap_or(100),
         cursor: params.text("cursor")?.filter(|text| !text.is_empty()),
     };
@@ -50,21 +57,17 @@ fn statuses(params: &mut Params) -> Result<Option<Statuses>, Error> {
     let Some(names) = params.words("status")? else {
         return Ok(None);
     };
-    let mut statuses = Statuses::default();
-    for name in names {
-        let Some(status) = Status::from_name(&name) else {
+    let status = |name: &String| {
+        Status::from_name(name).ok_or_else(|| {
             let known: Vec<&str> = Status::ALL.iter().map(|status| status.name()).collect();
-            return Err(Error::new(
+            let known = known.join(", ");
+            Error::new(
                 Kind::InvalidOption,
-                format!(
-                    "status: \"{name}\" is not allowed; give some of {}",
-                    known.join(", ")
-                ),
-            ));
-        };
-        statuses.insert(status);
-    }
-    Ok(Some(statuses))
+                format!("status: \"{name}\" is not allowed; give some of {known}"),
+            )
+        })
+    };
+    names.iter().map(status).collect::<Result<_, _>>().map(Some)
 }
 
 /// The argument `id`.

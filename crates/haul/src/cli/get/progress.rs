@@ -82,7 +82,7 @@ impl Progress {
         outcome: &mut Outcome,
     ) -> io::Result<()> {
         let wanted: HashSet<Id> = ids.iter().copied().collect();
-        let (_, views, _) = watcher.snapshot(|view| wanted.contains(&view.id));
+        let (_, views, _) = watcher.snapshot_of(ids.iter().copied(), |_| true);
         self.look(views, outcome)?;
         while outcome.ended() < self.expected {
             watcher.changed().await;

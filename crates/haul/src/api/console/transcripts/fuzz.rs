@@ -80,7 +80,7 @@ fn says(said: &str, parts: &[&str]) -> bool {
 async fn all_said(talk: &mut Console<World>) -> Vec<String> {
     let mut said = Vec::new();
     while let Ok(line) = timeout(Duration::from_millis(500), talk.say()).await {
-        said.push(line);
+        said.push(line.to_string());
     }
     said
 }
