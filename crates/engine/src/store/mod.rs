@@ -71,6 +71,22 @@ pub struct Record {
     pub finished_at: Option<SystemTime>,
 }
 
+impl Record {
+    /// The record once its file is at its final name for good.
+    pub(crate) fn completed(&self) -> Record {
+        Record {
+            status: Status::Completed,
+            finished_at: Some(SystemTime::now()),
+            inode: None,
+            scratch: None,
+            seals: Seals::default(),
+            stamp: None,
+            error: None,
+            ..self.clone()
+        }
+    }
+}
+
 /// The part of a [`Record`] that grows while a download runs. With it the record's stamp is gone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
