@@ -41,6 +41,11 @@ pub trait Scratch: Send + Sync + 'static {
     /// Bytes of the disk that the file occupies: less than its length where no room is reserved.
     fn occupied(&self) -> io::Result<u64>;
 
+    /// Begins to bring what is written to the medium, without waiting for it; promises nothing.
+    fn begin_sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Returns when everything written before is on the medium.
     fn sync(&self) -> io::Result<()>;
 

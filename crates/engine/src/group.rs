@@ -144,7 +144,11 @@ impl Inside<'_> {
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
+        // Whoever ends is noticed anyway.
+        self.0.send_if_modified(|count| {
+            *count -= 1;
+            false
+        });
     }
 }
 

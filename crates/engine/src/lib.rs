@@ -19,6 +19,7 @@ mod limit;
 mod opened;
 mod probe;
 mod source;
+mod sys;
 mod thread;
 mod transfer;
 

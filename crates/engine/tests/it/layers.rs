@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms that it may use besides itself; every room may use only earlier ones.
-const ROOMS: [(&str, &[&str]); 20] = [
+const ROOMS: [(&str, &[&str]); 22] = [
     ("crash", &[]),
     ("error", &[]),
     ("spec", &["error"]),
     ("plan", &["error", "spec"]),
     ("folder", &[]),
+    ("sys", &[]),
     ("event", &["error", "spec", "plan"]),
     ("limit", &["error", "spec"]),
     ("source", &["limit"]),
@@ -17,14 +18,20 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ("store", &["error", "spec", "plan"]),
     ("opened", &["error", "http"]),
     // The steps know nothing of each other.
-    ("disk", &["folder", "spec", "plan"]),
+    ("disk", &["folder", "spec", "plan", "sys"]),
     ("deliver", &["crash", "error", "folder", "spec", "plan"]),
     ("probe", &["error", "plan", "http", "source", "opened"]),
     ("fetch", &["error", "plan", "http", "source"]),
     (
+        "group",
+        &[
+            "crash", "error", "folder", "spec", "plan", "deliver", "disk", "store",
+        ],
+    ),
+    (
         "context",
         &[
-            "spec", "plan", "disk", "event", "http", "limit", "opened", "store",
+            "spec", "plan", "disk", "event", "group", "http", "limit", "opened", "store",
         ],
     ),
     (
@@ -45,14 +52,14 @@ const ROOMS: [(&str, &[&str]); 20] = [
         "download",
         &[
             "crash", "error", "folder", "spec", "plan", "context", "deliver", "disk", "fetch",
-            "http", "limit", "opened", "probe", "source", "store", "transfer",
+            "group", "http", "limit", "opened", "probe", "source", "store", "transfer",
         ],
     ),
     (
         "engine",
         &[
-            "crash", "error", "spec", "plan", "context", "disk", "download", "event", "http",
-            "limit", "opened", "probe", "source", "store",
+            "crash", "error", "spec", "plan", "context", "disk", "download", "event", "group",
+            "http", "limit", "opened", "probe", "source", "store",
         ],
     ),
 ];
