@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use crate::disk::Disk;
 use crate::event::Live;
+use crate::group::Groups;
 use crate::http::Client;
 use crate::limit::Limits;
 use crate::opened::Shelf;
@@ -16,13 +17,14 @@ use crate::store::Store;
 
 /// What every download of an engine shares.
 pub(crate) struct Context {
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Config>,
     pub(crate) client: Client,
     pub(crate) limits: Arc<Limits>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) live: Live,
     pub(crate) shelf: Shelf,
+    pub(crate) groups: Groups,
     /// Whether a queued download could start at once if another one gave its place up.
     pub(crate) place_wanted: watch::Sender<bool>,
 }
@@ -34,7 +36,7 @@ impl Context {
             retry_wait,
             retry_wait_max,
             ..
-        } = self.config;
+        } = *self.config;
         Patience {
             retries,
             wait: retry_wait,

@@ -43,6 +43,8 @@ points! {
     Filled = "filled",
     /// The digest is right, or none is wanted; that is not recorded.
     Verified = "verified",
+    /// The bytes of a group of files are synced; no final path is recorded.
+    GroupSynced = "group-synced",
     /// The final path is recorded; the file is not there.
     Targeted = "targeted",
     /// The file has its final name; the directory is not synced.

@@ -15,9 +15,9 @@ use rustix::fs::{CWD, RenameFlags};
 
 use crate::crash::{Point, point};
 use crate::error::{Error, Kind, Result};
-use crate::folder::sync_dir;
+use crate::folder::{is_inside, parent, sync_dir};
 use crate::plan::name;
-use crate::spec::OnConflict;
+use crate::spec::{Config, OnConflict};
 use names::{Names, RealNames, There};
 
 /// Where a file is to go.
@@ -84,7 +84,7 @@ fn exists(path: &Path, why: &str) -> Error {
 /// Whether the file arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Placed {
-    /// The file is there, and its directory entry is on the medium.
+    /// The file is there.
     Done,
     /// Somebody else took the name: choose again.
     Taken,
@@ -92,9 +92,19 @@ pub(crate) enum Placed {
     FarAway,
 }
 
-/// Moves the synced scratch file to `target`. Without `Overwrite` an existing file is never replaced,
-/// and with it a link is replaced, never what it leads to.
+/// Moves the synced scratch file to `target` for good. Without `Overwrite` an existing file is never
+/// replaced, and with it a link is replaced, never what it leads to.
 pub(crate) fn place(scratch: &Path, target: &Path, on_conflict: OnConflict) -> Result<Placed> {
+    let placed = rename(scratch, target, on_conflict)?;
+    if placed == Placed::Done {
+        let dir = parent(target);
+        sync_dir(dir).map_err(|cause| Error::disk("sync the directory", dir, &cause))?;
+    }
+    Ok(placed)
+}
+
+/// [`place`] without its last step: the name is on the medium when its directory is synced.
+pub(crate) fn rename(scratch: &Path, target: &Path, on_conflict: OnConflict) -> Result<Placed> {
     #[expect(
         clippy::disallowed_methods,
         reason = "the user asked to replace the file"
@@ -104,15 +114,14 @@ pub(crate) fn place(scratch: &Path, target: &Path, on_conflict: OnConflict) -> R
         _ => rename_to_free_name(scratch, target),
     };
     match moved {
-        Ok(()) => {}
-        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => return Ok(Placed::Taken),
-        Err(cause) if cause.kind() == io::ErrorKind::CrossesDevices => return Ok(Placed::FarAway),
-        Err(cause) => return Err(Error::disk("deliver the file to", target, &cause)),
+        Ok(()) => {
+            point(Point::Renamed);
+            Ok(Placed::Done)
+        }
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(Placed::Taken),
+        Err(cause) if cause.kind() == io::ErrorKind::CrossesDevices => Ok(Placed::FarAway),
+        Err(cause) => Err(Error::disk("deliver the file to", target, &cause)),
     }
-    point(Point::Renamed);
-    let dir = target.parent().unwrap_or(Path::new("/"));
-    sync_dir(dir).map_err(|cause| Error::disk("sync the directory", dir, &cause))?;
-    Ok(Placed::Done)
 }
 
 fn rename_to_free_name(scratch: &Path, target: &Path) -> io::Result<()> {
@@ -123,6 +132,24 @@ fn rename_to_free_name(scratch: &Path, target: &Path) -> io::Result<()> {
             fs::remove_file(scratch)
         }
         other => Ok(other?),
+    }
+}
+
+/// Whether files may go to a download's own directory: it has to lie where such directories may, at
+/// the moment of use, because links may have been made since it was asked for.
+pub(crate) fn check_own_dir(own: &Path, config: &Config) -> Result<()> {
+    let refuse = |why: String| {
+        let detail = format!("dir: {} {why}", own.display());
+        Err(Error::new(Kind::InvalidOption, detail))
+    };
+    if is_inside(own, &config.state_dir) {
+        return refuse("is where haul keeps its own state".to_owned());
+    }
+    match &config.root {
+        Some(root) if !is_inside(own, root) => {
+            refuse(format!("leads out of {} through a link", root.display()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -6,6 +6,7 @@ mod finish;
 mod held;
 mod prepare;
 mod prove;
+mod small;
 mod verify;
 
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ use crate::deliver::Target;
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result, Retry};
 use crate::limit::Rates;
-use crate::opened::Opened;
+use crate::opened::{self, Opened};
 use crate::plan::name;
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
@@ -81,9 +82,24 @@ struct Prepared {
     source: Arc<Source>,
     resource: Arc<Resource>,
     scratch: Arc<dyn Scratch>,
-    opened: Option<Opened>,
     /// What a new connection costs before its first byte.
     setup: Duration,
+}
+
+/// What has come of a file before its transfer begins.
+enum AtHand {
+    /// Nothing, or its first bytes.
+    Part(Option<Opened>),
+    /// Every byte, and nothing keeps it from being delivered in a group.
+    Whole(opened::Held),
+}
+
+/// How a try to get the file has ended, unless there is no use in another one.
+enum Try {
+    /// The file has its final name.
+    Delivered,
+    /// There may be a way to go on.
+    Halted(Halt),
 }
 
 /// What to do after a transfer that did not fill the file.
@@ -119,24 +135,20 @@ impl Download {
         self.record.started_at.get_or_insert_with(SystemTime::now);
         let mut tries = Tries::default();
         loop {
-            let prepared = self.prepare(&tries).await?;
+            let (prepared, at_hand) = self.prepare(&tries).await?;
             check_kind(&tries, &prepared.resource)?;
             if let Some(Target::Exists(path)) = self.early_target(&prepared.resource)? {
                 return self.skip(path).await;
             }
             self.enter(Input::Probed);
             let (scratch, resource) = (prepared.scratch.clone(), prepared.resource.clone());
-            let source = prepared.source.clone();
-            let outcome = match self.transfer(prepared).await {
-                Ok(()) => self.prove_whole(&source, &resource, &scratch).await,
-                halted => halted,
+            let tried = match at_hand {
+                AtHand::Whole(bytes) => self.take_whole(&scratch, &resource, bytes).await,
+                AtHand::Part(opened) => self.fetch(prepared, opened).await,
             };
-            let halt = match outcome {
-                Ok(()) => match self.finish(&scratch, &resource).await {
-                    Err(Halt::Lost(error)) => Halt::Lost(error),
-                    ended => return ended,
-                },
-                Err(halt) => halt,
+            let halt = match tried? {
+                Try::Delivered => return Ok(()),
+                Try::Halted(halt) => halt,
             };
             match self.after(halt, &scratch, &resource, &mut tries).await? {
                 After::GoOn => self.enter(Input::Restart),
@@ -145,6 +157,23 @@ impl Download {
                     self.enter(Input::Restart);
                 }
             }
+        }
+    }
+
+    /// From the first missing byte to the final name.
+    async fn fetch(&mut self, prepared: Prepared, opened: Option<Opened>) -> Result<Try, Halt> {
+        let (scratch, resource) = (prepared.scratch.clone(), prepared.resource.clone());
+        let source = prepared.source.clone();
+        let filled = match self.transfer(prepared, opened).await {
+            Ok(()) => self.prove_whole(&source, &resource, &scratch).await,
+            halted => halted,
+        };
+        if let Err(halt) = filled {
+            return Ok(Try::Halted(halt));
+        }
+        match self.finish(&scratch, &resource).await {
+            Err(halt @ Halt::Lost(_)) => Ok(Try::Halted(halt)),
+            ended => ended.map(|()| Try::Delivered),
         }
     }
 
@@ -172,7 +201,7 @@ impl Download {
         Err(Halt::Failed(error))
     }
 
-    async fn transfer(&mut self, prepared: Prepared) -> Result<(), Halt> {
+    async fn transfer(&mut self, prepared: Prepared, opened: Option<Opened>) -> Result<(), Halt> {
         let held = self.record.done.len();
         let scratch = prepared.scratch.clone();
         let unrecorded = (!self.knows_resource).then(|| Box::new(self.record.clone()));
@@ -187,7 +216,7 @@ impl Download {
                 done: std::mem::take(&mut self.record.done),
                 seals: std::mem::take(&mut self.record.seals),
             },
-            opened: prepared.opened,
+            opened,
             setup: prepared.setup,
             tuning: self.tuning.clone(),
             stop: self.stop.clone(),
@@ -375,7 +404,13 @@ impl Download {
 
     /// Takes the next step, and shows it.
     fn enter(&mut self, input: Input) {
-        let Some(status) = self.record.status.step(input) else {
+        self.enter_all(&[input]);
+    }
+
+    /// Takes several steps, and shows where they lead.
+    fn enter_all(&mut self, inputs: &[Input]) {
+        let step = |status: Option<Status>, input: &Input| status?.step(*input);
+        let Some(status) = inputs.iter().fold(Some(self.record.status), step) else {
             return;
         };
         self.record.status = status;

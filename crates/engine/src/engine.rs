@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::disk::{Disk, RealDisk};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Live, View};
+use crate::group;
 use crate::http::Client;
 use crate::limit::{Limits, Owner};
 use crate::opened::{Otherwise, Shelf};
@@ -114,8 +115,10 @@ impl Engine {
         transfers: Handle,
     ) -> Result<Engine> {
         let settings = config.settings.clone();
+        let config = Arc::new(config);
         let limits = Limits::new(&settings);
         let client = Client::new(&config, limits.clone())?;
+        let (groups, service) = group::groups(store.clone(), config.clone());
         let context = Arc::new(Context {
             config,
             client,
@@ -124,10 +127,12 @@ impl Engine {
             disk,
             live: Live::new(),
             shelf: Shelf::new(),
+            groups,
             place_wanted: watch::Sender::new(false),
         });
         let (inbox, messages) = mpsc::channel(INBOX);
-        let table = Table::load(context.clone(), transfers.clone(), settings).await?;
+        let service = AbortOnDropHandle::new(transfers.spawn(service.run()));
+        let table = Table::load(context.clone(), transfers.clone(), settings, service).await?;
         let task = TaskTracker::new();
         task.spawn(table.run(messages));
         task.close();

@@ -13,6 +13,7 @@ mod context;
 mod deliver;
 mod download;
 mod fetch;
+mod group;
 mod http;
 mod limit;
 mod opened;

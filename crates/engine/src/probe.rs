@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Kind, Result, Retry};
 use crate::http::{Answer, Ask, Client};
-use crate::opened::{Opened, Opening};
+use crate::opened::{Coming, Opened, Opening};
 use crate::plan::reply::{self, First, Head};
 use crate::plan::resource::Resource;
 use crate::source::Source;
@@ -103,7 +103,7 @@ async fn ask(client: &Client, source: &Source, block: Option<u64>) -> Result<(An
 fn found(answer: Answer, first: First) -> Result<Found> {
     let first_byte = answer.first_byte;
     let opened = |len| {
-        let bytes = Opening::Live(Box::new(answer.body));
+        let bytes = Opening::Live(Box::new(Coming::new(answer.body)));
         Some(Opened { bytes, len })
     };
     Ok(match first {

@@ -136,13 +136,13 @@ impl Block {
         let (at, end) = (self.span.at(), self.span.end());
         match self.opened.take() {
             Some(Opened {
-                bytes: Opening::Live(body),
+                bytes: Opening::Live(coming),
                 len,
-            }) => return self.write_body(*body, len).await,
+            }) => return self.write_body(coming.body, coming.read, len).await,
             Some(Opened {
                 bytes: Opening::Held(held),
                 ..
-            }) => return self.write(&mut vec![held.bytes.clone()], end - at).await,
+            }) => return self.write(&mut held.pieces.clone(), end - at).await,
             None if at >= end => return Ok(()),
             None => {}
         }
@@ -153,15 +153,19 @@ impl Block {
         let (body, len) =
             fetch::block(&self.client, &self.source, &self.resource, (at, last), turn).await?;
         self.source.answered_from(at);
-        self.write_body(body, Some(len)).await
+        self.write_body(body, Vec::new(), Some(len)).await
     }
 
-    /// Writes a body that brings the bytes from `span.at` on.
-    async fn write_body(&self, mut body: Body, len: Option<u64>) -> Result<()> {
+    /// Writes a body that brings the bytes from `span.at` on, and of which `pieces` are read already.
+    async fn write_body(
+        &self,
+        mut body: Body,
+        mut pieces: Vec<Bytes>,
+        len: Option<u64>,
+    ) -> Result<()> {
         self.span.set_state(ThreadState::Streaming);
         let promised = len.map_or(u64::MAX, |len| self.span.at().saturating_add(len));
-        let mut pieces: Vec<Bytes> = Vec::new();
-        let mut held = 0;
+        let mut held = pieces.iter().map(Bytes::len).sum::<usize>();
         loop {
             body.read_at_most(self.rates.piece());
             let wanted = self.span.end().min(promised).saturating_sub(self.span.at());

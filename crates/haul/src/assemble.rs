@@ -58,7 +58,7 @@ fn create_with_mode(dir: &Path, mode: u32) -> anyhow::Result<()> {
 }
 
 /// Lets this process have as many files and sockets open as it may. Systems begin with 1024 for the sake
-/// of old programs, which is less than the WebSockets that are promised.
+/// of old programs, which is less than the live subscribers that are promised.
 pub(crate) fn open_many_files() {
     let limit = getrlimit(Resource::Nofile);
     let most = Rlimit {

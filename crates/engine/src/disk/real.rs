@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustix::fs::{FallocateFlags, OFlags, StatVfs};
+use rustix::io::Errno;
 
 use super::{Disk, Scratch, Standing};
 use crate::folder::{make_dirs, parent, sync_dir};
@@ -49,10 +50,14 @@ impl Disk for RealDisk {
     }
 
     fn free_space(&self, path: &Path) -> io::Result<u64> {
-        let existing = path.ancestors().find(|dir| dir.exists()).unwrap_or(path);
+        let mut looked = rustix::fs::statvfs(path);
+        if matches!(looked, Err(Errno::NOENT | Errno::NOTDIR)) {
+            let existing = path.ancestors().find(|dir| dir.exists()).unwrap_or(path);
+            looked = rustix::fs::statvfs(existing);
+        }
         let StatVfs {
             f_bavail, f_frsize, ..
-        } = rustix::fs::statvfs(existing)?;
+        } = looked?;
         Ok(f_bavail.saturating_mul(f_frsize))
     }
 }
@@ -66,16 +71,13 @@ fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
         .open(path);
     opened.map_err(|cause| match cause.raw_os_error() {
-        Some(code) if is_no_file(rustix::io::Errno::from_raw_os_error(code)) => {
-            io::ErrorKind::NotFound.into()
-        }
+        Some(code) if is_no_file(Errno::from_raw_os_error(code)) => io::ErrorKind::NotFound.into(),
         _ => cause,
     })
 }
 
 /// Whether this is what opening a link, a directory, a socket or a device without a driver fails with.
-fn is_no_file(errno: rustix::io::Errno) -> bool {
-    use rustix::io::Errno;
+fn is_no_file(errno: Errno) -> bool {
     [Errno::LOOP, Errno::ISDIR, Errno::NXIO, Errno::NODEV].contains(&errno)
 }
 
@@ -137,7 +139,7 @@ impl Scratch for ScratchFile {
                     offset += written as u64;
                     IoSlice::advance_slices(&mut pieces, written);
                 }
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::INTR) => {}
                 Err(cause) => return Err(cause.into()),
             }
         }
@@ -156,7 +158,7 @@ impl Scratch for ScratchFile {
         match rustix::fs::fallocate(&self.file, FallocateFlags::empty(), 0, len) {
             Ok(()) => {}
             // File systems that cannot promise room still get the length.
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
                 self.file.set_len(len)?;
             }
             Err(cause) => return Err(cause.into()),

@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::Download;
 use crate::crash::{Point, point};
@@ -12,8 +11,7 @@ use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result};
 use crate::folder::make_dirs;
 use crate::plan::resource::Resource;
-use crate::plan::seals::Seals;
-use crate::plan::state::{Input, Status};
+use crate::plan::state::Input;
 use crate::store::Record;
 use crate::transfer::Halt;
 
@@ -120,22 +118,18 @@ impl Download {
     /// The record says completed when the store says so too: until then a retry can tell by the inode
     /// that the file is there.
     pub(super) async fn complete(&mut self) -> Result<(), Halt> {
-        let completed = Record {
-            status: Status::Completed,
-            finished_at: Some(SystemTime::now()),
-            inode: None,
-            scratch: None,
-            seals: Seals::default(),
-            stamp: None,
-            error: None,
-            ..self.record.clone()
-        };
+        let completed = self.record.completed();
         self.put(completed.clone()).await?;
         point(Point::Completed);
+        self.become_completed(completed);
+        Ok(())
+    }
+
+    /// The store says completed.
+    pub(super) fn become_completed(&mut self, completed: Record) {
         if let Some(scratch) = self.record.scratch.take() {
             self.scratch_dir().forget(self.record.id, &scratch);
         }
         self.record = completed;
-        Ok(())
     }
 }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::Download;
+use crate::deliver;
 use crate::disk::{self, Disk, Scratch, ScratchDir, Standing};
 use crate::error::{Error, Kind, Result};
-use crate::folder::{is_inside, sync_dir};
+use crate::folder::sync_dir;
 use crate::plan::resource::Resource;
 use crate::spec::OnFull;
 use crate::store::Record;
@@ -41,25 +42,11 @@ impl Download {
         }
     }
 
-    /// A download's own directory has to lie where such directories may, at the moment of use:
-    /// links may have been made since it was asked for.
+    /// Whether files may go to its own directory, if it has one.
     pub(super) fn check_dir(&self) -> Result<(), Halt> {
-        let Some(own) = &self.record.spec.dir else {
-            return Ok(());
-        };
-        let config = &self.context.config;
-        let refuse = |why: String| {
-            let detail = format!("dir: {} {why}", own.display());
-            Err(Halt::Failed(Error::new(Kind::InvalidOption, detail)))
-        };
-        if is_inside(own, &config.state_dir) {
-            return refuse("is where haul keeps its own state".to_owned());
-        }
-        match &config.root {
-            Some(root) if !is_inside(own, root) => {
-                refuse(format!("leads out of {} through a link", root.display()))
-            }
-            _ => Ok(()),
+        match &self.record.spec.dir {
+            Some(own) => deliver::check_own_dir(own, &self.context.config).map_err(Halt::Failed),
+            None => Ok(()),
         }
     }
 

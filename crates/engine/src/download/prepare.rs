@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Download, Prepared, Tries};
+use super::{AtHand, Download, Prepared, Tries};
 use crate::crash::{Point, point};
 use crate::disk::Scratch;
 use crate::error::{Error, Kind};
 use crate::limit::Owner;
+use crate::opened::Opened;
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
 use crate::probe::{self, Found, Html, Manner};
@@ -28,11 +29,11 @@ const TOO_LARGE_FOR: Duration = Duration::from_secs(60);
 impl Download {
     /// Everything that a transfer stands on: what was there before a restart, if it still counts, or a
     /// fresh probe.
-    pub(super) async fn prepare(&mut self, tries: &Tries) -> Result<Prepared, Halt> {
+    pub(super) async fn prepare(&mut self, tries: &Tries) -> Result<(Prepared, AtHand), Halt> {
         if self.found.is_none()
             && let Some(prepared) = self.resume().await?
         {
-            return Ok(prepared);
+            return Ok((prepared, AtHand::Part(None)));
         }
         self.discard();
         self.knows_resource = false;
@@ -50,16 +51,16 @@ impl Download {
             first_byte,
         } = self.find(&source, tries).await?;
         source.found_at(resource.final_url.clone());
-        let scratch = self.fresh_scratch(resource.size).await?;
+        let (scratch, at_hand) = self.begin(&resource, opened).await?;
         self.record.scratch = Some(scratch.path().to_owned());
         self.record.resource = Some(resource.clone());
-        Ok(Prepared {
+        let prepared = Prepared {
             source,
             resource: Arc::new(resource),
             scratch,
-            opened,
             setup: first_byte,
-        })
+        };
+        Ok((prepared, at_hand))
     }
 
     fn source(&self) -> Source {
@@ -106,12 +107,28 @@ impl Download {
                 answer = probe::probe(&self.context.client, source, manner, html) => answer,
             };
             match answer {
-                Ok(found) => {
+                Ok(mut found) => {
                     self.has_begun = true;
+                    if let Some(opened) = found.opened.take() {
+                        found.opened = Some(self.gather(opened).await?);
+                    }
                     return Ok(found);
                 }
                 Err(error) => self.wait_after(&error).await?,
             }
+        }
+    }
+
+    /// A small body that comes at once is here before anything else happens.
+    async fn gather(&self, opened: Opened) -> Result<Opened, Halt> {
+        // Under a limit bytes count as they come.
+        if self.rates.piece().is_some() {
+            return Ok(opened);
+        }
+        tokio::select! {
+            biased;
+            gathered = self.context.shelf.gather(opened) => Ok(gathered),
+            () = self.stop.cancelled() => Err(Halt::Stopped),
         }
     }
 
@@ -152,7 +169,6 @@ impl Download {
             source,
             resource: Arc::new(resource),
             scratch,
-            opened: None,
             setup: Duration::ZERO,
         }))
     }
@@ -171,7 +187,10 @@ impl Download {
     }
 
     /// An empty scratch file with room for `size` bytes.
-    async fn fresh_scratch(&mut self, size: Option<u64>) -> Result<Arc<dyn Scratch>, Halt> {
+    pub(super) async fn fresh_scratch(
+        &mut self,
+        size: Option<u64>,
+    ) -> Result<Arc<dyn Scratch>, Halt> {
         self.check_dir()?;
         let path = self.scratch_dir().place(self.record.id, &self.dir());
         loop {

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::queue::{Place, Queue};
 use super::resting::{Options, Resting};
@@ -30,6 +31,7 @@ use crate::disk::ScratchDir;
 use crate::download::{Download, How, Wait};
 use crate::error::{Error, Kind, Result};
 use crate::event::View;
+use crate::group;
 use crate::limit::{Bucket, Rates};
 use crate::plan::ranges::RangeSet;
 use crate::plan::seals::Seals;
@@ -120,6 +122,8 @@ pub(super) struct Table {
     ticks: u32,
     looking: Option<JoinHandle<()>>,
     stopping: bool,
+    /// Serves the groups as long as there is a table.
+    _groups: AbortOnDropHandle<()>,
 }
 
 impl Table {
@@ -128,6 +132,7 @@ impl Table {
         context: Arc<Context>,
         transfers: Handle,
         settings: Settings,
+        groups: AbortOnDropHandle<()>,
     ) -> Result<Table> {
         let records = context.store.load().await?;
         let mut table = Table {
@@ -146,6 +151,7 @@ impl Table {
             ticks: 0,
             looking: None,
             stopping: false,
+            _groups: groups,
         };
         for mut record in records {
             if let Some(queued) = record
@@ -184,6 +190,7 @@ impl Table {
     pub(super) async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut inside = self.context.groups.inside();
         loop {
             self.admit();
             if self.stopping && self.running.is_empty() && self.saving.is_empty() {
@@ -197,6 +204,8 @@ impl Table {
                 }
                 Some(ended) = self.running.join_next_with_id() => self.settle(ended),
                 Some(after) = self.saving.next() => self.follow(after),
+                // A file that has gone into a group has left its place to the next.
+                Ok(()) = inside.changed() => {}
                 _ = ticks.tick() => self.tick(),
             }
         }
@@ -257,7 +266,7 @@ impl Table {
 
     /// Starts what may start.
     fn admit(&mut self) {
-        while !self.stopping && self.running.len() < self.settings.max_downloads {
+        while !self.stopping && self.has_place() {
             let Some(id) = self.queue.first() else { break };
             self.start(id);
         }
@@ -265,6 +274,13 @@ impl Table {
         self.context
             .place_wanted
             .send_if_modified(|wanted| std::mem::replace(wanted, is_wanted) != is_wanted);
+    }
+
+    /// Whether one more may run. Those that only wait for the disk, with others, take no place.
+    fn has_place(&self) -> bool {
+        let inside = self.context.groups.inside_now();
+        let fetching = self.running.len().saturating_sub(inside);
+        fetching < self.settings.max_downloads && inside < group::MOST
     }
 
     fn start(&mut self, id: Id) {

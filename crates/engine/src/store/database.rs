@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::schema::{COLUMNS, MIGRATIONS};
@@ -57,6 +58,15 @@ impl Database {
             .execute_batch(SETTINGS)
             .map_err(|cause| database.failure("set up", &cause))?;
         Ok(database)
+    }
+
+    /// Leaves the log as it is when this closes: the next one to open the file reads it.
+    pub(super) fn keep_log(&self) -> Result<()> {
+        let kept = self
+            .connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        kept.map(drop)
+            .map_err(|cause| self.failure("set up", &cause))
     }
 
     /// For reading.

@@ -104,6 +104,20 @@ impl Record {
             finished_at: None,
         }
     }
+
+    /// The record once its file is at its final name for good.
+    pub(crate) fn completed(&self) -> Record {
+        Record {
+            status: Status::Completed,
+            finished_at: Some(SystemTime::now()),
+            inode: None,
+            scratch: None,
+            seals: Seals::default(),
+            stamp: None,
+            error: None,
+            ..self.clone()
+        }
+    }
 }
 
 /// The part of a [`Record`] that grows while a download runs. With it the record's stamp is gone.

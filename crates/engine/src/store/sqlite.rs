@@ -32,7 +32,21 @@ impl SqliteStore {
     /// When the directory is missing or closed to us, and when the file is damaged, of a newer
     /// haul, or of another program.
     pub fn open(path: &Path) -> Result<SqliteStore> {
+        SqliteStore::serve(Database::open(path)?, path)
+    }
+
+    /// The same for a database that is likely to be deleted next: closing it writes nothing, so that
+    /// nobody waits for that. What was answered is as durable as ever.
+    ///
+    /// # Errors
+    /// See [`SqliteStore::open`].
+    pub fn open_for_a_while(path: &Path) -> Result<SqliteStore> {
         let database = Database::open(path)?;
+        database.keep_log()?;
+        SqliteStore::serve(database, path)
+    }
+
+    fn serve(database: Database, path: &Path) -> Result<SqliteStore> {
         let (queue, commands) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("haul-store".to_owned())

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms that it may use besides itself; every room may use only earlier ones.
-const ROOMS: [(&str, &[&str]); 23] = [
+const ROOMS: [(&str, &[&str]); 25] = [
     ("sys", &[]),
     ("crash", &[]),
     ("error", &[]),
     ("spec", &["error"]),
     ("plan", &["error", "spec"]),
     ("folder", &[]),
+    ("sys", &[]),
     ("event", &["error", "spec", "plan"]),
     ("limit", &["error", "spec"]),
     ("source", &["limit"]),
@@ -23,9 +24,15 @@ const ROOMS: [(&str, &[&str]); 23] = [
     ("probe", &["error", "plan", "http", "source", "opened"]),
     ("fetch", &["error", "plan", "http", "source"]),
     (
+        "group",
+        &[
+            "crash", "error", "folder", "spec", "plan", "deliver", "disk", "store",
+        ],
+    ),
+    (
         "context",
         &[
-            "spec", "plan", "disk", "event", "http", "limit", "opened", "store",
+            "spec", "plan", "disk", "event", "group", "http", "limit", "opened", "store",
         ],
     ),
     ("span", &["error", "event", "plan"]),
@@ -48,14 +55,14 @@ const ROOMS: [(&str, &[&str]); 23] = [
         "download",
         &[
             "crash", "error", "folder", "spec", "plan", "context", "deliver", "disk", "fetch",
-            "http", "limit", "opened", "probe", "source", "store", "transfer",
+            "group", "http", "limit", "opened", "probe", "source", "store", "transfer",
         ],
     ),
     (
         "engine",
         &[
-            "crash", "error", "spec", "plan", "context", "disk", "download", "event", "http",
-            "limit", "opened", "probe", "source", "store",
+            "crash", "error", "spec", "plan", "context", "disk", "download", "event", "group",
+            "http", "limit", "opened", "probe", "source", "store",
         ],
     ),
 ];

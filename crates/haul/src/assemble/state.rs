@@ -77,6 +77,12 @@ impl State {
         Ok(Arc::new(store))
     }
 
+    /// Opens the database in it for one command, after which nobody is likely to need it.
+    pub(crate) fn open_store_for_a_while(&self) -> haul_engine::Result<Arc<dyn Store>> {
+        let store = SqliteStore::open_for_a_while(&self.dir.join("haul.db"))?;
+        Ok(Arc::new(store))
+    }
+
     /// The token kept here, or a new one.
     pub(crate) fn token(&self) -> anyhow::Result<Token> {
         let path = self.dir.join("token");

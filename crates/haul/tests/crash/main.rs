@@ -21,6 +21,8 @@ fn plan(point: Point) -> (Act, &'static [u64]) {
         Point::Written | Point::Synced => (Act::Nothing, &[1, 2, 4]),
         // So late that it tells when only the first checkpoint is ever recorded.
         Point::Recorded => (Act::Nothing, &[1, 2, 8]),
+        // The small files, all in one group at least.
+        Point::GroupSynced => (Act::Nothing, &[1]),
         // All eight files come by here; the large one is the last.
         Point::Reserved
         | Point::Filled

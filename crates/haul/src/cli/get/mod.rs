@@ -24,6 +24,9 @@ use crate::assemble::{self, State};
 use crate::config::{self, Config, Flags};
 use crate::shutdown::{INTERRUPTED, Signals};
 
+/// How many downloads are recorded with one commit.
+const ADDED_AT_ONCE: usize = 256;
+
 /// `haul get`.
 #[derive(Clone, Args)]
 #[command(after_help = "Examples:
@@ -127,7 +130,7 @@ async fn run(
     mut outcome: Outcome,
 ) -> anyhow::Result<Ended> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
-    let store = work.state.open_store()?;
+    let store = work.state.open_store_for_a_while()?;
     let (mut ids, missing) = resume::reconcile(store.as_ref(), work.specs).await?;
     let engine = Engine::start(
         haul_engine::Config {
@@ -166,12 +169,14 @@ async fn run(
     })
 }
 
+/// Adds downloads a few at a time: the first ones run while the others are recorded. What is cut off in
+/// between is added by the next run of the command.
 async fn add(engine: &Engine, specs: Vec<Spec>) -> anyhow::Result<Vec<Id>> {
-    if specs.is_empty() {
-        return Ok(Vec::new());
+    let mut ids = Vec::with_capacity(specs.len());
+    let mut specs = specs.into_iter().map(New::Unseen).peekable();
+    while specs.peek().is_some() {
+        let some = specs.by_ref().take(ADDED_AT_ONCE).collect();
+        ids.extend(engine.add(some).await?.iter().map(|view| view.id));
     }
-    let added = engine
-        .add(specs.into_iter().map(New::Unseen).collect())
-        .await?;
-    Ok(added.iter().map(|view| view.id).collect())
+    Ok(ids)
 }

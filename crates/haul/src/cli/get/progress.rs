@@ -122,16 +122,21 @@ impl Progress {
     }
 
     fn draw_total(&mut self, outcome: &Outcome) {
-        let total = Total::of(self.open.values(), self.ended);
+        // The sum over thousands of files is made only when it is shown.
+        let total = |open: &HashMap<Id, Arc<View>>| Total::of(open.values(), self.ended);
         match &mut self.show {
             Show::Nothing => {}
-            Show::Bars(bars) => bars.total(format!("{}, {total}", counted(outcome, self.expected))),
+            Show::Bars(bars) => {
+                let total = total(&self.open);
+                bars.total(format!("{}, {total}", counted(outcome, self.expected)));
+            }
             Show::Lines { next } => {
                 let now = Instant::now();
                 if now < *next {
                     return;
                 }
                 *next = now + LINE_EVERY;
+                let total = total(&self.open);
                 output::note(format_args!("{}, {total}", counted(outcome, self.expected)));
                 // Why something waits is worth a line of its own: nobody sees bars here.
                 let reason = self.open.values().find_map(|view| view.reason.as_deref());

@@ -1,0 +1,171 @@
+//! A small file that has come whole with the first answer: written in one go, and delivered in a group
+//! with others. Until it has its final name nothing of it is recorded but where it goes; a crash
+//! before that fetches it again.
+
+use std::io::IoSlice;
+use std::sync::Arc;
+
+use crc32fast::Hasher;
+
+use super::{AtHand, Download, Try};
+use crate::crash::{Point, point};
+use crate::disk::Scratch;
+use crate::error::{Error, Kind};
+use crate::group::{Ended, Whole};
+use crate::opened::{Held, Opened, Opening};
+use crate::plan::resource::Resource;
+use crate::plan::seals::{Seal, Seals};
+use crate::plan::state::Input;
+use crate::spec::Spec;
+use crate::store::Record;
+use crate::transfer::Halt;
+
+impl Download {
+    /// The scratch file, and what is written to it in one go if all of it is here.
+    pub(super) async fn begin(
+        &mut self,
+        resource: &Resource,
+        opened: Option<Opened>,
+    ) -> Result<(Arc<dyn Scratch>, AtHand), Halt> {
+        let is_limited = self.rates.piece().is_some();
+        let bytes = match opened {
+            Some(Opened {
+                bytes: Opening::Held(held),
+                ..
+            }) if !is_limited && is_for_a_group(&self.record.spec, resource.size, held.len()) => {
+                held
+            }
+            opened => {
+                let scratch = self.fresh_scratch(resource.size).await?;
+                return Ok((scratch, AtHand::Part(opened)));
+            }
+        };
+        if let Some(scratch) = self.small_scratch()? {
+            return Ok((scratch, AtHand::Whole(bytes)));
+        }
+        let len = Some(bytes.len());
+        let bytes = Opening::Held(bytes);
+        let scratch = self.fresh_scratch(resource.size).await?;
+        Ok((scratch, AtHand::Part(Some(Opened { bytes, len }))))
+    }
+
+    /// An empty file; `None` when it takes more than a try to make it.
+    fn small_scratch(&self) -> Result<Option<Arc<dyn Scratch>>, Halt> {
+        self.check_dir()?;
+        let scratches = self.scratch_dir();
+        let path = scratches.place(self.record.id, &self.dir());
+        let noted = scratches.note(self.record.id, &path);
+        let made = noted.and_then(|()| self.context.disk.create(&path));
+        point(Point::Reserved);
+        Ok(made.ok())
+    }
+
+    /// From the bytes in memory to the final name.
+    pub(super) async fn take_whole(
+        &mut self,
+        scratch: &Arc<dyn Scratch>,
+        resource: &Resource,
+        bytes: Held,
+    ) -> Result<Try, Halt> {
+        let seal = match write(&**scratch, &bytes) {
+            Ok(seal) => seal,
+            Err(error) => return Ok(Try::Halted(halted(error))),
+        };
+        drop(bytes);
+        point(Point::Filled);
+        self.enter_all(&[Input::Filled, Input::Verified]);
+        point(Point::Verified);
+        self.is_recorded = true;
+        let whole = Whole {
+            record: Box::new(Record {
+                done: std::iter::once(seal.bytes.clone()).collect(),
+                seals: Seals::from_iter([seal]),
+                ..self.record.clone()
+            }),
+            scratch: scratch.clone(),
+            dir: self.dir(),
+            name: self.wanted_name(resource),
+        };
+        let ended = match self.context.groups.deliver(whole).await {
+            Ended::Completed(record) => {
+                self.become_completed(*record);
+                Ok(())
+            }
+            Ended::Unsynced(error) => Err(Self::explain(halted(error), &**scratch)),
+            Ended::Synced(record) => {
+                self.record = *record;
+                self.knows_resource = true;
+                self.deliver_alone(scratch, resource).await
+            }
+        };
+        match ended {
+            Err(halt @ (Halt::Lost(_) | Halt::NoRoom)) => Ok(Try::Halted(halt)),
+            ended => ended.map(|()| Try::Delivered),
+        }
+    }
+
+    /// The group has left it behind, before or after its rename.
+    async fn deliver_alone(
+        &mut self,
+        scratch: &Arc<dyn Scratch>,
+        resource: &Resource,
+    ) -> Result<(), Halt> {
+        if self.was_delivered() {
+            self.sync_target().await?;
+            return self.complete().await;
+        }
+        self.deliver(scratch.clone(), resource).await
+    }
+}
+
+/// Whether a file of which `held` bytes came with the first answer is written in one go and delivered
+/// in a group. A digest takes time of its own, which others should not wait for.
+fn is_for_a_group(spec: &Spec, size: Option<u64>, held: u64) -> bool {
+    size == Some(held) && held > 0 && spec.checksum.is_none()
+}
+
+/// Writes all bytes of the file, and says what they are.
+fn write(scratch: &dyn Scratch, bytes: &Held) -> Result<Seal, Error> {
+    let mut crc = Hasher::new();
+    bytes.pieces.iter().for_each(|piece| crc.update(piece));
+    let mut slices: Vec<IoSlice<'_>> = (bytes.pieces.iter())
+        .map(|piece| IoSlice::new(piece))
+        .collect();
+    let written = scratch.write_at(&mut slices, 0);
+    written.map_err(|cause| Error::disk("write to", scratch.path(), &cause))?;
+    // Then the sync of its group has little left to wait for; what this cannot do, that will.
+    let _ = scratch.begin_sync();
+    Ok(Seal {
+        bytes: 0..bytes.len(),
+        crc: crc.finalize(),
+    })
+}
+
+fn halted(error: Error) -> Halt {
+    match error.kind {
+        Kind::DiskFull => Halt::NoRoom,
+        _ => Halt::Failed(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_file_that_is_all_here_and_asks_for_no_digest_goes_into_a_group() {
+        let url = Spec::parse_url("http://h/a").expect("a URL");
+        let plain = Spec::new(url);
+        assert!(is_for_a_group(&plain, Some(10), 10));
+        assert!(!is_for_a_group(&plain, Some(11), 10), "a part is here");
+        assert!(!is_for_a_group(&plain, None, 10), "more may come");
+        let checked = Spec {
+            checksum: Some(crate::spec::Checksum {
+                algorithm: crate::spec::Algorithm::Md5,
+                expected: "d41d8cd98f00b204e9800998ecf8427e".to_owned(),
+            }),
+            ..plain
+        };
+        assert!(!is_for_a_group(&checked, Some(10), 10));
+    }
+}

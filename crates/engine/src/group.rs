@@ -1,0 +1,327 @@
+//! Delivery in groups: small files that are whole at about the same time share the wait for the disk,
+//! the sync of their directory and the commits of their records. Owns the order of these steps; knows
+//! nothing of transfers, and leaves every file with a trouble of its own to its download.
+//!
+//! A group is whatever has gathered while the one before was under way, so nobody waits for company.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::crash::{Point, point};
+use crate::deliver::{self, Placed, Target};
+use crate::disk::{Scratch, Standing};
+use crate::error::{Error, Kind, Result};
+use crate::folder::{make_dirs, parent, sync_dir};
+use crate::spec::Config;
+use crate::store::{Record, Store};
+
+/// Most files of all groups together: each holds a descriptor.
+pub(crate) const MOST: usize = 256;
+
+/// Groups under way at once: while one waits for the disk, another one can be named.
+const AT_ONCE: usize = 2;
+
+/// How many files of a group wait for the disk at once. The file system answers all of them with few
+/// writes of its own.
+const SYNCS: usize = 4;
+
+/// Fewer files than this are not worth another thread.
+const FILES_PER_SYNC: usize = 4;
+
+/// A file of which every byte is written.
+pub(crate) struct Whole {
+    /// Its record, true once the bytes are synced.
+    pub(crate) record: Box<Record>,
+    pub(crate) scratch: Arc<dyn Scratch>,
+    /// Where it goes, and under which name if that is free.
+    pub(crate) dir: PathBuf,
+    pub(crate) name: String,
+}
+
+/// What became of it.
+pub(crate) enum Ended {
+    /// It has its final name, for good, and its record says so.
+    Completed(Box<Record>),
+    /// Its bytes are synced; the rest needs a way of its own.
+    Synced(Box<Record>),
+    /// The disk has not confirmed its bytes.
+    Unsynced(Error),
+}
+
+/// The way into the groups.
+pub(crate) struct Groups {
+    queue: mpsc::Sender<Waiting>,
+    inside: watch::Sender<usize>,
+}
+
+/// What serves the groups until the last [`Groups`] is gone.
+pub(crate) struct Service {
+    queue: mpsc::Receiver<Waiting>,
+    ground: Ground,
+}
+
+/// What every group stands on.
+#[derive(Clone)]
+struct Ground {
+    store: Arc<dyn Store>,
+    config: Arc<Config>,
+}
+
+struct Waiting {
+    whole: Whole,
+    answer: oneshot::Sender<Ended>,
+}
+
+impl Waiting {
+    /// Nobody waits for an answer any more when its receiver is gone; that is no error.
+    fn end(self, how: impl FnOnce(Whole) -> Ended) {
+        let _ = self.answer.send(how(self.whole));
+    }
+
+    /// What is left to do is its download's.
+    fn leave(self) {
+        self.end(|whole| Ended::Synced(whole.record));
+    }
+}
+
+/// A file that is synced and knows where it goes.
+struct Aimed {
+    file: Waiting,
+    path: PathBuf,
+}
+
+pub(crate) fn groups(store: Arc<dyn Store>, config: Arc<Config>) -> (Groups, Service) {
+    let (sender, queue) = mpsc::channel(MOST);
+    let groups = Groups {
+        queue: sender,
+        inside: watch::Sender::new(0),
+    };
+    let ground = Ground { store, config };
+    (groups, Service { queue, ground })
+}
+
+impl Groups {
+    /// Syncs a file, gives it its name and records that, together with others. Nothing of it is undone
+    /// when the future is dropped.
+    pub(crate) async fn deliver(&self, whole: Whole) -> Ended {
+        let _inside = Inside::enter(&self.inside);
+        let (answer, ended) = oneshot::channel();
+        // A failure drops `answer`, which is seen next.
+        let _ = self.queue.send(Waiting { whole, answer }).await;
+        let broken = |_| {
+            let why = "delivering broke off; retry starts this download afresh";
+            Ended::Unsynced(Error::new(Kind::IllegalState, why))
+        };
+        ended.await.unwrap_or_else(broken)
+    }
+
+    /// How many files are inside now.
+    pub(crate) fn inside_now(&self) -> usize {
+        *self.inside.borrow()
+    }
+
+    /// The same, to be told of changes.
+    pub(crate) fn inside(&self) -> watch::Receiver<usize> {
+        self.inside.subscribe()
+    }
+}
+
+/// Counts a file until dropped.
+struct Inside<'a>(&'a watch::Sender<usize>);
+
+impl Inside<'_> {
+    fn enter(count: &watch::Sender<usize>) -> Inside<'_> {
+        count.send_modify(|count| *count += 1);
+        Inside(count)
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        // Whoever ends is noticed anyway.
+        self.0.send_if_modified(|count| {
+            *count -= 1;
+            false
+        });
+    }
+}
+
+impl Service {
+    /// Serves until the queue is closed and empty.
+    pub(crate) async fn run(mut self) {
+        let mut under_way = FuturesUnordered::new();
+        let mut gathered = Vec::new();
+        loop {
+            tokio::select! {
+                count = self.queue.recv_many(&mut gathered, MOST), if under_way.len() < AT_ONCE => {
+                    if count == 0 {
+                        break;
+                    }
+                    let files = std::mem::take(&mut gathered);
+                    under_way.push(deliver(files, self.ground.clone()));
+                }
+                Some(()) = under_way.next() => {}
+            }
+        }
+        while under_way.next().await.is_some() {}
+    }
+}
+
+/// From the last byte to the record that says completed: each step takes those files along that the one
+/// before has not left behind.
+async fn deliver(files: Vec<Waiting>, ground: Ground) {
+    let synced = sync(files).await;
+    point(Point::GroupSynced);
+    let recorded = record_targets(synced, &*ground.store).await;
+    let named = name(recorded, ground.config.clone()).await;
+    complete(named, &*ground.store).await;
+}
+
+/// Syncs every file, and chooses its target then.
+async fn sync(files: Vec<Waiting>) -> Vec<Aimed> {
+    let mut files = files.into_iter().peekable();
+    let share = share_of(files.len());
+    let mut shares = Vec::new();
+    while files.peek().is_some() {
+        let share: Vec<Waiting> = files.by_ref().take(share).collect();
+        shares.push(tokio::task::spawn_blocking(|| {
+            share.into_iter().filter_map(sync_one).collect::<Vec<_>>()
+        }));
+    }
+    let synced = join_all(shares).await;
+    // A share that broke off has dropped its answers, which tells who waits.
+    synced
+        .into_iter()
+        .filter_map(Result::ok)
+        .flatten()
+        .collect()
+}
+
+/// How many of `files` files one thread syncs.
+fn share_of(files: usize) -> usize {
+    files.div_ceil(SYNCS).max(FILES_PER_SYNC)
+}
+
+fn sync_one(mut file: Waiting) -> Option<Aimed> {
+    let Whole {
+        record,
+        scratch,
+        dir,
+        name,
+    } = &mut file.whole;
+    if let Err(cause) = scratch.sync() {
+        let error = Error::disk("sync", scratch.path(), &cause);
+        file.end(|_| Ended::Unsynced(error));
+        return None;
+    }
+    let target = deliver::choose(dir, name, record.spec.on_conflict);
+    let (Ok(Target::Place(path)), Ok(inode)) = (target, scratch.inode()) else {
+        file.leave();
+        return None;
+    };
+    record.path = Some(path.clone());
+    record.inode = Some(inode);
+    Some(Aimed { file, path })
+}
+
+/// Records where each is about to go, so that a crash neither loses it nor delivers it twice.
+async fn record_targets(files: Vec<Aimed>, store: &dyn Store) -> Vec<Aimed> {
+    let records = files
+        .iter()
+        .map(|aimed| Record::clone(&aimed.file.whole.record));
+    match store.put(records.collect()).await {
+        Ok(()) => files,
+        Err(_) => {
+            files.into_iter().for_each(|aimed| aimed.file.leave());
+            Vec::new()
+        }
+    }
+}
+
+/// Gives every file its name, and makes sure of the names.
+async fn name(files: Vec<Aimed>, config: Arc<Config>) -> Vec<Waiting> {
+    let naming = tokio::task::spawn_blocking(move || {
+        let mut by_dir: BTreeMap<PathBuf, Vec<Aimed>> = BTreeMap::new();
+        for aimed in files {
+            by_dir
+                .entry(parent(&aimed.path).to_owned())
+                .or_default()
+                .push(aimed);
+        }
+        let named = by_dir
+            .into_iter()
+            .map(|(dir, files)| name_in(&dir, files, &config));
+        named.flatten().collect()
+    });
+    // See `sync`.
+    naming.await.unwrap_or_default()
+}
+
+fn name_in(dir: &Path, files: Vec<Aimed>, config: &Config) -> Vec<Waiting> {
+    let mut named = Vec::with_capacity(files.len());
+    let is_there = make_dirs(dir, 0o777).is_ok();
+    for aimed in files {
+        point(Point::Targeted);
+        if is_there && is_named(&aimed, config) {
+            named.push(aimed.file);
+        } else {
+            aimed.file.leave();
+        }
+    }
+    if !named.is_empty() && sync_dir(dir).is_err() {
+        named.drain(..).for_each(Waiting::leave);
+    }
+    named.iter().for_each(|_| point(Point::Delivered));
+    named
+}
+
+/// Renames the file, if it is the one that was written and may go there.
+fn is_named(aimed: &Aimed, config: &Config) -> bool {
+    let Whole {
+        record, scratch, ..
+    } = &aimed.file.whole;
+    let own = record.spec.dir.as_deref();
+    if own.is_some_and(|own| deliver::check_own_dir(own, config).is_err()) {
+        return false;
+    }
+    // A rename moves whatever has the name by now.
+    if !matches!(scratch.standing(), Ok(Standing::Sound)) {
+        return false;
+    }
+    let placed = deliver::rename(scratch.path(), &aimed.path, record.spec.on_conflict);
+    placed == Ok(Placed::Done)
+}
+
+/// Records that they are there.
+async fn complete(files: Vec<Waiting>, store: &dyn Store) {
+    let completed: Vec<Record> = files
+        .iter()
+        .map(|file| file.whole.record.completed())
+        .collect();
+    let stored = store.put(completed.clone()).await;
+    for (file, record) in files.into_iter().zip(completed) {
+        if stored.is_err() {
+            file.leave();
+            continue;
+        }
+        point(Point::Completed);
+        file.end(|_| Ended::Completed(Box::new(record)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_files_are_synced_by_one_thread_and_many_by_a_few() {
+        let threads = |files: usize| files.div_ceil(share_of(files));
+        assert_eq!([1, 4, 5, 16, 17, MOST].map(threads), [1, 1, 2, 4, 4, SYNCS]);
+    }
+}
