@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 const ONE_WAY: Duration = Duration::from_millis(50);
 
 /// Bytes per second towards the client, of all connections together.
-pub(super) const RATE: u32 = 50 << 20;
+pub(super) const RATE: u32 = 25 << 20;
 
 /// How long a piece may wait before the line: whoever would wait longer is not read from.
 const LONGEST_QUEUE: Duration = Duration::from_millis(50);
@@ -31,7 +31,7 @@ const FIRST_WINDOW: usize = 14_480;
 const WIDEST_WINDOW: usize = 6 << 20;
 
 /// The longest piece: 1.2 ms of the line.
-const PIECE: usize = 64 << 10;
+const PIECE: usize = 32 << 10;
 
 /// Pieces on their way; more than the widest window and the queue need.
 const MOST_PIECES: usize = 4096;

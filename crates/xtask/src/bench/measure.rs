@@ -44,11 +44,12 @@ pub(super) fn measure(command: &Command, patience: Duration) -> Result<Spent> {
     }
     let output = small.stdin(Stdio::null()).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.trim().lines().last().unwrap_or("it said nothing");
+    let last = said.trim().lines().last().unwrap_or_default();
     ensure!(output.status.success(), "{last}");
     let (status, spent) = read(&String::from_utf8_lossy(&output.stdout))?;
     match status.as_str() {
         "ok" => Ok(spent),
+        status if last.is_empty() => bail!("{}", status.replace('_', " ")),
         status => bail!("{}: {last}", status.replace('_', " ")),
     }
 }

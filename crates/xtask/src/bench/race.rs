@@ -59,17 +59,22 @@ pub(super) struct Figures {
 }
 
 impl Race<'_> {
-    /// Runs all rounds. A peer that fails once is out; haul and the floor must not fail.
+    /// Runs all rounds. A peer that fails once is out, one that uses up a quarter of the patience is
+    /// not run again; haul and the floor must not fail.
     pub(super) fn run(&self) -> Result<Vec<Ran>> {
         let mut runs: Vec<Result<Vec<Spent>, String>> = Vec::new();
         runs.resize_with(self.programs.len(), || Ok(Vec::new()));
         for round in 0..self.warm_ups + self.rounds {
             for (program, runs) in self.programs.iter().zip(&mut runs) {
                 let Ok(so_far) = runs else { continue };
+                let is_peer = program.whose == Whose::Peer;
+                if is_peer && so_far.iter().any(|run| run.wall > self.patience / 4) {
+                    continue;
+                }
                 match self.once(program) {
                     Ok(spent) if round >= self.warm_ups => so_far.push(spent),
                     Ok(_) => (),
-                    Err(why) if program.whose == Whose::Peer => {
+                    Err(why) if is_peer => {
                         println!("   {}: {why:#}", program.name);
                         *runs = Err(format!("{why:#}"));
                     }

@@ -83,7 +83,7 @@ pub(super) fn one_slow(bench: &Bench) -> Result<Found> {
 pub(super) fn half_slow(bench: &Bench) -> Result<Found> {
     let size = 192 << 20;
     let rate: Rate = |number| if number % 2 == 1 { CRAWL } else { BRISK };
-    let outcome = race(bench, size, rate, 8, &["aria2c", "axel"])?;
+    let outcome = race(bench, size, rate, 8, &["aria2c"])?;
     let best = ideal(size, 4.0 * f64::from(BRISK));
     Ok(Found {
         title: "Four connections of eight are slow",
@@ -210,7 +210,7 @@ fn run(
         programs,
         warm_ups: 0,
         rounds: bench.runs.min(ROUNDS),
-        patience: Duration::from_secs(40),
+        patience: Duration::from_secs(56),
         before: &|| server.forget(),
         check: &|dir| same(source, &dir.join(NAME)),
     };
