@@ -82,8 +82,6 @@ struct Prepared {
     resource: Arc<Resource>,
     scratch: Arc<dyn Scratch>,
     opened: Option<Opened>,
-    /// What a new connection costs before its first byte.
-    setup: Duration,
 }
 
 /// What to do after a transfer that did not fill the file.
@@ -188,7 +186,6 @@ impl Download {
                 seals: std::mem::take(&mut self.record.seals),
             },
             opened: prepared.opened,
-            setup: prepared.setup,
             tuning: self.tuning.clone(),
             stop: self.stop.clone(),
             attempts: self.record.attempts,

@@ -50,6 +50,7 @@ impl Download {
             first_byte,
         } = self.find(&source, tries).await?;
         source.found_at(resource.final_url.clone());
+        source.took(first_byte);
         let scratch = self.fresh_scratch(resource.size).await?;
         self.record.scratch = Some(scratch.path().to_owned());
         self.record.resource = Some(resource.clone());
@@ -58,7 +59,6 @@ impl Download {
             resource: Arc::new(resource),
             scratch,
             opened,
-            setup: first_byte,
         })
     }
 
@@ -153,7 +153,6 @@ impl Download {
             resource: Arc::new(resource),
             scratch,
             opened: None,
-            setup: Duration::ZERO,
         }))
     }
 
