@@ -8,6 +8,7 @@ use divan::{Bencher, black_box};
 use haul_engine::plan::Plan;
 use haul_engine::plan::ranges::RangeSet;
 use haul_engine::plan::seals::{Seal, Seals, longest};
+use haul_engine::plan::split::Idle;
 use haul_engine::store::columns;
 
 fn main() {
@@ -73,13 +74,16 @@ fn relieve(bencher: Bencher, pieces: u64) {
     let mut held = scattered(pieces);
     held.insert(0..(pieces - blocks) * PIECE);
     let mut plan = Plan::new(Some(pieces * PIECE), held);
-    while let Some(lease) = plan.lease(PIECE) {
-        plan.runs_at(lease.id, 1_000);
-    }
+    while plan.lease(PIECE).is_some() {}
+    let idle = Idle {
+        threads: 1,
+        speed: Some(1 << 20),
+        setup: Duration::ZERO,
+        cap: PIECE,
+    };
     bencher.bench_local(|| {
-        let help = plan.relieve(black_box(1 << 20), PIECE, Duration::ZERO);
-        if let Some(help) = help {
-            plan.release(help.lease.id);
+        if let Some(job) = plan.job(black_box(&idle)) {
+            plan.release(job.lease.id);
         }
     });
 }

@@ -82,8 +82,6 @@ struct Prepared {
     source: Arc<Source>,
     resource: Arc<Resource>,
     scratch: Arc<dyn Scratch>,
-    /// What a new connection costs before its first byte.
-    setup: Duration,
 }
 
 /// What has come of a file before its transfer begins.
@@ -217,7 +215,6 @@ impl Download {
                 seals: std::mem::take(&mut self.record.seals),
             },
             opened,
-            setup: prepared.setup,
             tuning: self.tuning.clone(),
             stop: self.stop.clone(),
             attempts: self.record.attempts,

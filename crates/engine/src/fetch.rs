@@ -95,6 +95,7 @@ async fn open(
             if !answer.headers.contains_key(CONTENT_LENGTH) {
                 source.doubt();
             }
+            source.took(answer.first_byte);
             source.found_at(answer.url);
             Ok((answer.body, len))
         }

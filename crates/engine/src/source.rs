@@ -1,7 +1,8 @@
 //! Where one download's bytes come from: the user's URL, and where redirects led last.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use url::Url;
 
@@ -29,6 +30,8 @@ pub(crate) struct Source {
     at: Mutex<Url>,
     /// Where answers to requests for a block began: of all, or of some when they are very many.
     answers: Mutex<Vec<u64>>,
+    /// Microseconds from a request to its first byte, about as the last ones took; 0 at first.
+    setup: AtomicU64,
     /// Whether an answer's own length did not bear out what it said to bring.
     is_doubtful: AtomicBool,
     /// Answers in a row that spoke of another version than the one that was begun.
@@ -45,6 +48,7 @@ impl Source {
             headers,
             owner,
             answers: Mutex::default(),
+            setup: AtomicU64::new(0),
             is_doubtful: AtomicBool::new(false),
             strangers: AtomicU32::new(0),
             has_many_nodes: AtomicBool::new(false),
@@ -78,6 +82,22 @@ impl Source {
             self.has_many_nodes.store(true, Ordering::Relaxed);
         }
         *self.at.lock().unwrap_or_else(PoisonError::into_inner) = url;
+    }
+
+    /// Takes note of the time from a request, its connection included, to the head of its answer.
+    pub(crate) fn took(&self, first_byte: Duration) {
+        let micros = u64::try_from(first_byte.as_micros()).unwrap_or(u64::MAX);
+        // Two at once may forget one of them, which an estimate can bear.
+        let smooth = match self.setup.load(Ordering::Relaxed) {
+            0 => micros,
+            before => before - before / 4 + micros / 4,
+        };
+        self.setup.store(smooth, Ordering::Relaxed);
+    }
+
+    /// What a request is expected to cost before its first byte.
+    pub(crate) fn setup(&self) -> Duration {
+        Duration::from_micros(self.setup.load(Ordering::Relaxed))
     }
 
     /// Takes note of an answer with the bytes from `first` on that were asked for.

@@ -2,8 +2,11 @@
 //! them, relieves the slow, and checkpoints. Owns the plan; knows nothing of probes and delivery.
 
 mod checkpoint;
+mod hand;
 mod pace;
 mod rest;
+#[cfg(test)]
+mod simulated;
 mod staff;
 mod watch;
 
@@ -20,6 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::context::{Context, Tuning};
 use crate::disk::{Scratch, Standing};
 use crate::error::{Error, Kind, Result};
+use crate::event::ThreadState;
 use crate::limit::Rates;
 use crate::opened::Opened;
 use crate::plan::ranges::RangeSet;
@@ -35,6 +39,7 @@ use crate::store::Record;
 use crate::thread::Outcome;
 use crate::writer::Writer;
 use checkpoint::Tried;
+use hand::{Hand, Speeds};
 use pace::Pace;
 pub(crate) use rest::{GIVE_WAY, Wait};
 
@@ -44,8 +49,8 @@ const TICK: Duration = Duration::from_millis(200);
 /// How often the disk is asked whether it has room.
 const LOOK_FOR_ROOM_EVERY: Duration = Duration::from_secs(1);
 
-/// A thread is not judged by its speed before it has had this long.
-const YOUTH: Duration = Duration::from_millis(600);
+/// While a thread has nothing to do, the others are looked at this often.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Why a transfer ended before its last byte.
 #[derive(Debug)]
@@ -80,8 +85,6 @@ pub(crate) struct Order {
     pub(crate) held: Held,
     /// The body that the probe opened.
     pub(crate) opened: Option<Opened>,
-    /// What a new connection costs before its first byte.
-    pub(crate) setup: Duration,
     pub(crate) tuning: tokio::sync::watch::Receiver<Tuning>,
     pub(crate) stop: CancellationToken,
     /// Tries that have failed in a row without a byte in between, before this transfer.
@@ -144,7 +147,7 @@ struct Worker {
     number: u16,
     span: Arc<Span>,
     stop: CancellationToken,
-    pace: Pace,
+    hand: Hand,
 }
 
 impl Worker {
@@ -178,7 +181,7 @@ struct Transfer<'a> {
     /// Stops every thread.
     halt: CancellationToken,
     opened: Option<Opened>,
-    setup: Duration,
+    speeds: Speeds,
     pace: Pace,
     /// Refusals in a row while no thread was at work.
     crowded_in_a_row: u32,
@@ -228,7 +231,7 @@ impl<'a> Transfer<'a> {
             threads: JoinSet::new(),
             workers: BTreeMap::new(),
             opened: order.opened,
-            setup: order.setup,
+            speeds: Speeds::default(),
             crowded_in_a_row: order.failures,
             rest: None,
             unrecorded: order.unrecorded,
@@ -243,11 +246,14 @@ impl<'a> Transfer<'a> {
     async fn run(&mut self) -> Result<(), Halt> {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = tokio::time::interval_at(Instant::now() + LOOK, LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             if self.plan.is_filled() {
                 return Ok(());
             }
             self.staff();
+            let is_someone_idle = self.workers.len() < usize::from(self.thread_limit());
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Err(Halt::Stopped),
@@ -259,12 +265,13 @@ impl<'a> Transfer<'a> {
                     let now = Instant::now();
                     self.observe(now);
                     self.replace_hopeless();
-                    self.relieve();
                     self.publish();
                     self.look_for_room(now)?;
                     self.give_way(now)?;
                     self.checkpoint_if_due(now);
                 }
+                // Time itself can make a block one that is relieved.
+                _ = looks.tick(), if is_someone_idle => {}
                 Ok(()) = self.tuning.changed() => self.dismiss(),
             }
         }
@@ -302,7 +309,11 @@ impl<'a> Transfer<'a> {
         }
         self.plan.release(worker.lease);
         match outcome {
-            Outcome::Filled | Outcome::Ended | Outcome::Stopped => Ok(()),
+            Outcome::Filled => {
+                self.speeds.note(worker.number, &worker.hand);
+                Ok(())
+            }
+            Outcome::Ended | Outcome::Stopped => Ok(()),
             Outcome::Crowded(error) => self.make_room(error),
             Outcome::Failed(error) if error.kind == Kind::DiskFull => Err(Halt::NoRoom),
             // Some servers reset what is one connection too many. While others get on, its block waits.
@@ -319,11 +330,13 @@ impl<'a> Transfer<'a> {
         let longest = seals::longest(self.resource.size);
         for worker in self.workers.values_mut() {
             let at = worker.hand_over(&mut self.plan, &mut self.seals, longest);
-            worker.pace.observe(at, now);
-            // Before its connection stands a thread's speed says nothing.
-            if worker.pace.age() >= YOUTH.max(3 * self.setup) {
-                self.plan.runs_at(worker.lease, worker.pace.speed());
+            worker.hand.observe(at, now);
+            if worker.span.waits() {
+                worker.hand.starts_late(now + self.source.setup());
+            } else if worker.span.state() == ThreadState::Waiting {
+                worker.hand.is_held_up(now);
             }
+            self.plan.expect(worker.lease, worker.hand.expected(now));
         }
         self.pace.observe(self.plan.done().len(), now);
         for lease in self.plan.moot() {

@@ -51,6 +51,7 @@ impl Download {
             first_byte,
         } = self.find(&source, tries).await?;
         source.found_at(resource.final_url.clone());
+        source.took(first_byte);
         let (scratch, at_hand) = self.begin(&resource, opened).await?;
         self.record.scratch = Some(scratch.path().to_owned());
         self.record.resource = Some(resource.clone());
@@ -58,7 +59,6 @@ impl Download {
             source,
             resource: Arc::new(resource),
             scratch,
-            setup: first_byte,
         };
         Ok((prepared, at_hand))
     }
@@ -169,7 +169,6 @@ impl Download {
             source,
             resource: Arc::new(resource),
             scratch,
-            setup: Duration::ZERO,
         }))
     }
 

@@ -23,7 +23,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use ranges::RangeSet;
-use split::{AtWork, Relief};
+use split::{AtWork, Idle, Relief};
 
 /// The number of a lease: one block given to one thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,15 +38,24 @@ pub struct Lease {
     pub bytes: Range<u64>,
 }
 
-/// A block that helps another one.
+/// Work for a thread that has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Help {
-    /// The new block.
+pub struct Job {
+    /// Its block.
     pub lease: Lease,
-    /// The block that is relieved.
-    pub of: LeaseId,
-    /// Where the relieved block now ends.
-    pub new_end: u64,
+    /// Another block that ends sooner from now on, and where.
+    pub cut: Option<(LeaseId, u64)>,
+}
+
+/// What is expected of a thread.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// Bytes/s; `None` while nothing is known of it.
+    pub speed: Option<u64>,
+    /// Until its first byte.
+    pub due: Duration,
+    /// For how long nothing has come.
+    pub silent: Duration,
 }
 
 #[derive(Debug)]
@@ -55,18 +64,19 @@ struct Leased {
     /// The first byte that was not reported.
     at: u64,
     end: u64,
-    /// Bytes/s, as last told.
-    speed: Option<u64>,
-    hedged: bool,
+    pace: Expected,
+    /// The first block that was about these bytes.
+    about: LeaseId,
 }
 
 impl Leased {
     fn at_work(&self) -> AtWork {
         AtWork {
-            at: self.at,
-            end: self.end,
-            speed: self.speed,
-            hedged: self.hedged,
+            left: self.end.saturating_sub(self.at),
+            speed: self.pace.speed,
+            due: self.pace.due,
+            silent: self.pace.silent,
+            about: self.about.0,
         }
     }
 }
@@ -134,8 +144,8 @@ impl Plan {
             start: bytes.start,
             at: bytes.start,
             end: bytes.end,
-            speed: None,
-            hedged: false,
+            pace: Expected::default(),
+            about: id,
         };
         self.leases.insert(id, leased);
         Lease { id, bytes }
@@ -158,10 +168,10 @@ impl Plan {
         self.done.insert(bytes);
     }
 
-    /// Notes how fast a block grows, in bytes/s.
-    pub fn runs_at(&mut self, id: LeaseId, speed: u64) {
+    /// Notes what is expected of a block's thread.
+    pub fn expect(&mut self, id: LeaseId, pace: Expected) {
         if let Some(leased) = self.leases.get_mut(&id) {
-            leased.speed = Some(speed);
+            leased.pace = pace;
         }
     }
 
@@ -170,19 +180,7 @@ impl Plan {
         let Some(leased) = self.leases.remove(&id) else {
             return;
         };
-        let mut rest = RangeSet::new();
-        rest.insert(leased.at..leased.end.min(self.size));
-        let done = self.done.iter_in(leased.at..leased.end);
-        for held in done.chain(self.leases.values().map(|other| other.at..other.end)) {
-            rest.remove(held);
-        }
-        for bytes in rest.iter() {
-            self.free.insert(bytes);
-        }
-        // A block that was helped may need help again when its helper gives up.
-        for other in self.leases.values_mut() {
-            other.hedged = false;
-        }
+        self.set_free(leased.at..leased.end.min(self.size));
     }
 
     /// The length has become known: the open-ended body ended properly after `size` bytes.
@@ -191,44 +189,68 @@ impl Plan {
         self.free = RangeSet::new();
     }
 
-    /// A block for an idle thread when no byte is free: the back of the block that would end last,
-    /// or, when too little is left of it to cut, the same bytes once more.
-    ///
-    /// `helper` is the speed in bytes/s that the idle thread is expected to reach, after `setup`; no
-    /// block is longer than `cap`.
-    pub fn relieve(&mut self, helper: u64, cap: u64, setup: Duration) -> Option<Help> {
+    /// Work for one of the idle threads, if there is any that is worth a request: free bytes, or when
+    /// there are none the back of the block that would end last, or when too little is left of it to
+    /// cut the same bytes once more.
+    pub fn job(&mut self, idle: &Idle) -> Option<Job> {
         if self.size == u64::MAX {
             return None;
         }
-        let ids: Vec<LeaseId> = self.leases.keys().copied().collect();
-        let blocks: Vec<AtWork> = self.leases.values().map(Leased::at_work).collect();
-        let (of, start) = match split::relief(&blocks, helper, setup)? {
-            Relief::Cut { index, cut } => {
-                let leased = self.leases.get_mut(&ids[index])?;
-                let end = std::mem::replace(&mut leased.end, cut);
-                // The cap may have been lowered since the block was given.
-                let helped_to = end.min(cut.saturating_add(cap));
-                self.free.insert(helped_to..end);
-                return Some(Help {
-                    lease: self.give(cut..helped_to),
-                    of: ids[index],
-                    new_end: cut,
-                });
-            }
-            Relief::Hedge { index } => (ids[index], blocks[index].at),
-        };
-        let leased = self.leases.get_mut(&of)?;
-        leased.hedged = true;
-        let end = leased.end;
-        let lease = self.give(start..end.min(start.saturating_add(cap)));
-        if let Some(helping) = self.leases.get_mut(&lease.id) {
-            helping.hedged = true;
+        if self.free() > 0 {
+            let lease = self.share(idle)?;
+            return Some(Job { lease, cut: None });
         }
-        Some(Help {
-            lease,
-            of,
-            new_end: end,
-        })
+        let id = |index: usize| self.leases.keys().nth(index).copied();
+        match split::relief(&self.at_work(), idle)? {
+            Relief::Cut { index, keep } => {
+                let cut = Some(self.cut(id(index)?, keep)?);
+                let lease = self.share(idle)?;
+                Some(Job { lease, cut })
+            }
+            Relief::Hedge { index } => {
+                let lease = self.hedge(id(index)?, idle.cap)?;
+                Some(Job { lease, cut: None })
+            }
+        }
+    }
+
+    fn at_work(&self) -> Vec<AtWork> {
+        self.leases.values().map(Leased::at_work).collect()
+    }
+
+    /// A thread's share of the free bytes.
+    fn share(&mut self, idle: &Idle) -> Option<Lease> {
+        self.lease(split::block_len(self.free(), &self.at_work(), idle))
+    }
+
+    /// Frees what follows the next `keep` bytes of a block; returns where it ends now.
+    fn cut(&mut self, id: LeaseId, keep: u64) -> Option<(LeaseId, u64)> {
+        let leased = self.leases.get_mut(&id)?;
+        let cut = leased.at.saturating_add(keep);
+        let end = std::mem::replace(&mut leased.end, cut);
+        self.set_free(cut..end);
+        Some((id, cut))
+    }
+
+    /// The rest of a block once more.
+    fn hedge(&mut self, id: LeaseId, cap: u64) -> Option<Lease> {
+        let Leased { at, end, about, .. } = *self.leases.get(&id)?;
+        let lease = self.give(at..end.min(at.saturating_add(cap)));
+        self.leases.get_mut(&lease.id)?.about = about;
+        Some(lease)
+    }
+
+    /// Bytes that a thread gives up are free, apart from those that are done or in other hands.
+    fn set_free(&mut self, bytes: Range<u64>) {
+        let mut rest = RangeSet::new();
+        rest.insert(bytes.clone());
+        let done = self.done.iter_in(bytes);
+        for held in done.chain(self.leases.values().map(|other| other.at..other.end)) {
+            rest.remove(held);
+        }
+        for bytes in rest.iter() {
+            self.free.insert(bytes);
+        }
     }
 
     /// Blocks whose threads are so slow that a new connection in their place can only be better;
@@ -290,6 +312,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const IDLE: Idle = Idle {
+        threads: 1,
+        speed: Some(1 << 20),
+        setup: Duration::ZERO,
+        cap: u64::MAX,
+    };
+
+    fn at_speed(speed: u64) -> Expected {
+        Expected {
+            speed: Some(speed),
+            ..Expected::default()
+        }
+    }
+
     fn plan(size: u64) -> Plan {
         Plan::new(Some(size), RangeSet::new())
     }
@@ -333,11 +369,10 @@ mod tests {
     fn a_cut_block_that_writes_past_its_new_end_wastes_but_does_not_break() {
         let mut plan = plan(10 << 20);
         let lease = plan.lease(u64::MAX).expect("free");
-        plan.runs_at(lease.id, 1 << 20);
-        let help = plan
-            .relieve(1 << 20, u64::MAX, Duration::ZERO)
-            .expect("slow enough");
-        assert_eq!(help.new_end, 5 << 20);
+        plan.expect(lease.id, at_speed(1 << 20));
+        let help = plan.job(&IDLE).expect("slow enough");
+        assert_eq!(help.cut, Some((lease.id, 5 << 20)));
+        assert_eq!(help.lease.bytes, 5 << 20..10 << 20);
         plan.wrote(lease.id, (5 << 20) + 1000);
         plan.wrote(help.lease.id, help.lease.bytes.end);
         assert!(plan.is_filled());
@@ -349,14 +384,11 @@ mod tests {
         let mut plan = plan(1000);
         let lease = plan.lease(1000).expect("free");
         plan.wrote(lease.id, 100);
-        plan.runs_at(lease.id, 0);
-        let help = plan.relieve(1000, u64::MAX, Duration::ZERO).expect("stuck");
-        assert_eq!(help.lease.bytes, 100..1000);
-        assert_eq!(
-            plan.relieve(1000, u64::MAX, Duration::ZERO),
-            None,
-            "two are enough"
-        );
+        plan.expect(lease.id, at_speed(0));
+        let help = plan.job(&IDLE).expect("stuck");
+        assert_eq!((help.lease.bytes, help.cut), (100..1000, None));
+        plan.expect(help.lease.id, at_speed(1000));
+        assert_eq!(plan.job(&IDLE), None, "two are enough");
         plan.wrote(help.lease.id, 1000);
         assert_eq!(plan.moot(), [lease.id]);
         plan.release(lease.id);
@@ -369,7 +401,8 @@ mod tests {
     fn an_unknown_length_is_one_open_block_until_it_ends() {
         let mut plan = Plan::new(None, RangeSet::new());
         let lease = plan.lease(u64::MAX).expect("open");
-        assert_eq!(plan.relieve(1, u64::MAX, Duration::ZERO), None);
+        plan.expect(lease.id, at_speed(1));
+        assert_eq!(plan.job(&IDLE), None);
         plan.wrote(lease.id, 77);
         assert!(!plan.is_filled());
         plan.ends_at(77);
@@ -425,10 +458,10 @@ mod tests {
                     },
                     3 => if !held.is_empty() {
                         let (id, _) = held[pick(held.len())];
-                        plan.runs_at(id, number % (1 << 20));
+                        plan.expect(id, at_speed(number % (1 << 20)));
                     },
-                    _ => if let Some(help) = plan.relieve(number % (1 << 20), u64::MAX, Duration::ZERO) {
-                        held.push((help.lease.id, help.lease.bytes));
+                    _ => if let Some(job) = plan.job(&Idle { speed: Some(number % (1 << 20)), ..IDLE }) {
+                        held.push((job.lease.id, job.lease.bytes));
                     },
                 }
                 prop_assert!(plan.done().len() + plan.free() <= size);

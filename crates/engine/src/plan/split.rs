@@ -1,71 +1,61 @@
-//! How many bytes a block gets, and which block an idle thread relieves. Numbers in, numbers out.
+//! Who fetches how many bytes so that all threads end together. Numbers in, numbers out.
 //!
-//! Blocks are as large as allowed while much is left, so that requests are few, and shrink towards
-//! the end, so that all threads finish together. When nothing is free any more, an idle thread takes
-//! over the back of the block that would finish last.
+//! One question decides everything: when would the last byte come if from now on everybody did what
+//! they can? A thread without a block gets what it can fetch until then, and a block that would end
+//! later keeps what its thread can fetch until then.
 
 use std::time::Duration;
 
-/// Below this a block is not worth a request of its own, unless its thread is very slow.
+/// The least block for a thread of which nothing is known, and the most that is given to a thread only
+/// because a request should be worth its round trip.
 pub const MIN_BLOCK: u64 = 1 << 20;
 
-/// Below this many bytes per part a block is not cut in two.
-pub const MIN_CUT: u64 = 64 << 10;
+/// No part of a block that is cut is shorter than this.
+pub const MIN_CUT: u64 = 16 << 10;
 
-/// A block that will end this soon is left to its thread: a new connection costs more.
-pub const WORTH_RELIEF: Duration = Duration::from_millis(400);
+/// What saves less time than this is not worth another request.
+const WORTH_IT: Duration = Duration::from_millis(50);
 
-/// How many bytes the next block gets.
-///
-/// `free` bytes are not given to any thread yet, `threads` share them, `cap` is `block_size`, and
-/// `speed` (bytes/s, 0 if unknown) is what one thread achieves: a block should last it about a
-/// second, so that the round trip in front of it does not count.
-pub fn block_len(free: u64, threads: u16, cap: u64, speed: u64) -> u64 {
-    let share = free.div_ceil(u64::from(threads.max(1)));
-    let floor = if speed == 0 {
-        MIN_BLOCK
-    } else {
-        speed.clamp(MIN_CUT, 4 * MIN_BLOCK)
-    };
-    share.max(floor).min(cap).min(free)
-}
+/// So many threads at most fetch the same bytes.
+const MOST_FETCHERS: usize = 3;
 
-/// A block at work, as relief sees it.
+/// A block at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AtWork {
-    /// The first byte that is not written.
-    pub at: u64,
-    /// One past the last byte of the block.
-    pub end: u64,
-    /// Bytes/s; `None` while it is too young to tell.
+    /// Bytes that are not written.
+    pub left: u64,
+    /// Bytes/s that are expected of its thread; `None` while nothing is known of it.
     pub speed: Option<u64>,
-    /// Whether a second thread fetches the same bytes already.
-    pub hedged: bool,
+    /// Until its first byte is expected.
+    pub due: Duration,
+    /// For how long nothing has come.
+    pub silent: Duration,
+    /// Blocks of the same number are about the same bytes.
+    pub about: u64,
 }
 
-impl AtWork {
-    fn left(&self) -> u64 {
-        self.end.saturating_sub(self.at)
-    }
-}
-
-/// Time that so many bytes take.
-fn time_for(bytes: u64, speed: u64) -> Duration {
-    match bytes {
-        0 => Duration::ZERO,
-        _ => Duration::try_from_secs_f64(as_f64(bytes) / as_f64(speed)).unwrap_or(Duration::MAX),
-    }
+/// The threads that have no block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idle {
+    /// How many they are, the one that asks included.
+    pub threads: u16,
+    /// Bytes/s that are expected of the one that asks; `None` while nothing is known of it.
+    pub speed: Option<u64>,
+    /// From a request to its first byte.
+    pub setup: Duration,
+    /// Most bytes of a block.
+    pub cap: u64,
 }
 
 /// How an idle thread helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relief {
-    /// Take over the block at `index` from byte `cut` on.
+    /// Leave the first `keep` bytes of the rest of the block at `index` to its thread.
     Cut {
         /// Which of the blocks.
         index: usize,
-        /// The first byte of the new block, the new end of the old.
-        cut: u64,
+        /// How many bytes it keeps.
+        keep: u64,
     },
     /// Fetch the rest of the block at `index` too: whoever is first wins.
     Hedge {
@@ -74,31 +64,118 @@ pub enum Relief {
     },
 }
 
-/// Chooses the block that would finish last, and how to relieve it.
-///
-/// `helper` is the speed in bytes/s that the idle thread is expected to reach, after `setup`.
-pub fn relief(blocks: &[AtWork], helper: u64, setup: Duration) -> Option<Relief> {
-    let candidate = |(index, block): (usize, &AtWork)| {
-        let speed = block.speed.filter(|_| !block.hedged)?;
-        Some((time_for(block.left(), speed), index, speed))
+/// Everybody who could fetch bytes, with a speed for each.
+struct Crew<'a> {
+    blocks: &'a [AtWork],
+    idle: Idle,
+    /// Bytes/s of a thread of which nothing is known: those of the others, if anything is known.
+    usual: Option<f64>,
+}
+
+impl<'a> Crew<'a> {
+    fn new(blocks: &'a [AtWork], idle: Idle) -> Crew<'a> {
+        let known = || blocks.iter().filter_map(|block| block.speed);
+        let mean = as_f64(known().sum()) / as_f64(known().count() as u64);
+        Crew {
+            blocks,
+            idle,
+            usual: Some(mean).filter(|mean| mean.is_finite()),
+        }
+    }
+
+    /// Bytes/s of the thread that asks. Where nobody gets anything it is still worth a try.
+    fn helper(&self) -> Option<f64> {
+        let speed = self.idle.speed.map(as_f64).or(self.usual)?;
+        Some(speed.max(1.0))
+    }
+
+    /// Seconds until the block would end if it were left alone. One that is silent is expected to be so
+    /// for as long again, apart from the time that any answer takes.
+    fn alone(&self, block: &AtWork) -> f64 {
+        let speed = block.speed.map(as_f64).or(self.usual).unwrap_or(0.0);
+        let silent = block.silent.saturating_sub(2 * self.idle.setup);
+        let busy = block.due.as_secs_f64() + seconds_for(block.left, speed);
+        busy.max(silent.as_secs_f64())
+    }
+
+    /// Seconds until the last byte, `free` ones included, if nobody were idle before it; threads
+    /// without a block fetch `helper` bytes/s each.
+    fn together(&self, free: u64, helper: f64) -> f64 {
+        let at_work = |block: &AtWork| match self.alone(block) {
+            alone if alone > 0.0 => as_f64(block.left) / alone,
+            _ => 0.0,
+        };
+        let idle = f64::from(self.idle.threads.max(1)) * helper;
+        let speed = idle + self.blocks.iter().map(at_work).sum::<f64>();
+        let left: u64 = self.blocks.iter().map(|block| block.left).sum();
+        // What idle threads cannot do before their first byte, everybody has to make up for.
+        let lost = idle * self.idle.setup.as_secs_f64();
+        (as_f64(left.saturating_add(free)) + lost) / speed
+    }
+}
+
+/// How many bytes the next block gets, of `free` ones that no thread has.
+pub fn block_len(free: u64, blocks: &[AtWork], idle: &Idle) -> u64 {
+    let crew = Crew::new(blocks, *idle);
+    let len = match crew.helper() {
+        Some(helper) => {
+            let setup = idle.setup.as_secs_f64();
+            let share = as_u64(helper * (crew.together(free, helper) - setup));
+            let worth = as_u64(helper * setup.max(WORTH_IT.as_secs_f64()));
+            share.max(worth.clamp(MIN_CUT, MIN_BLOCK))
+        }
+        None => {
+            let left: u64 = blocks.iter().map(|block| block.left).sum();
+            let threads = blocks.len() as u64 + u64::from(idle.threads.max(1));
+            free.saturating_add(left).div_ceil(threads).max(MIN_BLOCK)
+        }
     };
-    let (time_left, index, speed) = blocks.iter().enumerate().filter_map(candidate).max()?;
-    if time_left < WORTH_RELIEF.max(2 * setup) {
+    // What is too little for a block of its own goes with this one.
+    let len = if free.saturating_sub(len) < MIN_CUT {
+        free
+    } else {
+        len
+    };
+    len.min(idle.cap).min(free)
+}
+
+/// Which block an idle thread relieves when no byte is free, and how: the one that would end last, if
+/// its end comes sooner that way.
+pub fn relief(blocks: &[AtWork], idle: &Idle) -> Option<Relief> {
+    let crew = Crew::new(blocks, *idle);
+    let helper = crew.helper()?;
+    let same = |about: u64| blocks.iter().filter(move |block| block.about == about);
+    // Of those that fetch the same bytes the first one counts.
+    let end = |block: &AtWork| {
+        let ends = same(block.about).map(|one| crew.alone(one));
+        ends.fold(f64::INFINITY, f64::min)
+    };
+    let (index, last, end) = (blocks.iter().enumerate())
+        .filter(|(_, block)| block.left > 0 && same(block.about).count() < MOST_FETCHERS)
+        .map(|(index, block)| (index, block, end(block)))
+        .max_by(|a, b| a.2.total_cmp(&b.2))?;
+    let setup = idle.setup.as_secs_f64();
+    let worth = (setup / 2.0).max(WORTH_IT.as_secs_f64());
+    let helped = |bytes: u64| setup + seconds_for(bytes, helper);
+    // Too little to cut, or in two hands already.
+    if last.left < 2 * MIN_CUT || same(last.about).count() > 1 {
+        return (end > helped(last.left) + worth).then_some(Relief::Hedge { index });
+    }
+    let together = crew.together(0, helper).max(helped(MIN_CUT));
+    if end <= together + worth {
         return None;
     }
-    let last = &blocks[index];
-    // Too little to cut, yet it takes long: its connection is stuck or crawls.
-    if last.left() < 2 * MIN_CUT {
-        return Some(Relief::Hedge { index });
+    let keep = as_u64(as_f64(last.left) * (together / end));
+    let keep = keep.clamp(MIN_CUT, last.left - MIN_CUT);
+    Some(Relief::Cut { index, keep })
+}
+
+/// Seconds that so many bytes take.
+fn seconds_for(bytes: u64, speed: f64) -> f64 {
+    match bytes {
+        0 => 0.0,
+        _ => as_f64(bytes) / speed,
     }
-    // Both parts should end together, so each thread gets what it can fetch in the same time.
-    let helper = helper.max(speed).max(1);
-    let keep = as_f64(last.left()) * (as_f64(speed) / (as_f64(speed) + as_f64(helper)));
-    let keep = as_u64(keep).clamp(MIN_CUT, last.left() - MIN_CUT);
-    Some(Relief::Cut {
-        index,
-        cut: last.at + keep,
-    })
 }
 
 /// A thread is not replaced before it has had this long to show what it can do.
@@ -111,18 +188,23 @@ const TRICKLE: u64 = 64;
 /// A thread so many times slower than most others is better off with a new connection.
 const HOPELESS: u64 = 20;
 
-/// The blocks whose threads are so slow that a new connection in their place can only be better.
-/// Those that end soon anyway are left alone.
+/// The blocks whose threads are so slow, or silent for so long while others get on, that a new
+/// connection in their place can only be better. Those that end soon anyway are left alone.
 pub fn hopeless(blocks: &[AtWork]) -> Vec<usize> {
     let mut speeds: Vec<u64> = blocks.iter().filter_map(|block| block.speed).collect();
     speeds.sort_unstable();
     let usual = speeds.get(speeds.len() / 2).copied().unwrap_or(0);
+    let some_get_on = blocks.iter().any(|block| block.silent < FAIR_TRIAL);
     let is_hopeless = |block: &AtWork| {
-        block.speed.is_some_and(|speed| {
-            let ends_soon = time_for(block.left(), speed) < FAIR_TRIAL;
-            let trickles = (1..TRICKLE).contains(&speed);
-            !ends_soon && (trickles || speed.saturating_mul(HOPELESS) < usual)
-        })
+        let Some(speed) = block.speed else {
+            return false;
+        };
+        if seconds_for(block.left, as_f64(speed)) < FAIR_TRIAL.as_secs_f64() {
+            return false;
+        }
+        let trickles = (1..TRICKLE).contains(&speed);
+        let is_stuck = some_get_on && block.silent >= FAIR_TRIAL;
+        trickles || is_stuck || speed.saturating_mul(HOPELESS) < usual
     };
     let numbered = blocks.iter().enumerate();
     numbered
@@ -155,122 +237,223 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    fn at_work(at: u64, end: u64, speed: u64) -> AtWork {
+    const IDLE: Idle = Idle {
+        threads: 1,
+        speed: None,
+        setup: Duration::ZERO,
+        cap: 16 * MIB,
+    };
+
+    /// Each call is about other bytes.
+    fn at_work(left: u64, speed: u64) -> AtWork {
         AtWork {
-            at,
-            end,
+            left,
             speed: Some(speed),
-            hedged: false,
+            due: Duration::ZERO,
+            silent: Duration::ZERO,
+            about: fastrand::u64(..),
+        }
+    }
+
+    fn young(left: u64) -> AtWork {
+        AtWork {
+            speed: None,
+            ..at_work(left, 0)
         }
     }
 
     #[test]
     fn blocks_are_full_size_while_much_is_left() {
-        assert_eq!(block_len(2048 * MIB, 8, 16 * MIB, 0), 16 * MIB);
+        let idle = Idle { threads: 8, ..IDLE };
+        assert_eq!(block_len(2048 * MIB, &[], &idle), 16 * MIB);
+        let others = [at_work(8 * MIB, MIB); 7];
+        assert_eq!(block_len(2048 * MIB, &others, &IDLE), 16 * MIB);
     }
 
     #[test]
-    fn blocks_shrink_towards_the_end() {
-        assert_eq!(block_len(64 * MIB, 8, 16 * MIB, 0), 8 * MIB);
-        assert_eq!(block_len(3 * MIB, 8, 16 * MIB, 0), MIB);
-        assert_eq!(block_len(1000, 8, 16 * MIB, 0), 1000);
+    fn where_nothing_is_known_all_get_the_same() {
+        let idle = Idle { threads: 8, ..IDLE };
+        assert_eq!(block_len(64 * MIB, &[], &idle), 8 * MIB);
+        let idle = Idle { threads: 7, ..IDLE };
+        assert_eq!(block_len(56 * MIB, &[young(8 * MIB)], &idle), 8 * MIB);
+        assert_eq!(block_len(3 * MIB, &[], &idle), MIB, "worth a request");
+        assert_eq!(block_len(1000, &[], &idle), 1000);
     }
 
     #[test]
-    fn a_slow_thread_gets_less() {
-        assert_eq!(block_len(3 * MIB, 64, 16 * MIB, 100 << 10), 100 << 10);
-    }
-
-    #[test]
-    fn the_block_that_would_end_last_is_cut_in_proportion_to_speed() {
-        let blocks = [
-            at_work(0, 10 * MIB, 10 * MIB),
-            at_work(20 * MIB, 30 * MIB, MIB),
-        ];
-        let Some(Relief::Cut { index: 1, cut }) = relief(&blocks, 9 * MIB, Duration::ZERO) else {
-            panic!("no cut")
+    fn a_block_ends_when_the_others_do() {
+        // 30 MiB are left to 5 MiB/s: six seconds, which are 6 MiB of this thread.
+        let others = [at_work(2 * MIB, 3 * MIB), at_work(4 * MIB, MIB)];
+        let idle = Idle {
+            speed: Some(MIB),
+            ..IDLE
         };
-        assert_eq!(cut, 21 * MIB);
-    }
-
-    #[test]
-    fn a_block_that_is_nearly_done_is_left_alone() {
-        assert_eq!(
-            relief(&[at_work(0, 10 * MIB, 100 * MIB)], MIB, Duration::ZERO),
-            None
-        );
-        assert_eq!(relief(&[], MIB, Duration::ZERO), None);
-    }
-
-    #[test]
-    fn a_stuck_remainder_is_fetched_twice_but_not_three_times() {
-        let stuck = at_work(0, 1000, 0);
-        assert_eq!(
-            relief(&[stuck], MIB, Duration::ZERO),
-            Some(Relief::Hedge { index: 0 })
-        );
-        assert_eq!(
-            relief(
-                &[AtWork {
-                    hedged: true,
-                    ..stuck
-                }],
-                MIB,
-                Duration::ZERO
-            ),
-            None
-        );
-    }
-
-    #[test]
-    fn a_block_too_young_to_judge_is_left_alone() {
-        let young = AtWork {
-            speed: None,
-            ..at_work(0, 10 * MIB, 0)
+        assert_eq!(block_len(24 * MIB, &others, &idle), 6 * MIB);
+        let far = Idle {
+            setup: Duration::from_secs(1),
+            ..idle
         };
-        assert_eq!(relief(&[young], MIB, Duration::ZERO), None);
+        let len = block_len(24 * MIB, &others, &far);
+        assert!((5 * MIB..6 * MIB).contains(&len), "{len}");
     }
 
     #[test]
-    fn who_crawls_beside_others_or_trickles_is_hopeless() {
-        let fast = at_work(0, 100 * MIB, MIB);
-        let half = at_work(0, 100 * MIB, MIB / 2);
-        let crawls = at_work(0, 100 * MIB, 20 << 10);
+    fn no_crumb_is_left_behind() {
+        let idle = Idle {
+            speed: Some(MIB),
+            ..IDLE
+        };
+        let all = MIB + MIN_CUT / 2;
+        assert_eq!(block_len(all, &[at_work(MIB, MIB)], &idle), all);
+    }
+
+    #[test]
+    fn the_block_that_would_end_last_keeps_what_its_thread_can_do_in_time() {
+        let blocks = [at_work(10 * MIB, 10 * MIB), at_work(10 * MIB, MIB)];
+        let idle = Idle {
+            speed: Some(9 * MIB),
+            ..IDLE
+        };
+        // 20 MiB are left to 20 MiB/s: one second.
+        let cut = Relief::Cut {
+            index: 1,
+            keep: MIB,
+        };
+        assert_eq!(relief(&blocks, &idle), Some(cut));
+    }
+
+    #[test]
+    fn what_is_nearly_done_or_begins_too_late_is_left_alone() {
+        let soon = [at_work(10 * MIB, 200 * MIB)];
+        assert_eq!(relief(&soon, &IDLE), None);
+        assert_eq!(relief(&[], &IDLE), None);
+        let block = [at_work(MIB, MIB)];
+        assert!(relief(&block, &IDLE).is_some());
+        let far = Idle {
+            setup: Duration::from_secs(1),
+            ..IDLE
+        };
+        assert_eq!(relief(&block, &far), None);
+    }
+
+    #[test]
+    fn a_stuck_remainder_is_fetched_again_as_long_as_nobody_brings_it() {
+        let idle = Idle {
+            speed: Some(MIB),
+            ..IDLE
+        };
+        let stuck = at_work(1000, 0);
+        let hedge = Some(Relief::Hedge { index: 0 });
+        assert_eq!(relief(&[stuck], &idle), hedge);
+        let fast = AtWork {
+            speed: Some(MIB),
+            ..stuck
+        };
+        assert_eq!(relief(&[stuck, fast], &idle), None, "it is on its way");
+        assert!(relief(&[stuck, stuck], &idle).is_some());
+        assert_eq!(relief(&[stuck; MOST_FETCHERS], &idle), None, "enough");
+    }
+
+    #[test]
+    fn who_was_fast_and_is_silent_is_not_waited_for() {
+        let idle = Idle {
+            speed: Some(MIB),
+            ..IDLE
+        };
+        let fast = at_work(1000, MIB);
+        assert_eq!(relief(&[fast], &idle), None);
+        let silent = AtWork {
+            silent: Duration::from_millis(300),
+            ..fast
+        };
+        let hedge = Some(Relief::Hedge { index: 0 });
+        assert_eq!(relief(&[silent], &idle), hedge);
+        let far = Idle {
+            setup: Duration::from_millis(200),
+            ..idle
+        };
+        assert_eq!(relief(&[silent], &far), None, "any answer takes as long");
+    }
+
+    #[test]
+    fn a_block_of_which_nothing_is_known_is_left_alone() {
+        assert_eq!(relief(&[young(10 * MIB)], &IDLE), None);
+        let one_is_known = [young(10 * MIB), at_work(MIB, MIB)];
+        assert!(relief(&one_is_known, &IDLE).is_some());
+    }
+
+    #[test]
+    fn who_crawls_beside_others_trickles_or_falls_silent_is_hopeless() {
+        let fast = at_work(100 * MIB, MIB);
+        let half = at_work(100 * MIB, MIB / 2);
+        let crawls = at_work(100 * MIB, 20 << 10);
         assert_eq!(hopeless(&[fast, crawls, fast, half]), [1]);
         assert!(hopeless(&[crawls, crawls]).is_empty(), "all are as slow");
         assert!(hopeless(&[crawls]).is_empty());
-        let trickles = at_work(0, 1000, 1);
+        let trickles = at_work(1000, 1);
         assert_eq!(hopeless(&[trickles, trickles]), [0, 1]);
-        let silent = at_work(0, 1000, 0);
-        assert_eq!(hopeless(&[fast, silent, fast]), [1]);
+        let stuck = AtWork {
+            silent: FAIR_TRIAL,
+            ..at_work(1000, 0)
+        };
+        assert_eq!(hopeless(&[stuck, stuck, fast]), [0, 1]);
         assert!(
-            hopeless(&[silent, silent]).is_empty(),
+            hopeless(&[stuck, stuck]).is_empty(),
             "the read timeout decides"
         );
-        let nearly_done = at_work(0, 4, 1);
+        let nearly_done = at_work(4, 1);
         assert!(hopeless(&[nearly_done, fast]).is_empty());
-        let young = AtWork {
-            speed: None,
-            ..trickles
-        };
-        assert!(hopeless(&[young, fast]).is_empty());
+        assert!(hopeless(&[young(1000), fast]).is_empty());
+    }
+
+    fn any_block() -> impl Strategy<Value = AtWork> {
+        let speed = proptest::option::of(0u64..1 << 40);
+        let times = (0u64..100_000, 0u64..100_000);
+        (0u64..1 << 45, speed, times, 0u64..4).prop_map(|(left, speed, (due, silent), about)| {
+            AtWork {
+                left,
+                speed,
+                due: Duration::from_millis(due),
+                silent: Duration::from_millis(silent),
+                about,
+            }
+        })
+    }
+
+    fn any_idle() -> impl Strategy<Value = Idle> {
+        let speed = proptest::option::of(0u64..1 << 40);
+        (0u16..300, speed, 0u64..100_000, 16u64 << 10..16 << 30).prop_map(
+            |(threads, speed, setup, cap)| Idle {
+                threads,
+                speed,
+                setup: Duration::from_millis(setup),
+                cap,
+            },
+        )
     }
 
     proptest! {
         #[test]
         fn a_block_never_exceeds_its_cap_nor_what_is_free(
-            free in 1u64..1 << 45, threads in 0u16..300, cap in 16u64 << 10..16 << 30, speed in 0u64..1 << 40
+            free in 1u64..1 << 45,
+            blocks in proptest::collection::vec(any_block(), 0..9),
+            idle in any_idle(),
         ) {
-            let len = block_len(free, threads, cap, speed);
-            prop_assert!(len > 0 && len <= cap && len <= free);
+            let len = block_len(free, &blocks, &idle);
+            prop_assert!(len > 0 && len <= idle.cap && len <= free);
         }
 
         #[test]
-        fn a_cut_lies_inside_the_block(
-            at in 0u64..1 << 40, left in 1u64..1 << 40, speed in 0u64..1 << 34, helper in 0u64..1 << 34
+        fn a_cut_leaves_something_to_both(
+            blocks in proptest::collection::vec(any_block(), 0..9),
+            idle in any_idle(),
         ) {
-            if let Some(Relief::Cut { cut, .. }) = relief(&[at_work(at, at + left, speed)], helper, Duration::ZERO) {
-                prop_assert!(cut >= at + MIN_CUT && cut <= at + left - MIN_CUT);
+            match relief(&blocks, &idle) {
+                Some(Relief::Cut { index, keep }) => {
+                    prop_assert!(keep >= MIN_CUT && keep <= blocks[index].left - MIN_CUT);
+                }
+                Some(Relief::Hedge { index }) => prop_assert!(blocks[index].left > 0),
+                None => {}
             }
         }
     }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::pace::Pace;
+use super::hand::Hand;
 use super::{Transfer, Worker};
 use crate::event::ThreadState;
 use crate::plan::retry::Patience;
-use crate::plan::{Lease, split};
+use crate::plan::split::{self, Idle};
+use crate::plan::{Job, Lease};
 use crate::span::Span;
 use crate::thread::Block;
 
@@ -18,28 +19,46 @@ impl Transfer<'_> {
         if self.rests() {
             return;
         }
-        let limit = self.thread_limit();
-        let cap = self.tuning.borrow().block_size;
-        while self.workers.len() < usize::from(limit) && self.plan.free() > 0 {
-            let len = match &self.opened {
-                // The first body is as long as it is; of unknown length: everything.
-                Some(opened) => opened.len.unwrap_or(u64::MAX),
-                None if !self.resource.ranges => u64::MAX,
-                None => split::block_len(
-                    self.plan.free(),
-                    limit,
-                    cap,
-                    self.pace.speed() / u64::from(limit),
-                ),
-            };
-            let Some(lease) = self.plan.lease(len) else {
+        let limit = usize::from(self.thread_limit());
+        // Whom to relieve is told by what the others do now.
+        if self.workers.len() < limit && self.plan.free() == 0 {
+            self.observe(Instant::now());
+        }
+        while self.workers.len() < limit {
+            let Some(job) = self.job(limit) else {
                 return;
             };
-            self.hire(&lease);
+            if let Some((lease, end)) = job.cut {
+                tracing::trace!(id = %self.id, ?lease, end, "a block is cut");
+                let relieved = self.workers.values().find(|worker| worker.lease == lease);
+                relieved.inspect(|worker| worker.span.shrink_to(end));
+            }
+            self.hire(&job.lease);
         }
     }
 
-    fn thread_limit(&self) -> u16 {
+    /// Work for the next idle thread of `limit`.
+    fn job(&mut self, limit: usize) -> Option<Job> {
+        let whole = match &self.opened {
+            // The first body is as long as it is; of unknown length: everything.
+            Some(opened) => Some(opened.len.unwrap_or(u64::MAX)),
+            None if self.resource.ranges => None,
+            None => Some(u64::MAX),
+        };
+        if let Some(len) = whole {
+            let lease = self.plan.lease(len)?;
+            return Some(Job { lease, cut: None });
+        }
+        let idle = limit - self.workers.len();
+        self.plan.job(&Idle {
+            threads: u16::try_from(idle).unwrap_or(u16::MAX),
+            speed: self.speeds.of(self.idle_number()),
+            setup: self.source.setup(),
+            cap: self.tuning.borrow().block_size,
+        })
+    }
+
+    pub(super) fn thread_limit(&self) -> u16 {
         if !self.resource.ranges {
             return 1;
         }
@@ -56,6 +75,11 @@ impl Transfer<'_> {
     fn hire(&mut self, lease: &Lease) {
         let span = Arc::new(Span::new(lease.bytes.start, lease.bytes.end));
         let stop = self.halt.child_token();
+        let now = Instant::now();
+        let due = match self.opened {
+            Some(_) => now,
+            None => now + self.source.setup(),
+        };
         let block = Block {
             span: span.clone(),
             source: self.source.clone(),
@@ -71,20 +95,24 @@ impl Transfer<'_> {
             stop: stop.clone(),
         };
         let task = self.threads.spawn(block.run());
-        let number = (1..)
-            .find(|number| self.workers.values().all(|worker| worker.number != *number))
-            .unwrap_or(1);
-        let pace = Pace::new(span.at(), Instant::now());
-        self.workers.insert(
-            task.id(),
-            Worker {
-                lease: lease.id,
-                number,
-                span,
-                stop,
-                pace,
-            },
-        );
+        let number = self.idle_number();
+        tracing::trace!(id = %self.id, thread = number, bytes = ?lease.bytes, "a block is given");
+        let hand = Hand::new(span.at(), self.speeds.of(number), due);
+        self.plan.expect(lease.id, hand.expected(now));
+        let worker = Worker {
+            lease: lease.id,
+            number,
+            span,
+            stop,
+            hand,
+        };
+        self.workers.insert(task.id(), worker);
+    }
+
+    /// The number of the thread that gets the next block.
+    fn idle_number(&self) -> u16 {
+        let is_idle = |number: &u16| self.workers.values().all(|worker| worker.number != *number);
+        (1..).find(is_idle).unwrap_or(1)
     }
 
     /// A server that talks nonsense from the start is given up soon: asking without ranges may still
@@ -116,42 +144,15 @@ impl Transfer<'_> {
             let worker = workers.values().find(|worker| worker.lease == lease);
             worker.is_some_and(|worker| {
                 let streams = worker.span.state() == ThreadState::Streaming;
-                streams && worker.pace.age() >= split::FAIR_TRIAL
+                streams && worker.hand.age() >= split::FAIR_TRIAL
             })
         };
         for lease in self.plan.hopeless(had_its_trial) {
             for worker in workers.values().filter(|worker| worker.lease == lease) {
+                tracing::debug!(id = %self.id, thread = worker.number, speed = worker.hand.speed(), "a thread gets a new connection");
+                self.speeds.forget(worker.number);
                 worker.stop.cancel();
             }
         }
-    }
-
-    /// No byte is free, but a thread is: it helps where it helps most.
-    pub(super) fn relieve(&mut self) {
-        let cap = self.tuning.borrow().block_size;
-        while self.resource.ranges
-            && self.plan.free() == 0
-            && self.workers.len() < usize::from(self.thread_limit())
-        {
-            let Some(help) = self.plan.relieve(self.best_speed(), cap, self.setup) else {
-                return;
-            };
-            for worker in self
-                .workers
-                .values()
-                .filter(|worker| worker.lease == help.of)
-            {
-                worker.span.shrink_to(help.new_end);
-            }
-            self.hire(&help.lease);
-        }
-    }
-
-    fn best_speed(&self) -> u64 {
-        self.workers
-            .values()
-            .map(|worker| worker.pace.speed())
-            .max()
-            .unwrap_or(0)
     }
 }

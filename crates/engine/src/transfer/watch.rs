@@ -71,7 +71,7 @@ impl Transfer<'_> {
                     start: bytes.start,
                     end: (bytes.end != u64::MAX).then(|| bytes.end - 1),
                     done,
-                    speed: worker.pace.speed(),
+                    speed: worker.hand.speed(),
                     state: worker.span.state(),
                     url: url.clone(),
                 })

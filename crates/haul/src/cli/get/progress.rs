@@ -38,7 +38,7 @@ pub(super) struct Progress {
 
 const LINE_EVERY: Duration = Duration::from_secs(5);
 const SHORTEST_LOOK: Duration = Duration::from_millis(2);
-const LONGEST_LOOK: Duration = Duration::from_millis(100);
+const LONGEST_LOOK: Duration = Duration::from_millis(20);
 
 impl Progress {
     pub(super) fn start(verbosity: Verbosity, json: JsonOutput) -> Progress {
