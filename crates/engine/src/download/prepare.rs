@@ -12,7 +12,6 @@ use crate::crash::{Point, point};
 use crate::disk::Scratch;
 use crate::error::{Error, Kind};
 use crate::limit::Owner;
-use crate::opened::Opened;
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
 use crate::probe::{self, Found, Html, Manner};
@@ -109,9 +108,7 @@ impl Download {
             match answer {
                 Ok(mut found) => {
                     self.has_begun = true;
-                    if let Some(opened) = found.opened.take() {
-                        found.opened = Some(self.gather(opened).await?);
-                    }
+                    self.gather(&mut found).await?;
                     return Ok(found);
                 }
                 Err(error) => self.wait_after(&error).await?,
@@ -119,15 +116,22 @@ impl Download {
         }
     }
 
-    /// A small body that comes at once is here before anything else happens.
-    async fn gather(&self, opened: Opened) -> Result<Opened, Halt> {
+    /// A small file that comes whole and at once is here before anything else happens.
+    async fn gather(&self, found: &mut Found) -> Result<(), Halt> {
+        let size = found.resource.size;
         // Under a limit bytes count as they come.
         if self.rates.piece().is_some() {
-            return Ok(opened);
+            return Ok(());
         }
+        let Some(opened) = found.opened.take_if(|opened| opened.len == size) else {
+            return Ok(());
+        };
         tokio::select! {
             biased;
-            gathered = self.context.shelf.gather(opened) => Ok(gathered),
+            gathered = self.context.shelf.gather(opened) => {
+                found.opened = Some(gathered);
+                Ok(())
+            }
             () = self.stop.cancelled() => Err(Halt::Stopped),
         }
     }

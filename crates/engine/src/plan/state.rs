@@ -85,7 +85,8 @@ impl Status {
         Status::ALL.into_iter().find(|status| status.name() == name)
     }
 
-    /// Whether it occupies one of the `max_downloads` places.
+    /// Whether it is under way: it holds one of the `max_downloads` places, or waits for the disk in a
+    /// group.
     pub fn is_active(self) -> bool {
         matches!(
             self,

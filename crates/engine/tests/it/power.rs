@@ -62,6 +62,22 @@ const FILES: [File; 6] = [
     CHANGING,
 ];
 
+/// All here within a moment, and so on their way to their names together.
+const SMALL_FILES: [File; 12] = [
+    file("/s1.bin?size=3000&seed=11", 11, 3000),
+    file("/s2.bin?size=4096&seed=12", 12, 4096),
+    file("/s3.bin?size=9000&seed=13", 13, 9000),
+    file("/s4.bin?size=1&seed=14", 14, 1),
+    file("/s5.bin?size=16K&seed=15&ranges=no", 15, 16 * KIB),
+    file("/s6.bin?size=20000&seed=16", 16, 20_000),
+    file("/s7.bin?size=7000&seed=17&etag=%22v1%22", 17, 7000),
+    file("/s8.bin?size=12K&seed=18", 18, 12 * KIB),
+    file("/s9.bin?size=4097&seed=19", 19, 4097),
+    file("/s10.bin?size=511&seed=20", 20, 511),
+    file("/s11.bin?size=8191&seed=21&ranges=no", 21, 8191),
+    file("/s12.bin?size=16K&seed=22", 22, 16 * KIB),
+];
+
 const fn file(path: &'static str, seed: u64, size: u64) -> File {
     File { path, seed, size }
 }
@@ -82,6 +98,20 @@ fn every_file_is_right_however_often_the_power_goes() {
             Event::Write => 2000,
             Event::Sync | Event::Synced => 8,
             Event::Commit | Event::Committed => 20,
+        };
+        (event, rng.u64(1..=most))
+    });
+}
+
+#[test]
+fn small_files_that_are_delivered_together_are_all_right() {
+    tell(24, &SMALL_FILES, |rng, _| {
+        let event = Event::ALL[rng.usize(..Event::ALL.len())];
+        let most = match event {
+            Event::Write => 24,
+            Event::Sync | Event::Synced => 12,
+            // Added, and then two for each group.
+            Event::Commit | Event::Committed => 6,
         };
         (event, rng.u64(1..=most))
     });

@@ -132,7 +132,7 @@ async fn run(
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let store = work.state.open_store_for_a_while()?;
     let (mut ids, missing) = resume::reconcile(store.as_ref(), work.specs).await?;
-    let engine = Engine::start(
+    let starting = Engine::start(
         haul_engine::Config {
             // Somebody waits for the command to end; what is held stays for the next time.
             on_full: haul_engine::OnFull::Fail,
@@ -141,8 +141,10 @@ async fn run(
         },
         Arc::clone(&store) as Arc<dyn Store>,
         transfers.handle().clone(),
-    )
-    .await?;
+    );
+    // Nobody else asks this engine for anything, so its table may live where the downloads run: then
+    // none of them wakes another thread when it begins or ends.
+    let engine = transfers.spawn(starting).await??;
     let mut watcher = engine.live().watch();
     ids.extend(add(&engine, missing).await?);
     progress.expect(&ids);
