@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::command::{self, Answer, Command};
 use super::error::{ApiError, Edge};
+use super::socket::Upgrade;
 use super::types::add;
 use super::types::params::Params;
 use super::types::requests;
@@ -137,7 +138,7 @@ async fn index(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     uri: Uri,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgrade: Result<Upgrade, WebSocketUpgradeRejection>,
 ) -> Answered {
     if headers.contains_key(header::UPGRADE) {
         let upgrade =

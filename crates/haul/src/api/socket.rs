@@ -1,22 +1,28 @@
 //! One WebSocket for as long as it lives: one writer, pings, silence, limits, goodbye. Knows
 //! nothing of what is talked about; that is a [`Talk`].
 
+mod upgrade;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
-
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::error::{ApiError, Edge};
+pub(super) use tokio_tungstenite::tungstenite::Utf8Bytes;
+use upgrade::Socket;
+pub(super) use upgrade::Upgrade;
 
 /// Most sockets at once.
 pub(super) const MOST_SOCKETS: usize = 1024;
@@ -26,6 +32,10 @@ const MOST_BYTES_IN: usize = 4 << 20;
 
 /// Most bytes in one message to a client: a snapshot of a very long list.
 pub(super) const MOST_BYTES_OUT: usize = 128 << 20;
+
+/// Most bytes of a message that leave at once. A socket keeps room for as much, however long the
+/// message is.
+const PIECE: usize = 16 << 10;
 
 const PING_EVERY: Duration = Duration::from_secs(20);
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
@@ -89,7 +99,7 @@ impl Inbox {
 /// Answers the upgrade and holds the conversation that `start` begins.
 pub(super) fn open<T: Talk>(
     app: &Arc<App>,
-    upgrade: WebSocketUpgrade,
+    upgrade: Upgrade,
     start: impl FnOnce(Arc<App>) -> T + Send + 'static,
 ) -> Result<Response, ApiError> {
     if app.stop.is_cancelled() {
@@ -101,25 +111,17 @@ pub(super) fn open<T: Talk>(
             format!("{MOST_SOCKETS} WebSockets are open; close one or try again later"),
         ));
     };
-    let tracked = app.conversations.token();
-    let app = app.clone();
-    let response = limited(upgrade).on_upgrade(move |socket| async move {
-        let stop = app.stop.clone();
-        converse(socket, start(app), &stop).await;
-        drop((permit, tracked));
-    });
+    let (app, conversations) = (app.clone(), app.conversations.clone());
+    let (response, socket) = upgrade.grant();
+    let conversation = async move {
+        match socket.await {
+            Ok(socket) => converse(socket, start(app.clone()), &app.stop).await,
+            Err(cause) => tracing::debug!(%cause, "a client left before it had its WebSocket"),
+        }
+        drop(permit);
+    };
+    conversations.spawn(conversation);
     Ok(response)
-}
-
-/// Bounds what one socket may hold in memory.
-fn limited(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
-    upgrade
-        // Messages are short as a rule; the library's own buffers are 128 KiB per socket.
-        .read_buffer_size(8 << 10)
-        .write_buffer_size(0)
-        .max_write_buffer_size(MOST_BYTES_OUT + (1 << 20))
-        .max_message_size(MOST_BYTES_IN)
-        .max_frame_size(MOST_BYTES_IN)
 }
 
 /// Why a conversation ended.
@@ -160,21 +162,46 @@ impl End {
         matches!(self, End::Stopping | End::Silent | End::NotText)
     }
 
-    fn of(error: axum::Error) -> End {
-        let cause = error.into_inner();
-        match cause.downcast_ref::<tungstenite::Error>() {
-            Some(tungstenite::Error::Capacity(_)) => End::TooLarge,
-            Some(tungstenite::Error::Utf8(_)) => End::BadText,
-            Some(tungstenite::Error::Protocol(
-                tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-            )) => End::Left,
-            Some(tungstenite::Error::Protocol(_)) => End::Protocol,
+    fn of(error: &Error) -> End {
+        match error {
+            Error::Capacity(_) => End::TooLarge,
+            Error::Utf8(_) => End::BadText,
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Left,
+            Error::Protocol(_) => End::Protocol,
             _ => End::Left,
         }
     }
 }
 
-async fn converse(socket: WebSocket, mut talk: impl Talk, stop: &CancellationToken) {
+/// What is left to send of a long message.
+#[derive(Default)]
+struct Rest(Bytes);
+
+impl Rest {
+    /// The beginning of a message; the rest is kept for [`Rest::next`].
+    fn begin(&mut self, text: Utf8Bytes) -> Message {
+        if text.len() <= PIECE {
+            return Message::Text(text);
+        }
+        let mut bytes = Bytes::from(text);
+        let piece = bytes.split_to(PIECE);
+        self.0 = bytes;
+        Message::Frame(Frame::message(piece, OpCode::Data(Data::Text), false))
+    }
+
+    /// The next piece, if there is one.
+    fn next(&mut self) -> Option<Message> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let piece = self.0.split_to(self.0.len().min(PIECE));
+        let is_last = self.0.is_empty();
+        let code = OpCode::Data(Data::Continue);
+        Some(Message::Frame(Frame::message(piece, code, is_last)))
+    }
+}
+
+async fn converse(socket: Socket, mut talk: impl Talk, stop: &CancellationToken) {
     let (mut sink, mut stream) = socket.split();
     let end = exchange(&mut sink, &mut stream, &mut talk, stop).await;
     tracing::debug!(?end, "a WebSocket ends");
@@ -191,15 +218,16 @@ async fn converse(socket: WebSocket, mut talk: impl Talk, stop: &CancellationTok
 
 async fn exchange(
     sink: &mut (impl Sink<Message> + Unpin),
-    stream: &mut (impl Stream<Item = Result<Message, axum::Error>> + Unpin),
+    stream: &mut (impl Stream<Item = Result<Message, Error>> + Unpin),
     talk: &mut impl Talk,
     stop: &CancellationToken,
 ) -> End {
     let mut heard = Instant::now();
     let mut ping = heard + PING_EVERY;
-    // While true, the sink holds one message that the client has not taken yet, and nothing more
-    // is put into it.
+    // While true, the sink holds one piece of a message that the client has not taken yet, and nothing
+    // more is put into it.
     let mut flushing = false;
+    let mut rest = Rest::default();
     loop {
         let full = talk.is_full();
         if full && !flushing {
@@ -212,7 +240,10 @@ async fn exchange(
             flushed = sink.flush(), if flushing => match flushed {
                 Ok(()) => {
                     flushing = false;
-                    continue;
+                    match rest.next() {
+                        Some(piece) => piece,
+                        None => continue,
+                    }
                 }
                 Err(_) => return End::Left,
             },
@@ -220,7 +251,7 @@ async fn exchange(
                 heard = Instant::now();
                 match message {
                     None => return End::Left,
-                    Some(Err(error)) => return End::of(error),
+                    Some(Err(error)) => return End::of(&error),
                     Some(Ok(message)) => match text(message) {
                         Ok(Some(text)) => talk.hear(text),
                         Ok(None) => {}
@@ -234,7 +265,7 @@ async fn exchange(
                 ping = Instant::now() + PING_EVERY;
                 Message::Ping(Bytes::new())
             }
-            text = talk.say(), if !flushing => Message::Text(text),
+            text = talk.say(), if !flushing => rest.begin(text),
         };
         if sink.feed(next).await.is_err() {
             return End::Left;
@@ -247,24 +278,24 @@ async fn exchange(
 fn text(message: Message) -> Result<Option<String>, End> {
     match message {
         Message::Text(text) => Ok(Some(text.as_str().to_owned())),
-        Message::Binary(bytes) => match String::from_utf8(bytes.into()) {
+        Message::Binary(bytes) => match String::from_utf8(bytes.to_vec()) {
             Ok(text) => Ok(Some(text)),
             Err(_) => Err(End::NotText),
         },
-        Message::Ping(_) | Message::Pong(_) => Ok(None),
+        Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(None),
         Message::Close(_) => Err(End::Left),
     }
 }
 
 async fn say_goodbye(
-    mut sink: SplitSink<WebSocket, Message>,
-    mut stream: SplitStream<WebSocket>,
+    mut sink: SplitSink<Socket, Message>,
+    mut stream: SplitStream<Socket>,
     end: End,
     code: u16,
     reason: &'static str,
 ) {
     let close = Message::Close(Some(CloseFrame {
-        code,
+        code: code.into(),
         reason: reason.into(),
     }));
     let goodbye = async {

@@ -158,9 +158,12 @@ pub(super) async fn ask_steadily(
     let mut times = Times::default();
     let mut due = Instant::now();
     for (method, target, body) in requests.iter().cycle() {
+        let held_up = Instant::now() > due;
         sleep_until(due.into()).await;
+        // That we wake up a little late is not the program's doing.
+        let began = if held_up { due } else { Instant::now() };
         let answer = client.ask(method, target, body).await?;
-        times.push(due.elapsed());
+        times.push(began.elapsed());
         due += pause;
         if is_over(&answer) {
             return Ok(times);

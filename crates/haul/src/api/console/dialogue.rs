@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::Utf8Bytes;
 use futures_util::future::BoxFuture;
 use haul_engine::{Spec, Status, View};
 use tokio::time::{Instant, sleep_until};
@@ -13,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use super::backend::{Acted, Backend, List, Verb};
 use super::phrase::{self, Phrase};
 use super::recording::{END, Heard, Recording};
-use crate::api::socket::{Inbox, Talk};
+use crate::api::socket::{Inbox, Talk, Utf8Bytes};
 use crate::api::types::download::file_url;
 use crate::api::{Batches, Lang};
 

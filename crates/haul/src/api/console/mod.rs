@@ -9,7 +9,6 @@ mod transcripts;
 
 use std::sync::Arc;
 
-use axum::extract::ws::WebSocketUpgrade;
 use axum::response::Response;
 use haul_engine::{Error, Kind};
 
@@ -18,15 +17,12 @@ pub(super) use backend::LastBatch;
 use dialogue::Console;
 
 use super::error::ApiError;
+use super::socket::Upgrade;
 use super::types::params::Params;
 use super::{App, Lang, socket};
 
 /// Opens the dialogue; `?lang=en` chooses its language.
-pub(super) fn connect(
-    app: &Arc<App>,
-    upgrade: WebSocketUpgrade,
-    query: &str,
-) -> Result<Response, ApiError> {
+pub(super) fn connect(app: &Arc<App>, upgrade: Upgrade, query: &str) -> Result<Response, ApiError> {
     let lang = match Params::query(query)?.text("lang")? {
         None => app.options.lang,
         Some(code) => Lang::from_code(&code).ok_or_else(|| {

@@ -4,10 +4,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::extract::ws::Utf8Bytes;
 use haul_engine::Stats;
 use haul_engine::event::{Changes, Statuses};
 
+use crate::api::socket::Utf8Bytes;
 use crate::api::types::download::Detail;
 use crate::api::types::rpc;
 

@@ -11,16 +11,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::extract::ws::{Utf8Bytes, WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
 use futures_util::future::{BoxFuture, select_all};
-use http::HeaderValue;
 use serde_json::Value;
 
 use super::App;
 use super::command::{self, Command};
 use super::error::{ApiError, Edge};
-use super::socket::{self, Inbox, MOST_BYTES_OUT, Talk};
+use super::socket::{self, Inbox, MOST_BYTES_OUT, Talk, Upgrade, Utf8Bytes};
 use super::types::requests::Wanted;
 use super::types::rpc::{self, Call, Incoming, Invalid};
 pub(super) use frames::Frames;
@@ -33,7 +32,7 @@ const MOST_SUBSCRIPTIONS: usize = 64;
 /// `GET /api/v1/ws`.
 pub(super) async fn connect(
     State(app): State<Arc<App>>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgrade: Result<Upgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let mut upgrade = upgrade.map_err(|cause| {
         ApiError::edge(
@@ -42,9 +41,7 @@ pub(super) async fn connect(
         )
     })?;
     // Only this name is ever chosen: a `bearer.…` among the offers is a secret, not a protocol.
-    if upgrade.requested_protocols().any(|name| name == "haul.v1") {
-        upgrade.set_selected_protocol(HeaderValue::from_static("haul.v1"));
-    }
+    upgrade.choose("haul.v1");
     socket::open(&app, upgrade, LiveTalk::new)
 }
 

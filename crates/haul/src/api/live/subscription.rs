@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use axum::extract::ws::Utf8Bytes;
 use haul_engine::event::{Changes, Fields, Statuses};
 use haul_engine::{Id, Live, Stats, View, Watcher};
 use tokio::time::{Instant, sleep_until};
 
 use super::frames::{Body, Frames, Sight};
+use crate::api::socket::Utf8Bytes;
 use crate::api::types::requests::Wanted;
 use crate::api::types::rpc;
 
@@ -140,10 +140,11 @@ impl Subscription {
     }
 }
 
-/// When to speak after having spoken at `now` for `due`: one interval later on a steady stream;
-/// after a pause, the first place on the grid that keeps the distance.
+/// When to speak after having spoken at `now` for `due`: one interval later on a steady stream, so that
+/// who was served late keeps in step with all others; after a pause, the first place on the grid that
+/// keeps the distance.
 fn next_due(due: Instant, now: Instant, interval: Duration) -> Instant {
-    if now < due + interval / 10 {
+    if now < due + interval / 2 {
         return due + interval;
     }
     on_grid(*GRID, now + interval, interval)

@@ -55,15 +55,17 @@ async fn server(flood: Option<(String, Arc<AtomicUsize>)>) -> Server {
     let stop = CancellationToken::new();
     let (end, ended) = tokio::sync::mpsc::channel(1);
     let token = stop.clone();
-    let connect = move |upgrade: WebSocketUpgrade| async move {
-        limited(upgrade).on_upgrade(move |socket| async move {
+    let connect = move |upgrade: Upgrade| async move {
+        let (response, socket) = upgrade.grant();
+        tokio::spawn(async move {
             let talk = Echo {
                 flood,
                 ..Echo::default()
             };
-            converse(socket, talk, &token).await;
+            converse(socket.await.expect("a socket"), talk, &token).await;
             let _ = end.send(()).await;
-        })
+        });
+        response
     };
     let router = Router::new().route("/", get(connect));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -149,6 +151,23 @@ async fn a_message_that_is_too_large_is_refused_with_its_code() {
 }
 
 #[tokio::test]
+async fn a_long_message_arrives_whole_though_it_leaves_in_pieces() {
+    let mut server = server(None).await;
+    // Two bytes for each letter: some are cut in the middle.
+    for len in [1, PIECE - 1, PIECE, PIECE + 1, 5 * PIECE, 5 * PIECE + 7] {
+        let said = format!("{}{}", "x".repeat(len % 2), "й".repeat(len / 2));
+        let sent = server.client.send(Sent::text(said.clone())).await;
+        sent.expect("sent");
+        assert_eq!(hear(&mut server.client).await, Sent::text(said), "{len}");
+    }
+    let mut rest = Rest::default();
+    let mut pieces = vec![rest.begin("x".repeat(3 * PIECE - 1).into())];
+    pieces.extend(std::iter::from_fn(|| rest.next()));
+    let lens: Vec<usize> = pieces.iter().map(Message::len).collect();
+    assert_eq!(lens, [PIECE, PIECE, PIECE - 1]);
+}
+
+#[tokio::test]
 async fn stopping_says_goodbye() {
     let mut server = server(None).await;
     server.stop.cancel();
@@ -179,7 +198,7 @@ async fn a_client_that_does_not_read_is_not_written_for_in_advance_and_does_not_
 /// A client made of channels, so that time can be made to pass.
 fn channels() -> (
     impl Sink<Message> + Unpin,
-    futures_util::stream::Pending<Result<Message, axum::Error>>,
+    futures_util::stream::Pending<Result<Message, Error>>,
     tokio::sync::mpsc::Receiver<Message>,
 ) {
     let (send, sent) = tokio::sync::mpsc::channel(16);
