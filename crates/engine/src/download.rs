@@ -2,6 +2,7 @@
 //! it runs; knows nothing of other downloads and of who asked.
 
 mod arrive;
+mod digest;
 mod finish;
 mod held;
 mod prepare;
@@ -36,6 +37,7 @@ use crate::spec::OnLoss;
 use crate::store::Record;
 pub(crate) use crate::transfer::Wait;
 use crate::transfer::{self, GIVE_WAY, Halt, Held, Order};
+use digest::Follower;
 
 /// So often a download starts over in blocks when the remote file changes; then it comes in one stream.
 const CHANGES_BORNE: u32 = 1;
@@ -162,14 +164,16 @@ impl Download {
     async fn fetch(&mut self, prepared: Prepared, opened: Option<Opened>) -> Result<Try, Halt> {
         let (scratch, resource) = (prepared.scratch.clone(), prepared.resource.clone());
         let source = prepared.source.clone();
-        let filled = match self.transfer(prepared, opened).await {
+        let follower = self.follow(&scratch);
+        let settled = follower.as_ref().map(Follower::settled);
+        let filled = match self.transfer(prepared, opened, settled).await {
             Ok(()) => self.prove_whole(&source, &resource, &scratch).await,
             halted => halted,
         };
         if let Err(halt) = filled {
             return Ok(Try::Halted(halt));
         }
-        match self.finish(&scratch, &resource).await {
+        match self.finish(&scratch, &resource, follower).await {
             Err(halt @ Halt::Lost(_)) => Ok(Try::Halted(halt)),
             ended => ended.map(|()| Try::Delivered),
         }
@@ -180,10 +184,11 @@ impl Download {
         &mut self,
         scratch: &Arc<dyn Scratch>,
         resource: &Resource,
+        follower: Option<Follower>,
     ) -> Result<(), Halt> {
         point(Point::Filled);
         self.enter(Input::Filled);
-        let verified = self.verify(scratch).await;
+        let verified = self.verify(scratch, follower).await;
         verified.map_err(|halt| Self::explain(halt, &**scratch))?;
         point(Point::Verified);
         self.deliver(scratch.clone(), resource).await
@@ -199,7 +204,12 @@ impl Download {
         Err(Halt::Failed(error))
     }
 
-    async fn transfer(&mut self, prepared: Prepared, opened: Option<Opened>) -> Result<(), Halt> {
+    async fn transfer(
+        &mut self,
+        prepared: Prepared,
+        opened: Option<Opened>,
+        settled: Option<watch::Sender<u64>>,
+    ) -> Result<(), Halt> {
         let held = self.record.done.len();
         let scratch = prepared.scratch.clone();
         let unrecorded = (!self.knows_resource).then(|| Box::new(self.record.clone()));
@@ -215,6 +225,7 @@ impl Download {
                 seals: std::mem::take(&mut self.record.seals),
             },
             opened,
+            settled,
             tuning: self.tuning.clone(),
             stop: self.stop.clone(),
             attempts: self.record.attempts,

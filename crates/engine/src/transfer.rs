@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, OptionFuture};
+use tokio::sync::watch::{Receiver, Sender};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -85,7 +86,9 @@ pub(crate) struct Order {
     pub(crate) held: Held,
     /// The body that the probe opened.
     pub(crate) opened: Option<Opened>,
-    pub(crate) tuning: tokio::sync::watch::Receiver<Tuning>,
+    /// Is told before which byte the file is as it will be.
+    pub(crate) settled: Option<Sender<u64>>,
+    pub(crate) tuning: Receiver<Tuning>,
     pub(crate) stop: CancellationToken,
     /// Tries that have failed in a row without a byte in between, before this transfer.
     pub(crate) failures: u32,
@@ -168,7 +171,8 @@ struct Transfer<'a> {
     resource: Arc<Resource>,
     scratch: Arc<dyn Scratch>,
     rates: Rates,
-    tuning: tokio::sync::watch::Receiver<Tuning>,
+    tuning: Receiver<Tuning>,
+    settled: Option<Sender<u64>>,
     stop: CancellationToken,
     patience: Patience,
     /// Tries that had failed in a row before the first byte of this transfer.
@@ -217,6 +221,7 @@ impl<'a> Transfer<'a> {
             scratch: order.scratch,
             rates: order.rates,
             tuning: order.tuning,
+            settled: order.settled,
             halt: order.stop.child_token(),
             stop: order.stop,
             patience: context.patience(),
@@ -266,6 +271,7 @@ impl<'a> Transfer<'a> {
                     self.observe(now);
                     self.replace_hopeless();
                     self.publish();
+                    self.tell_settled();
                     self.look_for_room(now)?;
                     self.give_way(now)?;
                     self.checkpoint_if_due(now);
@@ -344,6 +350,21 @@ impl<'a> Transfer<'a> {
                 worker.stop.cancel();
             }
         }
+    }
+
+    /// Before some byte the file is as it will be: nothing is missing, and nobody still writes there.
+    fn tell_settled(&self) {
+        let Some(settled) = &self.settled else {
+            return;
+        };
+        let first = self.plan.done().first();
+        let missing = first
+            .filter(|held| held.start == 0)
+            .map_or(0, |held| held.end);
+        let at_work = self.workers.values().map(|worker| worker.span.at());
+        // A thread that was stopped may have left a write behind.
+        let left_behind = self.writer.writes_at();
+        settled.send_replace(at_work.chain(left_behind).fold(missing, u64::min));
     }
 
     /// Below the least free space nothing more is written, and nothing to a file that was lost.

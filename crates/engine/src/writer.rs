@@ -28,6 +28,8 @@ const SLOW: Duration = Duration::from_millis(20);
 pub(crate) struct Writer {
     scratch: Arc<dyn Scratch>,
     turn: Arc<Semaphore>,
+    /// Where the write under way began; `u64::MAX` while there is none.
+    writes_at: AtomicU64,
     /// Whether the last write has waited for the disk.
     is_slow: AtomicBool,
     /// Bytes written since the last pass over them began.
@@ -40,6 +42,7 @@ impl Writer {
         Arc::new(Writer {
             scratch,
             turn: Arc::new(Semaphore::new(1)),
+            writes_at: AtomicU64::new(u64::MAX),
             is_slow: AtomicBool::new(false),
             in_memory: AtomicU64::new(0),
             pass_is_due: Notify::new(),
@@ -60,12 +63,19 @@ impl Writer {
             return self.write_now(span, &pieces);
         }
         let (writer, span) = (self.clone(), span.clone());
+        self.writes_at.store(span.at(), Ordering::Release);
         let writing = tokio::task::spawn_blocking(move || {
             let written = writer.write_now(&span, &pieces);
+            writer.writes_at.store(u64::MAX, Ordering::Release);
             drop(turn);
             written
         });
         writing.await.unwrap_or_else(|cause| Err(broken(cause)))
+    }
+
+    /// Where a write under way began that may outlive its thread.
+    pub(crate) fn writes_at(&self) -> Option<u64> {
+        Some(self.writes_at.load(Ordering::Acquire)).filter(|at| *at < u64::MAX)
     }
 
     /// Returns when no write is under way.

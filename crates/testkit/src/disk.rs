@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use haul_engine::disk::{Disk, RealDisk, Scratch, Standing};
 use haul_engine::plan::stamp::Stamp;
@@ -31,12 +32,34 @@ struct Faults {
     /// Whether reads wait.
     reads_held: Mutex<bool>,
     reads_released: Condvar,
+    /// How writes go.
+    pace: Mutex<Pace>,
+    pace_changed: Condvar,
+    /// Writes that wait now.
+    held: AtomicU64,
     /// Bytes that may be written in all, plus one; 0 is no limit.
     quota: AtomicU64,
     written: AtomicU64,
     unsynced: AtomicU64,
     name_syncs: AtomicU64,
 }
+
+/// How long a write takes.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    #[default]
+    AsItIs,
+    /// A while.
+    Slow,
+    /// Until something else is said.
+    Held,
+}
+
+/// What a write takes on a slow disk.
+const SLOW: Duration = Duration::from_millis(30);
+
+/// A write that is held for ever is a test that hangs; this one fails.
+const LONGEST_HOLD: Duration = Duration::from_secs(30);
 
 impl BadDisk {
     /// A disk without faults yet.
@@ -104,6 +127,26 @@ impl BadDisk {
         self.faults.reads_released.notify_all();
     }
 
+    /// Every write takes a while from now on.
+    pub fn slow_writes(&self) {
+        self.faults.set_pace(Pace::Slow);
+    }
+
+    /// Writes wait from now on, as on a network drive whose server is gone.
+    pub fn hold_writes(&self) {
+        self.faults.set_pace(Pace::Held);
+    }
+
+    /// Writes go on.
+    pub fn release_writes(&self) {
+        self.faults.set_pace(Pace::AsItIs);
+    }
+
+    /// Writes that wait now.
+    pub fn held_writes(&self) -> u64 {
+        self.faults.held.load(Ordering::SeqCst)
+    }
+
     /// How often a scratch file's name was asked to be on the medium.
     pub fn name_syncs(&self) -> u64 {
         self.faults.name_syncs.load(Ordering::SeqCst)
@@ -141,6 +184,7 @@ impl Scratch for BadScratch {
     fn write_at(&self, pieces: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
         self.faults.writes.fetch_add(1, Ordering::SeqCst);
         check(&self.faults.write)?;
+        self.faults.keep_pace()?;
         self.faults
             .take(pieces.iter().map(|piece| piece.len() as u64).sum())?;
         self.file.write_at(pieces, offset)
@@ -205,6 +249,36 @@ impl Scratch for BadScratch {
 }
 
 impl Faults {
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_pace(&self, pace: Pace) {
+        *self.pace() = pace;
+        self.pace_changed.notify_all();
+    }
+
+    /// Takes the time that a write takes.
+    fn keep_pace(&self) -> io::Result<()> {
+        let pace = *self.pace();
+        let longest = match pace {
+            Pace::AsItIs => return Ok(()),
+            Pace::Slow => SLOW,
+            Pace::Held => LONGEST_HOLD,
+        };
+        self.held.fetch_add(1, Ordering::SeqCst);
+        let waiting = self
+            .pace_changed
+            .wait_timeout_while(self.pace(), longest, |now| *now == pace);
+        self.held.fetch_sub(1, Ordering::SeqCst);
+        let (pace_now, waited) = waiting.unwrap_or_else(PoisonError::into_inner);
+        drop(pace_now);
+        if pace == Pace::Held && waited.timed_out() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(())
+    }
+
     fn reads_held(&self) -> MutexGuard<'_, bool> {
         self.reads_held
             .lock()

@@ -2,10 +2,11 @@
 
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use haul_engine::{Kind, OnFull, Status};
+use haul_engine::{Kind, OnFull, Spec, Status};
 use haul_testkit::disk::BadDisk;
-use haul_testkit::origin::Origin;
+use haul_testkit::origin::{self, Origin};
 
 use crate::world::{World, assert_right, list};
 
@@ -150,4 +151,74 @@ async fn a_scratch_name_is_synced_when_a_record_speaks_of_it_and_not_before() {
     // Its end is a record, too.
     world.engine.pause(id).await.expect("paused");
     assert!(disk.name_syncs() > 0, "a power cut would take the name");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_disk_that_hangs_holds_up_its_own_download_only() {
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    let world = world_on(&disk, OnFull::Wait).await;
+    disk.slow_writes();
+    let url = origin.url("/a.bin?size=32M&seed=8&etag=%22x%22");
+    let id = world.add(url).await;
+    // Now it is known to be slow.
+    world.until(id, |view| view.done > 0).await;
+    disk.hold_writes();
+    world
+        .until_true("a write hangs", || disk.held_writes() > 0)
+        .await;
+    let began = Instant::now();
+    let other = Spec::new(origin.url("/b.bin?size=1M&seed=9"));
+    world.engine.probe(other).await.expect("found");
+    assert!(
+        began.elapsed() < Duration::from_secs(10),
+        "the only thread hangs"
+    );
+    disk.release_writes();
+    assert_right(&*world.ended(id).await, 8, 32 * MIB);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_write_that_outlives_its_thread_is_waited_for() {
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    let world = world_on(&disk, OnFull::Wait).await;
+    disk.slow_writes();
+    let url = origin.url("/a.bin?size=32M&seed=10&etag=%22x%22");
+    let id = world.add(url).await;
+    world.until(id, |view| view.done > 0).await;
+    disk.hold_writes();
+    world
+        .until_true("a write hangs", || disk.held_writes() > 0)
+        .await;
+    let release = async {
+        // Everything that can stop has stopped by then.
+        let waited = tokio::time::timeout(
+            Duration::from_millis(300),
+            world.until(id, |view| view.status == Status::Paused),
+        );
+        assert!(waited.await.is_err(), "paused while a write is under way");
+        disk.release_writes();
+    };
+    let (paused, ()) = tokio::join!(world.engine.pause(id), release);
+    paused.expect("can be paused");
+    world.until(id, |view| view.status == Status::Paused).await;
+    world.engine.resume(id).await.expect("can go on");
+    assert_right(&*world.ended(id).await, 10, 32 * MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_is_computed_while_bytes_arrive_and_is_that_of_the_whole_file() {
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    let world = world_on(&disk, OnFull::Wait).await;
+    let right = format!("sha-256={}", origin::digest(11, 32 * MIB));
+    let id = world
+        .add_spec(Spec {
+            checksum: right.parse().ok(),
+            ..Spec::new(origin.url("/a.bin?size=32M&seed=11&etag=%22x%22&rate=2M"))
+        })
+        .await;
+    let hashing = world.until(id, |_| disk.reads() > 0).await;
+    assert!(hashing.done < 32 * MIB, "hashing begins with the last byte");
+    let view = world.ended(id).await;
+    assert_right(&view, 11, 32 * MIB);
+    assert_eq!(view.checksum.verified, Some(true));
 }
