@@ -104,6 +104,8 @@ enum Page {
 /// Does what the words behind `bench` ask for.
 pub(crate) fn bench(words: &[&str]) -> Result<()> {
     let wish = Wish::read(words)?;
+    let load = load();
+    println!("   the machine's load is {load}; above 0.5 figures mean little");
     report::run(tools::cargo().args(["build", "--release", "--package", "haul"]))?;
     programs::install();
     let bench = Bench {
@@ -121,7 +123,7 @@ pub(crate) fn bench(words: &[&str]) -> Result<()> {
     }
     match wish.page {
         Page::Keep => Ok(()),
-        Page::Rewrite => page::keep(&found, wish.runs),
+        Page::Rewrite => page::keep(&found, wish.runs, &load),
     }
 }
 
@@ -147,6 +149,12 @@ impl Wish {
             works: chosen(&names)?,
         })
     }
+}
+
+/// How many wanted to run over the last minute, as the kernel writes it.
+fn load() -> String {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').next().unwrap_or_default().to_owned()
 }
 
 fn chosen(names: &[&str]) -> Result<Vec<(&'static str, Work)>> {

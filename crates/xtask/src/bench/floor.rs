@@ -3,7 +3,7 @@
 //! nothing up again and cannot be stopped: all that haul does beyond it is what haul costs.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -21,6 +21,9 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use url::Url;
 
 const BUFFER: usize = 1 << 20;
+
+/// Bytes of records that wait to be decrypted.
+const AHEAD: usize = 256 << 10;
 
 /// What the floor is asked to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,9 +135,28 @@ fn transfer(
             let name = ServerName::try_from(host.to_owned())?;
             let session = ClientConnection::new(config, name)?;
             // A record brings 16 KiB at most, and short writes are dear.
-            let stream = StreamOwned::new(session, socket);
+            let stream = StreamOwned::new(session, Ahead(BufReader::with_capacity(AHEAD, socket)));
             copy(stream, &request, file, part, BUFFER)
         }
+    }
+}
+
+/// A socket that is read ahead: by itself rustls asks the kernel for 4 KiB at a time.
+struct Ahead(BufReader<TcpStream>);
+
+impl Read for Ahead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Write for Ahead {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.get_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.get_mut().flush()
     }
 }
 

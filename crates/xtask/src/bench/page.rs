@@ -40,12 +40,13 @@ const BEGIN: &str = "<!-- bench begin: written by `cargo xtask bench --write` --
 const END: &str = "<!-- bench end -->";
 
 /// Replaces the sections of these works on the page, draws their pictures, and brings the README up to
-/// date.
-pub(super) fn keep(found: &[(&str, Found)], runs: usize) -> Result<()> {
+/// date. `load` is what the machine had to do before.
+pub(super) fn keep(found: &[(&str, Found)], runs: usize, load: &str) -> Result<()> {
     let docs = tools::root().join("docs");
     let page = docs.join("benchmarks.md");
     let old = fs::read_to_string(&page).unwrap_or_default();
     let names: Vec<&str> = WORKS.iter().map(|(name, _)| *name).collect();
+    let how = format!("`--runs {runs}` on {}, load {load} before", machine());
     let mut sections = Vec::new();
     for name in names {
         let now = found.iter().find(|(known, _)| *known == name);
@@ -54,7 +55,7 @@ pub(super) fn keep(found: &[(&str, Found)], runs: usize) -> Result<()> {
                 let picture = docs.join(format!("bench-{name}.svg"));
                 fs::write(picture, picture::draw(found.title, bars))?;
             }
-            sections.push(section(name, found, runs));
+            sections.push(section(name, found, &how));
         } else {
             sections.extend(kept(&old, name));
         }
@@ -80,7 +81,7 @@ fn end(name: &str) -> String {
 }
 
 /// A work's part of the page.
-fn section(name: &str, found: &Found, runs: usize) -> String {
+fn section(name: &str, found: &Found, how: &str) -> String {
     let mut text = begin(name);
     if let Some(row) = found.bars.as_ref().and_then(|bars| row(found.title, bars)) {
         // The README's table is made of these, so that one work can be measured alone.
@@ -90,7 +91,7 @@ fn section(name: &str, found: &Found, runs: usize) -> String {
     if found.bars.is_some() {
         let _ = writeln!(text, "\n![{}](bench-{name}.svg)", found.title);
     }
-    let _ = writeln!(text, "\nWith `--runs {runs}` on {}.", machine());
+    let _ = writeln!(text, "\nMeasured with {how}.");
     text + &end(name)
 }
 
@@ -203,8 +204,8 @@ mod tests {
     #[test]
     fn a_section_that_was_not_measured_stays_as_it_was() {
         let (one, other) = (
-            section("one", &found(2.0), 5),
-            section("other", &found(4.0), 5),
+            section("one", &found(2.0), "care"),
+            section("other", &found(4.0), "care"),
         );
         let page = format!("intro\n\n{one}\n{other}");
         assert_eq!(kept(&page, "one"), Some(one.clone()));
