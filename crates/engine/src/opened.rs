@@ -88,10 +88,6 @@ impl Shelf {
     }
 
     /// A body that is small enough to be held, its length, and its share of the room.
-    #[expect(
-        clippy::result_large_err,
-        reason = "the other way is no error and as common"
-    )]
     fn small(&self, opened: Opened) -> Result<(Box<Coming>, u64, OwnedSemaphorePermit), Opened> {
         let Some(share) = self.share(opened.len) else {
             return Err(opened);
