@@ -5,6 +5,7 @@ mod commands;
 mod deliver;
 mod disk;
 mod download;
+mod group;
 mod layers;
 mod lifecycle;
 mod lost;

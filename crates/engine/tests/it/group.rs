@@ -1,0 +1,99 @@
+//! Small files that are delivered together: none waits for a place, each has its own name and its own
+//! failure, and each is asked for once.
+
+use std::collections::HashSet;
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use haul_engine::{Kind, New, Spec, Status, View};
+use haul_testkit::disk::BadDisk;
+use haul_testkit::faulty_store::FaultyStore;
+use haul_testkit::origin::Origin;
+
+use crate::world::{World, assert_right, list};
+
+const COUNT: u64 = 20;
+const SIZE: u64 = 16 << 10;
+
+/// An engine with one place, and downloads of different bytes and one name.
+async fn begin(origin: &Origin, store: &FaultyStore, disk: &BadDisk) -> (World, Vec<Arc<View>>) {
+    let (disk, store) = (Arc::new(disk.clone()), Arc::new(store.clone()));
+    let world = World::on_store(disk, store, |c| c.settings.max_downloads = 1).await;
+    let new = (0..COUNT).map(|seed| {
+        let url = format!("/{seed}/same.bin?size=16K&seed={seed}");
+        New::Unseen(Spec::new(origin.url(&url)))
+    });
+    let added = world.engine.add(new.collect()).await.expect("added");
+    (world, added)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_gather_while_others_wait_for_the_disk_and_get_names_of_their_own() {
+    let (origin, store) = (Origin::start().await, FaultyStore::new());
+    store.hold(Status::Delivering);
+    let (world, added) = begin(&origin, &store, &BadDisk::new()).await;
+    let all_asked = || origin.log().len() as u64 == COUNT;
+    world.until_true("every file is fetched", all_asked).await;
+    assert!(list(&world.files()).is_empty(), "no target is recorded yet");
+    store.heal();
+    let mut paths = HashSet::new();
+    for (seed, view) in (0..).zip(&added) {
+        let view = world.ended(view.id).await;
+        assert_right(&view, seed, SIZE);
+        paths.insert(view.path.clone());
+    }
+    assert_eq!(paths.len() as u64, COUNT, "two downloads claim one path");
+    assert_eq!(list(&world.files()).len() as u64, COUNT);
+    assert!(world.scratch().is_empty());
+    let log = origin.log();
+    assert_eq!(log.len() as u64, COUNT, "a file was asked for twice");
+    let connections: HashSet<u64> = log.iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections.len(), 1, "a connection was not used again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_synced_fails_and_the_others_do_not() {
+    let (origin, store, disk) = (Origin::start().await, FaultyStore::new(), BadDisk::new());
+    disk.fail_next_sync(ErrorKind::Other);
+    let (world, added) = begin(&origin, &store, &disk).await;
+    let mut failed = Vec::new();
+    for view in &added {
+        let view = world.ended(view.id).await;
+        if view.status == Status::Failed {
+            failed.push(view);
+        }
+    }
+    let [view] = failed.as_slice() else {
+        panic!("one sync has failed: {failed:#?}");
+    };
+    assert_eq!(view.error.as_ref().map(|e| e.kind), Some(Kind::DiskIo));
+    assert_eq!(view.done, 0, "bytes that may be lost are not held");
+    assert_eq!(list(&world.files()).len() as u64, COUNT - 1);
+    assert!(world.scratch().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_refused_on_the_way_costs_no_second_request_and_no_second_file() {
+    for status in [Status::Delivering, Status::Completed] {
+        let (origin, store) = (Origin::start().await, FaultyStore::new());
+        store.refuse_next(status);
+        let (world, added) = begin(&origin, &store, &BadDisk::new()).await;
+        for (seed, view) in (0..).zip(&added) {
+            assert_right(&*world.ended(view.id).await, seed, SIZE);
+        }
+        assert_eq!(list(&world.files()).len() as u64, COUNT, "{status:?}");
+        assert_eq!(origin.log().len() as u64, COUNT, "{status:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_file_that_comes_slowly_is_seen_to_come_and_asked_for_once() {
+    let (origin, world) = (Origin::start().await, World::new().await);
+    let id = world
+        .add(origin.url("/a.bin?size=64K&seed=1&rate=64K"))
+        .await;
+    let is_half_way = |view: &View| view.status == Status::Downloading && view.done > 0;
+    world.until(id, is_half_way).await;
+    assert_right(&*world.ended(id).await, 1, 64 << 10);
+    assert_eq!(origin.log().len(), 1);
+}
