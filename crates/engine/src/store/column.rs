@@ -2,6 +2,8 @@
 //! nothing of rows.
 
 use std::ffi::OsString;
+use std::fmt::Write;
+use std::ops::Range;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -127,9 +129,13 @@ impl FromSql for Stored<u64> {
 /// Half-open ranges in order: `0-100,200-300`.
 impl ToSql for Stored<&RangeSet> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let ranges = self.0.iter();
-        let ranges: Vec<String> = ranges.map(|r| format!("{}-{}", r.start, r.end)).collect();
-        Ok(ranges.join(",").into())
+        let mut text = String::new();
+        for Range { start, end } in self.0.iter() {
+            let comma = if text.is_empty() { "" } else { "," };
+            // Writing to a text cannot fail.
+            let _ = write!(text, "{comma}{start}-{end}");
+        }
+        Ok(text.into())
     }
 }
 
@@ -179,7 +185,7 @@ impl FromSql for Stored<Error> {
     }
 }
 
-fn range(text: &str) -> Option<std::ops::Range<u64>> {
+fn range(text: &str) -> Option<Range<u64>> {
     let (start, end) = text.split_once('-')?;
     let range = start.parse().ok()?..end.parse().ok()?;
     (!range.is_empty()).then_some(range)

@@ -352,7 +352,13 @@ impl Table {
 
     pub(super) fn set_settings(&mut self, settings: Settings, reply: Reply<Settings>) {
         self.context.limits.set(&settings);
+        let each = |settings: &Settings| (settings.threads, settings.block_size);
+        let is_for_each = each(&settings) != each(&self.settings);
         self.settings = settings.clone();
+        if !is_for_each {
+            // The other caps are shared: no download shows them, and there may be very many.
+            return answer(reply, settings);
+        }
         let ids: Vec<Id> = self.entries.keys().copied().collect();
         for id in ids {
             let Some(entry) = self.entries.get(&id) else {
