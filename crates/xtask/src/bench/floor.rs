@@ -3,7 +3,7 @@
 //! nothing up again and cannot be stopped: all that haul does beyond it is what haul costs.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -22,8 +22,8 @@ use url::Url;
 
 const BUFFER: usize = 1 << 20;
 
-/// Bytes of records that wait to be decrypted.
-const AHEAD: usize = 256 << 10;
+/// The same for TLS: decrypted bytes are still in the cache when they are written.
+const TLS_BUFFER: usize = 256 << 10;
 
 /// What the floor is asked to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,47 +130,41 @@ fn transfer(
         part.end - 1
     );
     match tls {
-        None => copy(socket, &request, file, part, 1),
+        None => copy(socket, &request, file, part, Filled::Somewhat(BUFFER)),
         Some(config) => {
             let name = ServerName::try_from(host.to_owned())?;
             let session = ClientConnection::new(config, name)?;
             // A record brings 16 KiB at most, and short writes are dear.
-            let stream = StreamOwned::new(session, Ahead(BufReader::with_capacity(AHEAD, socket)));
-            copy(stream, &request, file, part, BUFFER)
+            let stream = StreamOwned::new(session, socket);
+            copy(stream, &request, file, part, Filled::Wholly(TLS_BUFFER))
         }
     }
 }
 
-/// A socket that is read ahead: by itself rustls asks the kernel for 4 KiB at a time.
-struct Ahead(BufReader<TcpStream>);
-
-impl Read for Ahead {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
+/// A buffer of so many bytes, and how full it is when it is written.
+#[derive(Clone, Copy)]
+enum Filled {
+    /// With whatever one read has brought.
+    Somewhat(usize),
+    /// To the end.
+    Wholly(usize),
 }
 
-impl Write for Ahead {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.get_mut().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.get_mut().flush()
-    }
-}
-
-/// Sends the request and writes what follows the head of the answer, at least `least` bytes at once.
+/// Sends the request and writes what follows the head of the answer.
 fn copy(
     mut stream: impl Read + Write,
     request: &str,
     file: &File,
     mut part: Range<u64>,
-    least: usize,
+    filled: Filled,
 ) -> Result<()> {
     stream.write_all(request.as_bytes())?;
     stream.flush()?;
-    let mut buffer = vec![0; BUFFER];
+    let (size, least) = match filled {
+        Filled::Somewhat(size) => (size, 1),
+        Filled::Wholly(size) => (size, size),
+    };
+    let mut buffer = vec![0; size];
     let mut held = 0;
     let body = loop {
         let read = stream.read(&mut buffer[held..])?;
@@ -187,8 +181,8 @@ fn copy(
     file.write_all_at(&buffer[body..held], part.start)?;
     part.start += (held - body) as u64;
     while !part.is_empty() {
-        let rest = usize::try_from(part.end - part.start).unwrap_or(BUFFER);
-        let room = &mut buffer[..rest.min(BUFFER)];
+        let rest = usize::try_from(part.end - part.start).unwrap_or(size);
+        let room = &mut buffer[..rest.min(size)];
         let mut held = 0;
         while held < least.min(room.len()) {
             let read = stream.read(&mut room[held..])?;

@@ -22,9 +22,10 @@ shown here, and stays shown until it is met.
 - Every program runs in a process of its own, with its own best settings and without anybody's
   configuration; time, processor time (user and system) and the peak of memory are the whole process's,
   start and end included, as the kernel counts them.
-- The programs take turns, round after round, after one round that is not counted. Where the server sets
-  the pace, no round is left out and two or three are counted, and a peer that takes many times as
-  long as haul may be run but once. A figure is the median, with the least and the greatest in brackets.
+- The programs take turns, round after round, every other one backwards, after one round that is not
+  counted. Where the server sets the pace, no round is left out and two or three are counted, and a peer
+  that takes many times as long as haul may be run but once. A figure is the median, with the least and
+  the greatest in brackets.
 - After every run the files are compared with those on the server, byte for byte, outside of the time,
   and removed; before the next one the disk is synced. A program that fails, or writes a wrong byte, is
   out, and the table says why.

@@ -65,7 +65,12 @@ impl Race<'_> {
         let mut runs: Vec<Result<Vec<Spent>, String>> = Vec::new();
         runs.resize_with(self.programs.len(), || Ok(Vec::new()));
         for round in 0..self.warm_ups + self.rounds {
-            for (program, runs) in self.programs.iter().zip(&mut runs) {
+            let mut turns: Vec<_> = self.programs.iter().zip(&mut runs).collect();
+            // What one leaves behind in the machine is not always the same one's burden.
+            if round % 2 == 1 {
+                turns.reverse();
+            }
+            for (program, runs) in turns {
                 let Ok(so_far) = runs else { continue };
                 let is_peer = program.whose == Whose::Peer;
                 if is_peer && so_far.iter().any(|run| run.wall > self.patience / 4) {
