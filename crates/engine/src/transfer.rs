@@ -295,7 +295,7 @@ impl<'a> Transfer<'a> {
                 (panicked.id(), Outcome::Failed(error))
             }
         };
-        let Some(worker) = self.workers.remove(&task) else {
+        let Some(mut worker) = self.workers.remove(&task) else {
             return Ok(());
         };
         self.attempts += worker.span.failures();
@@ -316,6 +316,7 @@ impl<'a> Transfer<'a> {
         self.plan.release(worker.lease);
         match outcome {
             Outcome::Filled => {
+                worker.hand.observe(at, Instant::now());
                 self.speeds.note(worker.number, &worker.hand);
                 Ok(())
             }

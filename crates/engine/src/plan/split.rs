@@ -14,7 +14,7 @@ pub const MIN_BLOCK: u64 = 1 << 20;
 pub const MIN_CUT: u64 = 16 << 10;
 
 /// What saves less time than this is not worth another request.
-const WORTH_IT: Duration = Duration::from_millis(50);
+const WORTH_IT: Duration = Duration::from_millis(100);
 
 /// So many threads at most fetch the same bytes.
 const MOST_FETCHERS: usize = 3;
@@ -155,7 +155,7 @@ pub fn relief(blocks: &[AtWork], idle: &Idle) -> Option<Relief> {
         .map(|(index, block)| (index, block, end(block)))
         .max_by(|a, b| a.2.total_cmp(&b.2))?;
     let setup = idle.setup.as_secs_f64();
-    let worth = (setup / 2.0).max(WORTH_IT.as_secs_f64());
+    let worth = WORTH_IT.as_secs_f64().max(setup / 2.0);
     let helped = |bytes: u64| setup + seconds_for(bytes, helper);
     // Too little to cut, or in two hands already.
     if last.left < 2 * MIN_CUT || same(last.about).count() > 1 {
@@ -244,14 +244,14 @@ mod tests {
         cap: 16 * MIB,
     };
 
-    /// Each call is about other bytes.
+    /// Blocks that differ are about different bytes.
     fn at_work(left: u64, speed: u64) -> AtWork {
         AtWork {
             left,
             speed: Some(speed),
             due: Duration::ZERO,
             silent: Duration::ZERO,
-            about: fastrand::u64(..),
+            about: left ^ speed.rotate_left(32),
         }
     }
 

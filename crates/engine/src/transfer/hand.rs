@@ -14,7 +14,7 @@ use crate::plan::Expected;
 const FORGETTING: Duration = Duration::from_millis(100);
 
 /// A thread of which nothing was known is judged after so long.
-const YOUTH: Duration = Duration::from_millis(100);
+const YOUTH: Duration = Duration::from_millis(200);
 
 /// What threads have reached on their last block, by their numbers, in bytes/s.
 #[derive(Debug, Default)]
@@ -161,9 +161,9 @@ mod tests {
             silent: ms(0),
         };
         assert_eq!(hand.expected(start + ms(150)), expected);
-        hand.observe(0, start + ms(400));
-        let expected = hand.expected(start + ms(400));
-        assert_eq!((expected.speed, expected.silent), (Some(0), ms(200)));
+        hand.observe(0, start + ms(500));
+        let expected = hand.expected(start + ms(500));
+        assert_eq!((expected.speed, expected.silent), (Some(0), ms(300)));
     }
 
     /// What came before its time came in no time at all.
@@ -172,8 +172,8 @@ mod tests {
         let start = Instant::now();
         let mut hand = Hand::new(0, None, start + ms(200));
         hand.observe(1_000_000, start + ms(190));
-        hand.observe(1_000_000, start + ms(300));
-        assert_eq!(hand.expected(start + ms(300)).speed, Some(0));
+        hand.observe(1_000_000, start + ms(400));
+        assert_eq!(hand.expected(start + ms(400)).speed, Some(0));
     }
 
     #[test]

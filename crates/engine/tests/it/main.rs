@@ -15,5 +15,6 @@ mod scratch;
 mod small_disk;
 mod store;
 mod store_faults;
+mod tail;
 mod trust;
 mod world;
