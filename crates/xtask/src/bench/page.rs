@@ -131,7 +131,7 @@ fn row(title: &str, bars: &Bars) -> Option<String> {
 fn summary(sections: &[String]) -> String {
     let mut text = String::from(
         "![How long one file of 2 GiB takes](docs/bench-big.svg)\n\n\
-         | | haul | best of the others | cannot be beaten |\n|---|---|---|---|\n",
+         | | haul | best of the others | floor or ideal |\n|---|---|---|---|\n",
     );
     let rows = sections.iter().filter_map(|section| {
         let (_, rest) = section.split_once("<!-- row ")?;
