@@ -163,8 +163,12 @@ async fn a_long_message_arrives_whole_though_it_leaves_in_pieces() {
     let mut rest = Rest::default();
     let mut pieces = vec![rest.begin("x".repeat(3 * PIECE - 1).into())];
     pieces.extend(std::iter::from_fn(|| rest.next()));
-    let lens: Vec<usize> = pieces.iter().map(Message::len).collect();
-    assert_eq!(lens, [PIECE, PIECE, PIECE - 1]);
+    let piece = |message: &Message| match message {
+        Message::Frame(frame) => (frame.payload().len(), frame.header().is_final),
+        other => panic!("{other:?} is no piece"),
+    };
+    let pieces: Vec<_> = pieces.iter().map(piece).collect();
+    assert_eq!(pieces, [(PIECE, false), (PIECE, false), (PIECE - 1, true)]);
 }
 
 #[tokio::test]
