@@ -29,10 +29,10 @@ const AT_ONCE: usize = 2;
 
 /// How many files of a group wait for the disk at once. The file system answers all of them with few
 /// writes of its own.
-const SYNCS: usize = 4;
+const SYNCS: usize = 8;
 
 /// Fewer files than this are not worth another thread.
-const FILES_PER_SYNC: usize = 4;
+const FILES_PER_SYNC: usize = 2;
 
 /// A file of which every byte is written.
 pub(crate) struct Whole {
@@ -322,6 +322,6 @@ mod tests {
     #[test]
     fn few_files_are_synced_by_one_thread_and_many_by_a_few() {
         let threads = |files: usize| files.div_ceil(share_of(files));
-        assert_eq!([1, 4, 5, 16, 17, MOST].map(threads), [1, 1, 2, 4, 4, SYNCS]);
+        assert_eq!([1, 2, 3, 16, MOST].map(threads), [1, 1, 2, 8, SYNCS]);
     }
 }
