@@ -89,9 +89,12 @@ async fn a_record_that_is_refused_on_the_way_costs_no_second_request_and_no_seco
 #[tokio::test(flavor = "multi_thread")]
 async fn a_small_file_that_comes_slowly_is_seen_to_come_and_asked_for_once() {
     let (origin, world) = (Origin::start().await, World::new().await);
-    let id = world
-        .add(origin.url("/a.bin?size=64K&seed=1&rate=64K"))
-        .await;
+    // Other threads would help.
+    let alone = Spec {
+        threads: Some(1),
+        ..Spec::new(origin.url("/a.bin?size=64K&seed=1&rate=64K"))
+    };
+    let id = world.add_spec(alone).await;
     let is_half_way = |view: &View| view.status == Status::Downloading && view.done > 0;
     world.until(id, is_half_way).await;
     assert_right(&*world.ended(id).await, 1, 64 << 10);
