@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use haul_engine::folder::make_dirs;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 
 pub(crate) use listen::listen;
@@ -70,15 +70,41 @@ pub(crate) fn open_many_files() {
     }
 }
 
+/// Whose turn it is when there is more to do than cores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// As that of every program.
+    Fair,
+    /// After those who answer: bytes can wait for a few milliseconds, and people notice them.
+    AfterAnswers,
+}
+
+impl Turn {
+    /// A third of the weight of other threads, which is all that the kernel needs to let an answer go
+    /// first. Measured on 2 cores with nginx and one file at full rate: 99 of 100 answers within 6 to
+    /// 10 ms instead of 6 to 21.
+    const NICE: i32 = 5;
+
+    /// For the thread that calls it.
+    fn take(self) {
+        if self == Turn::AfterAnswers
+            && let Err(cause) = setpriority_process(None, Turn::NICE)
+        {
+            tracing::debug!(%cause, "threads that move bytes stay as important as all others");
+        }
+    }
+}
+
 /// The runtime that moves bytes; nobody else's work is on it. Half of the cores: a thread moves more
 /// than a gigabyte a second, and one that has work to do wakes no other. The rest is for the kernel's
 /// share of the same bytes, and for whoever asks how far they are.
-pub(crate) fn transfer_runtime() -> io::Result<Runtime> {
+pub(crate) fn transfer_runtime(turn: Turn) -> io::Result<Runtime> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Builder::new_multi_thread()
         .worker_threads((cores / 2).clamp(1, MOST_TRANSFER_THREADS))
         .enable_all()
         .thread_name("transfer")
+        .on_thread_start(move || turn.take())
         .build()
 }
 

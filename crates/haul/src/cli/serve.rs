@@ -47,7 +47,8 @@ pub(crate) fn serve(asked: &Serve, verbosity: Verbosity) -> anyhow::Result<u8> {
     assemble::create_dir(&config.dir)?;
     let state = State::take(&config.state_dir())?;
     assemble::open_many_files();
-    let transfers = assemble::transfer_runtime().context("cannot start threads")?;
+    let transfers =
+        assemble::transfer_runtime(assemble::Turn::AfterAnswers).context("cannot start threads")?;
     let api = assemble::api_runtime().context("cannot start threads")?;
     let ended = api.block_on(run(&config, &state, acceptor, &transfers));
     // Whatever still runs has been told to stop and has had its time.

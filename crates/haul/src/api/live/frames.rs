@@ -11,15 +11,20 @@ use crate::api::socket::Utf8Bytes;
 use crate::api::types::download::Detail;
 use crate::api::types::rpc;
 
-/// How long a set may be handed out: long enough for all who speak at the same place of the grid, short
-/// against the shortest interval.
-const FRESH: Duration = Duration::from_millis(20);
-
-/// What is the same for all subscribers who share: what they see of the list.
+/// What is the same for all subscribers who share: what they see of the list, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sight {
     pub(super) statuses: Option<Statuses>,
     pub(super) detail: Detail,
+    pub(super) interval: Duration,
+}
+
+impl Sight {
+    /// Whether a set is still handed out: to all who speak at the same place of the grid, however long
+    /// it takes until it was everybody's turn, and to nobody at the next one.
+    fn is_fresh(self, body: &Body) -> bool {
+        body.encoded.elapsed() < self.interval / 2
+    }
 }
 
 /// Changes as JSON, for whoever has been told something up to `since` or later.
@@ -85,10 +90,6 @@ impl Body {
     fn serves(&self, since: u64) -> bool {
         self.since <= since && since < self.to
     }
-
-    fn is_fresh(&self) -> bool {
-        self.encoded.elapsed() < FRESH
-    }
 }
 
 /// One set of changes for each way in which subscribers see the list.
@@ -105,14 +106,14 @@ impl Frames {
         encode: impl FnOnce() -> Body,
     ) -> Arc<Body> {
         let fresh = |(held, body): &&(Sight, Arc<Body>)| {
-            *held == sight && body.serves(since) && body.is_fresh()
+            *held == sight && body.serves(since) && sight.is_fresh(body)
         };
         if let Some((_, body)) = lock(&self.0).iter().find(fresh) {
             return body.clone();
         }
         let body = Arc::new(encode());
         let mut held = lock(&self.0);
-        held.retain(|(other, body)| *other != sight && body.is_fresh());
+        held.retain(|(other, body)| *other != sight && other.is_fresh(body));
         held.push((sight, body.clone()));
         body
     }

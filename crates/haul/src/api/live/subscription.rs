@@ -98,6 +98,7 @@ impl Subscription {
             sight: Sight {
                 statuses: filter.statuses,
                 detail: wanted.detail,
+                interval,
             },
             filter,
             interval,
@@ -346,6 +347,7 @@ mod tests {
             let sight = Sight {
                 statuses,
                 detail: Detail::Plain,
+                interval: Duration::from_secs(60),
             };
             let encode = || Body::encode(&live.changes(since), Detail::Plain);
             frames.body(sight, since, encode)

@@ -61,7 +61,8 @@ pub(crate) fn get(asked: &Get, verbosity: Verbosity) -> anyhow::Result<u8> {
     let specs = resume::settle(asked.wanted.specs()?, &dir);
     assemble::create_dir(&dir)?;
     let state = State::take(&dir.join(".haul").join(resume::name(&specs))).map_err(taken)?;
-    let transfers = assemble::transfer_runtime().context("cannot start threads")?;
+    let transfers =
+        assemble::transfer_runtime(assemble::Turn::Fair).context("cannot start threads")?;
     let api = assemble::api_runtime().context("cannot start threads")?;
     let outcome = Outcome::new(verbosity, asked.json);
     let ended = api.block_on(run(
