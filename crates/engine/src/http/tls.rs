@@ -12,6 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls_platform_verifier::Verifier;
 use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Url;
@@ -20,10 +21,13 @@ use crate::error::{Error, Kind, Result};
 
 use super::fault;
 
-/// Opens TLS over connected sockets; clones share sessions for resumption.
-#[derive(Clone)]
+/// Opens TLS over connected sockets.
 pub(super) struct Tls {
-    connector: TlsConnector,
+    /// Authorities that are trusted besides those of the platform.
+    more: Vec<CertificateDer<'static>>,
+    /// Made for the first `https`: to read all that the platform trusts takes longer than many a
+    /// download.
+    connector: OnceCell<TlsConnector>,
 }
 
 impl Tls {
@@ -34,22 +38,19 @@ impl Tls {
             Some(path) => authorities(path)?,
             None => Vec::new(),
         };
-        // Named here instead of installed for the process: a library must not decide for others.
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let broken =
-            |cause: rustls::Error| Error::new(Kind::Tls, format!("TLS cannot be set up: {cause}"));
-        let verifier = verifier(more, &provider)?;
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(broken)?
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth();
-        // Over h2 all blocks would share one congestion window.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Tls {
-            connector: TlsConnector::from(Arc::new(config)),
+            more,
+            connector: OnceCell::new(),
         })
+    }
+
+    async fn connector(&self) -> Result<&TlsConnector> {
+        let make = || async {
+            let more = self.more.clone();
+            let making = tokio::task::spawn_blocking(move || connector(more));
+            making.await.unwrap_or_else(|cause| Err(broken(&cause)))
+        };
+        self.connector.get_or_try_init(make).await
     }
 
     /// The handshake with `url`'s host.
@@ -62,11 +63,31 @@ impl Tls {
                 format!("\"{host}\" is not a name that a certificate can be for; check the URL"),
             )
         })?;
-        self.connector
+        self.connector()
+            .await?
             .connect(name, tcp)
             .await
             .map_err(|cause| fault::handshake(host, &cause))
     }
+}
+
+fn connector(more: Vec<CertificateDer<'static>>) -> Result<TlsConnector> {
+    // Named here instead of installed for the process: a library must not decide for others.
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = verifier(more, &provider)?;
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|cause| broken(&cause))?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    // Over h2 all blocks would share one congestion window.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn broken(cause: &dyn std::fmt::Display) -> Error {
+    Error::new(Kind::Tls, format!("TLS cannot be set up: {cause}"))
 }
 
 fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
@@ -100,9 +121,6 @@ fn verifier(
     more: Vec<CertificateDer<'static>>,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>> {
-    let broken = |cause: &dyn std::fmt::Display| {
-        Error::new(Kind::Tls, format!("TLS cannot be set up: {cause}"))
-    };
     match Verifier::new(provider.clone()) {
         Ok(platform) if more.is_empty() => Ok(Arc::new(platform)),
         Ok(_) => {
