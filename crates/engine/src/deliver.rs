@@ -6,6 +6,7 @@
 
 mod names;
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -34,7 +35,18 @@ const MOST_NUMBERS: u32 = 10_000;
 
 /// Chooses the final path for `wanted` in `dir`.
 pub(crate) fn choose(dir: &Path, wanted: &str, on_conflict: OnConflict) -> Result<Target> {
-    choose_in(&RealNames(dir), wanted, on_conflict).map(|chosen| match chosen {
+    choose_besides(&HashSet::new(), dir, wanted, on_conflict)
+}
+
+/// The same when others are on their way to the paths in `promised`.
+pub(crate) fn choose_besides(
+    promised: &HashSet<PathBuf>,
+    dir: &Path,
+    wanted: &str,
+    on_conflict: OnConflict,
+) -> Result<Target> {
+    let names = RealNames { dir, promised };
+    choose_in(&names, wanted, on_conflict).map(|chosen| match chosen {
         Choice::Place(name) => Target::Place(dir.join(name)),
         Choice::Exists(name) => Target::Exists(dir.join(name)),
     })

@@ -4,7 +4,7 @@
 //!
 //! A group is whatever has gathered while the one before was under way, so nobody waits for company.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Duration, Instant};
 
 use crate::crash::{Point, point};
 use crate::deliver::{self, Placed, Target};
@@ -22,7 +23,7 @@ use crate::spec::Config;
 use crate::store::{Record, Store};
 
 /// Most files of all groups together: each holds a descriptor.
-pub(crate) const MOST: usize = 256;
+const MOST: usize = 256;
 
 /// Groups under way at once: while one waits for the disk, another one can be named.
 const AT_ONCE: usize = 2;
@@ -54,16 +55,22 @@ pub(crate) enum Ended {
     Unsynced(Error),
 }
 
+/// When neither of the groups under way has ended for so long, a disk hangs.
+const STUCK: Duration = Duration::from_secs(5);
+
 /// The way into the groups.
 pub(crate) struct Groups {
     queue: mpsc::Sender<Waiting>,
     inside: watch::Sender<usize>,
+    /// When a group has begun or ended last.
+    moved: watch::Receiver<Instant>,
 }
 
 /// What serves the groups until the last [`Groups`] is gone.
 pub(crate) struct Service {
     queue: mpsc::Receiver<Waiting>,
     ground: Ground,
+    moved: watch::Sender<Instant>,
 }
 
 /// What every group stands on.
@@ -98,12 +105,19 @@ struct Aimed {
 
 pub(crate) fn groups(store: Arc<dyn Store>, config: Arc<Config>) -> (Groups, Service) {
     let (sender, queue) = mpsc::channel(MOST);
+    let (moved, moves) = watch::channel(Instant::now());
     let groups = Groups {
         queue: sender,
         inside: watch::Sender::new(0),
+        moved: moves,
     };
     let ground = Ground { store, config };
-    (groups, Service { queue, ground })
+    let service = Service {
+        queue,
+        ground,
+        moved,
+    };
+    (groups, service)
 }
 
 impl Groups {
@@ -129,6 +143,16 @@ impl Groups {
     /// The same, to be told of changes.
     pub(crate) fn inside(&self) -> watch::Receiver<usize> {
         self.inside.subscribe()
+    }
+
+    /// Whether one more file may go in.
+    pub(crate) fn has_room(&self) -> bool {
+        self.inside_now() < MOST
+    }
+
+    /// Whether the groups are full for a disk that hangs: others need not wait for it.
+    pub(crate) fn is_stuck(&self) -> bool {
+        !self.has_room() && self.moved.borrow().elapsed() > STUCK
     }
 }
 
@@ -164,9 +188,12 @@ impl Service {
                         break;
                     }
                     let files = std::mem::take(&mut gathered);
+                    self.moved.send_replace(Instant::now());
                     under_way.push(deliver(files, self.ground.clone()));
                 }
-                Some(()) = under_way.next() => {}
+                Some(()) = under_way.next() => {
+                    self.moved.send_replace(Instant::now());
+                }
             }
         }
         while under_way.next().await.is_some() {}
@@ -183,7 +210,7 @@ async fn deliver(files: Vec<Waiting>, ground: Ground) {
     complete(named, &*ground.store).await;
 }
 
-/// Syncs every file, and chooses its target then.
+/// Syncs every file, and chooses its target then: a name is asked for as late as can be.
 async fn sync(files: Vec<Waiting>) -> Vec<Aimed> {
     let mut files = files.into_iter().peekable();
     let share = share_of(files.len());
@@ -196,11 +223,44 @@ async fn sync(files: Vec<Waiting>) -> Vec<Aimed> {
     }
     let synced = join_all(shares).await;
     // A share that broke off has dropped its answers, which tells who waits.
-    synced
+    let synced = synced
         .into_iter()
         .filter_map(Result::ok)
         .flatten()
-        .collect()
+        .collect();
+    let aiming = tokio::task::spawn_blocking(|| aim(synced));
+    aiming.await.unwrap_or_default()
+}
+
+/// Chooses where each goes: no two to one path.
+fn aim(files: Vec<Waiting>) -> Vec<Aimed> {
+    let mut promised = HashSet::new();
+    let aimed = files
+        .into_iter()
+        .filter_map(|file| aim_one(file, &mut promised));
+    aimed.collect()
+}
+
+fn aim_one(mut file: Waiting, promised: &mut HashSet<PathBuf>) -> Option<Aimed> {
+    let Whole {
+        record,
+        scratch,
+        dir,
+        name,
+    } = &mut file.whole;
+    let target = deliver::choose_besides(promised, dir, name, record.spec.on_conflict);
+    let (Ok(Target::Place(path)), Ok(inode)) = (target, scratch.inode()) else {
+        file.leave();
+        return None;
+    };
+    // Whoever replaces a file waits until that is there.
+    if !promised.insert(path.clone()) {
+        file.leave();
+        return None;
+    }
+    record.path = Some(path.clone());
+    record.inode = Some(inode);
+    Some(Aimed { file, path })
 }
 
 /// How many of `files` files one thread syncs.
@@ -208,26 +268,16 @@ fn share_of(files: usize) -> usize {
     files.div_ceil(SYNCS).max(FILES_PER_SYNC)
 }
 
-fn sync_one(mut file: Waiting) -> Option<Aimed> {
-    let Whole {
-        record,
-        scratch,
-        dir,
-        name,
-    } = &mut file.whole;
-    if let Err(cause) = scratch.sync() {
-        let error = Error::disk("sync", scratch.path(), &cause);
-        file.end(|_| Ended::Unsynced(error));
-        return None;
+fn sync_one(file: Waiting) -> Option<Waiting> {
+    let scratch = &file.whole.scratch;
+    match scratch.sync() {
+        Ok(()) => Some(file),
+        Err(cause) => {
+            let error = Error::disk("sync", scratch.path(), &cause);
+            file.end(|_| Ended::Unsynced(error));
+            None
+        }
     }
-    let target = deliver::choose(dir, name, record.spec.on_conflict);
-    let (Ok(Target::Place(path)), Ok(inode)) = (target, scratch.inode()) else {
-        file.leave();
-        return None;
-    };
-    record.path = Some(path.clone());
-    record.inode = Some(inode);
-    Some(Aimed { file, path })
 }
 
 /// Records where each is about to go, so that a crash neither loses it nor delivers it twice.
@@ -264,11 +314,15 @@ async fn name(files: Vec<Aimed>, config: Arc<Config>) -> Vec<Waiting> {
 }
 
 fn name_in(dir: &Path, files: Vec<Aimed>, config: &Config) -> Vec<Waiting> {
+    let files: Vec<Aimed> = files
+        .into_iter()
+        .filter_map(|aimed| allowed(aimed, config))
+        .collect();
     let mut named = Vec::with_capacity(files.len());
-    let is_there = make_dirs(dir, 0o777).is_ok();
+    let is_there = !files.is_empty() && make_dirs(dir, 0o777).is_ok();
     for aimed in files {
         point(Point::Targeted);
-        if is_there && is_named(&aimed, config) {
+        if is_there && is_named(&aimed) {
             named.push(aimed.file);
         } else {
             aimed.file.leave();
@@ -281,15 +335,21 @@ fn name_in(dir: &Path, files: Vec<Aimed>, config: &Config) -> Vec<Waiting> {
     named
 }
 
-/// Renames the file, if it is the one that was written and may go there.
-fn is_named(aimed: &Aimed, config: &Config) -> bool {
+/// The file, if it may go where it is to go.
+fn allowed(aimed: Aimed, config: &Config) -> Option<Aimed> {
+    let own = aimed.file.whole.record.spec.dir.as_deref();
+    if own.is_some_and(|own| deliver::check_own_dir(own, config).is_err()) {
+        aimed.file.leave();
+        return None;
+    }
+    Some(aimed)
+}
+
+/// Renames the file, if it is the one that was written.
+fn is_named(aimed: &Aimed) -> bool {
     let Whole {
         record, scratch, ..
     } = &aimed.file.whole;
-    let own = record.spec.dir.as_deref();
-    if own.is_some_and(|own| deliver::check_own_dir(own, config).is_err()) {
-        return false;
-    }
     // A rename moves whatever has the name by now.
     if !matches!(scratch.standing(), Ok(Standing::Sound)) {
         return false;

@@ -1,6 +1,7 @@
 //! One thread's work on one block: fetch → disk, with its own tries again. Owns the block's bytes
 //! while it runs; the plan learns of them through the [`Span`]; the writer puts them there.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -217,7 +218,19 @@ impl Block {
         if self.rates.piece().is_some() {
             return self.pay_and_write(pieces).await;
         }
-        self.writer.write(&self.span, pieces).await
+        self.write_in_turn(pieces).await
+    }
+
+    /// Whose bytes wait for the disk is not slow: that says nothing of the server that has sent them.
+    async fn write_in_turn(&self, pieces: Vec<Bytes>) -> Result<()> {
+        let mut writing = pin!(self.writer.write(&self.span, pieces));
+        if let Some(written) = writing.as_mut().now_or_never() {
+            return written;
+        }
+        self.span.set_state(ThreadState::Waiting);
+        let written = writing.await;
+        self.span.set_state(ThreadState::Streaming);
+        written
     }
 
     /// Under a speed limit bytes count only when their time has come, a little at a time.
@@ -229,7 +242,7 @@ impl Block {
                 self.span.set_state(ThreadState::Waiting);
                 self.rates.take(part.len() as u64).await;
                 self.span.set_state(ThreadState::Streaming);
-                self.writer.write(&self.span, vec![part]).await?;
+                self.write_in_turn(vec![part]).await?;
             }
         }
         Ok(())

@@ -362,7 +362,12 @@ impl<'a> Transfer<'a> {
         let missing = first
             .filter(|held| held.start == 0)
             .map_or(0, |held| held.end);
-        let at_work = self.workers.values().map(|worker| worker.span.at());
+        // As far as the plan knows: a block may be given once more from there on.
+        let known = |worker: &Worker| {
+            let block = self.plan.block(worker.lease);
+            block.map_or(0, |(bytes, done)| bytes.start + done)
+        };
+        let at_work = self.workers.values().map(known);
         // A thread that was stopped may have left a write behind.
         let left_behind = self.writer.writes_at();
         settled.send_replace(at_work.chain(left_behind).fold(missing, u64::min));

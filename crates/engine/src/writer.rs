@@ -6,7 +6,7 @@
 
 use std::io::IoSlice;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -24,14 +24,18 @@ const STEP: u64 = 32 << 20;
 /// A write that takes longer has waited for the disk. Handing one to another thread costs far less.
 const SLOW: Duration = Duration::from_millis(20);
 
+/// So many quick writes in a row show that a slow disk is quick again: one that is throttled lets some
+/// pass in between.
+const QUICK_AGAIN: u32 = 16;
+
 /// Writes into one scratch file.
 pub(crate) struct Writer {
     scratch: Arc<dyn Scratch>,
     turn: Arc<Semaphore>,
     /// Where the write under way began; `u64::MAX` while there is none.
     writes_at: AtomicU64,
-    /// Whether the last write has waited for the disk.
-    is_slow: AtomicBool,
+    /// How many quick writes are wanted before the disk is trusted to be quick.
+    wary: AtomicU32,
     /// Bytes written since the last pass over them began.
     in_memory: AtomicU64,
     pass_is_due: Notify,
@@ -43,7 +47,7 @@ impl Writer {
             scratch,
             turn: Arc::new(Semaphore::new(1)),
             writes_at: AtomicU64::new(u64::MAX),
-            is_slow: AtomicBool::new(false),
+            wary: AtomicU32::new(0),
             in_memory: AtomicU64::new(0),
             pass_is_due: Notify::new(),
         })
@@ -59,7 +63,7 @@ impl Writer {
         pieces: Vec<Bytes>,
     ) -> Result<()> {
         let turn = self.turn.clone().acquire_owned().await.map_err(broken)?;
-        if !self.is_slow.load(Ordering::Relaxed) {
+        if self.wary.load(Ordering::Relaxed) == 0 {
             return self.write_now(span, &pieces);
         }
         let (writer, span) = (self.clone(), span.clone());
@@ -96,8 +100,12 @@ impl Writer {
         let began = Instant::now();
         let written = self.scratch.write_at(&mut slices, span.at());
         written.map_err(|cause| Error::disk("write to", self.scratch.path(), &cause))?;
-        self.is_slow
-            .store(began.elapsed() > SLOW, Ordering::Relaxed);
+        let wary = if began.elapsed() > SLOW {
+            QUICK_AGAIN
+        } else {
+            self.wary.load(Ordering::Relaxed).saturating_sub(1)
+        };
+        self.wary.store(wary, Ordering::Relaxed);
         span.wrote(len as u64, &crc);
         self.count(len as u64);
         Ok(())

@@ -1,10 +1,11 @@
 //! What a directory says of names: whether one is taken, by what, and whether the entry is really
 //! spelled like that. A trait, because file systems that fold names cannot be had everywhere.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -55,11 +56,18 @@ pub(super) fn is_spelled(folder: &impl Names, name: &str) -> bool {
 }
 
 /// A directory of the real file system.
-pub(super) struct RealNames<'a>(pub(super) &'a Path);
+pub(super) struct RealNames<'a> {
+    pub(super) dir: &'a Path,
+    /// Paths at which files will be soon.
+    pub(super) promised: &'a HashSet<PathBuf>,
+}
 
 impl Names for RealNames<'_> {
     fn look(&self, name: &str) -> Option<There> {
-        let path = self.0.join(name);
+        let path = self.dir.join(name);
+        if self.promised.contains(&path) {
+            return Some(There::File);
+        }
         let there = fs::symlink_metadata(&path).ok()?;
         if there.is_dir() {
             return Some(There::Directory);
@@ -70,18 +78,18 @@ impl Names for RealNames<'_> {
     }
 
     fn identity(&self, name: &str) -> Option<(u64, u64)> {
-        let there = fs::symlink_metadata(self.0.join(name)).ok()?;
+        let there = fs::symlink_metadata(self.dir.join(name)).ok()?;
         Some((there.dev(), there.ino()))
     }
 
     fn all(&self) -> Option<Vec<OsString>> {
-        let entries = fs::read_dir(self.0).ok()?;
+        let entries = fs::read_dir(self.dir).ok()?;
         entries
             .map(|entry| entry.map(|entry| entry.file_name()).ok())
             .collect()
     }
 
     fn path(&self) -> &Path {
-        self.0
+        self.dir
     }
 }

@@ -13,11 +13,11 @@ use crate::disk::Scratch;
 use crate::error::{Error, Kind};
 use crate::group::{Ended, Whole};
 use crate::opened::{Held, Opened, Opening};
+use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
 use crate::plan::seals::{Seal, Seals};
 use crate::plan::state::Input;
 use crate::spec::Spec;
-use crate::store::Record;
 use crate::transfer::Halt;
 
 impl Download {
@@ -32,7 +32,10 @@ impl Download {
             Some(Opened {
                 bytes: Opening::Held(held),
                 ..
-            }) if !is_limited && is_for_a_group(&self.record.spec, resource.size, held.len()) => {
+            }) if !is_limited
+                && self.context.groups.has_room()
+                && is_for_a_group(&self.record.spec, resource.size, held.len()) =>
+            {
                 held
             }
             opened => {
@@ -72,16 +75,14 @@ impl Download {
             Err(error) => return Ok(Try::Halted(halted(error))),
         };
         drop(bytes);
+        self.record.done = std::iter::once(seal.bytes.clone()).collect();
+        self.record.seals = Seals::from_iter([seal]);
         point(Point::Filled);
         self.enter_all(&[Input::Filled, Input::Verified]);
         point(Point::Verified);
         self.is_recorded = true;
         let whole = Whole {
-            record: Box::new(Record {
-                done: std::iter::once(seal.bytes.clone()).collect(),
-                seals: Seals::from_iter([seal]),
-                ..self.record.clone()
-            }),
+            record: Box::new(self.record.clone()),
             scratch: scratch.clone(),
             dir: self.dir(),
             name: self.wanted_name(resource),
@@ -91,7 +92,11 @@ impl Download {
                 self.become_completed(*record);
                 Ok(())
             }
-            Ended::Unsynced(error) => Err(Self::explain(halted(error), &**scratch)),
+            Ended::Unsynced(error) => {
+                self.record.done = RangeSet::new();
+                self.record.seals = Seals::default();
+                Err(Self::explain(halted(error), &**scratch))
+            }
             Ended::Synced(record) => {
                 self.record = *record;
                 self.knows_resource = true;

@@ -31,7 +31,6 @@ use crate::disk::ScratchDir;
 use crate::download::{Download, How, Wait};
 use crate::error::{Error, Kind, Result};
 use crate::event::View;
-use crate::group;
 use crate::limit::{Bucket, Rates};
 use crate::plan::ranges::RangeSet;
 use crate::plan::seals::Seals;
@@ -280,7 +279,8 @@ impl Table {
     fn has_place(&self) -> bool {
         let inside = self.context.groups.inside_now();
         let fetching = self.running.len().saturating_sub(inside);
-        fetching < self.settings.max_downloads && inside < group::MOST
+        let groups = &self.context.groups;
+        fetching < self.settings.max_downloads && (groups.has_room() || groups.is_stuck())
     }
 
     fn start(&mut self, id: Id) {

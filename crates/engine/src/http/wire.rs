@@ -14,6 +14,9 @@ use tokio_rustls::client::TlsStream;
 
 use crate::sys::set_low_water_mark;
 
+/// Most bytes of a TLS record with its head (RFC 8446 §5.2; RFC 5246 §6.2.3 allows a little more).
+const LONGEST_RECORD: u64 = 5 + (1 << 14) + 2048;
+
 /// What the owner of a connection sees and steers while hyper holds the stream.
 pub(super) struct Tap {
     received: AtomicU64,
@@ -87,9 +90,10 @@ impl Wire {
             return;
         }
         self.gathers = bytes;
-        let tcp = match &self.stream {
-            Stream::Plain(tcp) => tcp,
-            Stream::Tls(tls) => tls.get_ref().0,
+        let (tcp, bytes) = match &self.stream {
+            Stream::Plain(tcp) => (tcp, bytes),
+            // Some of what is to come may be here, as the beginning of a record that cannot be read yet.
+            Stream::Tls(tls) => (tls.get_ref().0, bytes.saturating_sub(LONGEST_RECORD).max(1)),
         };
         // A system that refuses wakes us for every packet: slower, and as right.
         let _ = set_low_water_mark(tcp.as_fd(), i32::try_from(bytes).unwrap_or(i32::MAX));

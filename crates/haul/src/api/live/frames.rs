@@ -86,9 +86,13 @@ impl Body {
     }
 
     /// Whether it leads on from `since`. Changes are absolute values: those of a longer way lead to the
-    /// same state.
-    fn serves(&self, since: u64) -> bool {
-        self.since <= since && since < self.to
+    /// same state. Not so for those who see some states only: what has come and gone on the longer way
+    /// is left out, and somebody may have seen it.
+    fn serves(&self, sight: Sight, since: u64) -> bool {
+        match sight.statuses {
+            None => self.since <= since && since < self.to,
+            Some(_) => self.since == since && since < self.to,
+        }
     }
 }
 
@@ -106,7 +110,7 @@ impl Frames {
         encode: impl FnOnce() -> Body,
     ) -> Arc<Body> {
         let fresh = |(held, body): &&(Sight, Arc<Body>)| {
-            *held == sight && body.serves(since) && sight.is_fresh(body)
+            *held == sight && body.serves(sight, since) && sight.is_fresh(body)
         };
         if let Some((_, body)) = lock(&self.0).iter().find(fresh) {
             return body.clone();

@@ -234,6 +234,8 @@ mod tests {
         Take(u64),
         /// This subscriber is sent a frame.
         Speak(usize),
+        /// This one leaves, and another one begins in its place.
+        Join(usize),
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -245,7 +247,8 @@ mod tests {
                 .prop_map(|(id, status)| Step::Move(id, Status::ALL[status])),
             (id.clone(), 0..9u8).prop_map(|(id, tenths)| Step::Map(id, tenths)),
             id.prop_map(Step::Take),
-            (0..5usize).prop_map(Step::Speak),
+            (0..6usize).prop_map(Step::Speak),
+            (0..6usize).prop_map(Step::Join),
         ]
     }
 
@@ -254,8 +257,9 @@ mod tests {
             .into_iter()
             .collect();
         Wanted {
-            // Two see everything, so that they share frames at different distances.
-            statuses: (number == 2 || number == 4).then_some(statuses),
+            // Two see everything and two the same states, so that they share frames at different
+            // distances.
+            statuses: matches!(number, 2 | 4 | 5).then_some(statuses),
             ids: (number == 3 || number == 4).then(|| vec![Id(1), Id(2), Id(100)]),
             detail: if number == 3 {
                 Detail::Full
@@ -264,6 +268,11 @@ mod tests {
             },
             interval_ms: 50,
         }
+    }
+
+    fn join(number: usize, live: &Live) -> (Subscription, Client) {
+        let (subscription, answer) = Subscription::begin("s1".into(), wanted(number), live);
+        (subscription, Client::snapshot(&answer))
     }
 
     proptest! {
@@ -275,12 +284,7 @@ mod tests {
             // An id is never used again: each `Put` of a number that is gone takes a new one.
             let mut ids: BTreeMap<u64, Id> = BTreeMap::new();
             let mut fresh = 0;
-            let mut subscribers: Vec<(Subscription, Client)> = (0..5)
-                .map(|number| {
-                    let (subscription, answer) = Subscription::begin("s1".into(), wanted(number), &live);
-                    (subscription, Client::snapshot(&answer))
-                })
-                .collect();
+            let mut subscribers: Vec<(Subscription, Client)> = (0..6).map(|number| join(number, &live)).collect();
             for step in steps {
                 match step {
                     Step::Put(number) if !ids.contains_key(&number) => {
@@ -309,6 +313,7 @@ mod tests {
                             live.take(id);
                         }
                     }
+                    Step::Join(number) => subscribers[number] = join(number, &live),
                     Step::Speak(number) => {
                         let (subscription, client) = &mut subscribers[number];
                         if subscription.watcher.sent() == live.revision() {
