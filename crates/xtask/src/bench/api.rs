@@ -39,9 +39,11 @@ pub(super) fn api(bench: &Bench) -> Result<Found> {
     for _ in 0..bench.runs {
         let out = bench.files.output()?;
         haul.extend(asking.block_on(of_haul(&bench.haul, &out, &url, &file))?);
+        bench.files.done_with(&out)?;
         if let Some(program) = tools::find("aria2c") {
             let out = bench.files.output()?;
             others.extend(asking.block_on(of_aria2(&program, &out, &url))?);
+            bench.files.done_with(&out)?;
         }
     }
     let row = |name: &str, times: &Times| {

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, ensure};
 
@@ -18,7 +19,13 @@ pub(super) const SMALL_SIZE: u64 = 16 << 10;
 /// The directory of a benchmark.
 pub(super) struct Files {
     dir: PathBuf,
+    /// Output directories so far.
+    outputs: AtomicUsize,
 }
+
+/// Outputs of at most so many bytes stay until the end. For minutes ext4 keeps away from inodes that were
+/// freed: whoever makes thousands of files after thousands were removed pays several times as much.
+const STAYS: u64 = 64 << 20;
 
 impl Files {
     /// An empty directory; what an interrupted benchmark has left is removed.
@@ -26,7 +33,10 @@ impl Files {
         let dir = tools::target().join("bench");
         remove(&dir)?;
         fs::create_dir_all(dir.join("root"))?;
-        Ok(Files { dir })
+        Ok(Files {
+            dir,
+            outputs: AtomicUsize::new(0),
+        })
     }
 
     /// What the servers serve.
@@ -41,10 +51,18 @@ impl Files {
 
     /// An empty directory for what a program downloads.
     pub(super) fn output(&self) -> Result<PathBuf> {
-        let dir = self.dir.join("out");
-        remove(&dir)?;
+        let number = self.outputs.fetch_add(1, Ordering::Relaxed);
+        let dir = self.dir.join(format!("out-{number}"));
         fs::create_dir(&dir)?;
         Ok(dir)
+    }
+
+    /// An output directory is no longer needed.
+    pub(super) fn done_with(&self, dir: &Path) -> Result<()> {
+        if weight(dir)? > STAYS {
+            remove(dir)?;
+        }
+        Ok(())
     }
 
     /// The served file of `size` bytes; made when it is asked for the first time.
@@ -83,6 +101,21 @@ impl Drop for Files {
         // The next benchmark removes what is left.
         let _ = remove(&self.dir);
     }
+}
+
+/// Bytes of all files in a directory and below it.
+fn weight(dir: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let there = entry.metadata()?;
+        bytes += if there.is_dir() {
+            weight(&entry.path())?
+        } else {
+            there.len()
+        };
+    }
+    Ok(bytes)
 }
 
 /// Removes a directory, if there is one.

@@ -26,9 +26,10 @@ shown here, and stays shown until it is met.
   counted. Where the server sets the pace, no round is left out and two or three are counted, and a peer
   that takes many times as long as haul may be run but once. A figure is the median, with the least and
   the greatest in brackets.
-- After every run the files are compared with those on the server, byte for byte, outside of the time,
-  and removed; before the next one the disk is synced. A program that fails, or writes a wrong byte, is
-  out, and the table says why.
+- After every run the files are compared with those on the server, byte for byte, outside of the time;
+  before the next one the disk is synced. A program that fails, or writes a wrong byte, is out, and the
+  table says why. Large files are then removed, small ones only at the end: for minutes ext4 keeps away
+  from what was freed, and making files costs several times as much.
 - Servers and clients share the machine and its cores; the server is nginx with one process and
   `sendfile`, or, where the bytes are to come slowly, a small one of ours
   (`crates/xtask/src/bench/paced.rs`), which lets the kernel pace each connection.

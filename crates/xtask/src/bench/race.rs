@@ -113,7 +113,7 @@ impl Race<'_> {
             mib(spent.peak)
         );
         // Before it is synced: what is removed needs no writing back.
-        self.files.output()?;
+        self.files.done_with(&dir)?;
         Ok(spent)
     }
 }
