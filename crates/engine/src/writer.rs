@@ -93,13 +93,8 @@ impl Writer {
         if len == 0 {
             return Ok(());
         }
-        // Now the bytes are in the cache, and the copy that follows finds them there.
-        let mut crc = Hasher::new();
-        pieces.iter().for_each(|piece| crc.update(piece));
-        let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
         let began = Instant::now();
-        let written = self.scratch.write_at(&mut slices, span.at());
-        written.map_err(|cause| Error::disk("write to", self.scratch.path(), &cause))?;
+        let crc = write_sealed(&*self.scratch, pieces, span.at())?;
         let wary = if began.elapsed() > SLOW {
             QUICK_AGAIN
         } else {
@@ -132,6 +127,17 @@ impl Writer {
             }
         }))
     }
+}
+
+/// Writes all of `pieces` at `offset`, and returns their checksum.
+pub(crate) fn write_sealed(scratch: &dyn Scratch, pieces: &[Bytes], offset: u64) -> Result<Hasher> {
+    // Now the bytes are in the cache, and the copy that follows finds them there.
+    let mut crc = Hasher::new();
+    pieces.iter().for_each(|piece| crc.update(piece));
+    let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+    let written = scratch.write_at(&mut slices, offset);
+    written.map_err(|cause| Error::disk("write to", scratch.path(), &cause))?;
+    Ok(crc)
 }
 
 fn broken(cause: impl std::fmt::Display) -> Error {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use haul_engine::error::{Error, Kind, Retry};
 use haul_engine::plan::resource::{ETag, Resource, Validators};
-use haul_engine::plan::seals::{Seal, Seals};
+use haul_engine::plan::seals::Seal;
 use haul_engine::plan::stamp::Stamp;
 use haul_engine::spec::{Checksum, OnConflict};
 use haul_engine::store::{Checkpoint, Record, Store};
@@ -37,26 +37,8 @@ pub async fn store<S: Store>(make: impl AsyncFn() -> S) {
 
 /// A record just added, with nothing but its URL.
 pub fn queued(id: u64, rank: i64) -> Record {
-    Record {
-        id: Id(id),
-        spec: Spec::new(url(&format!("http://origin.test/files/{id}.bin"))),
-        rank,
-        status: Status::Queued,
-        resource: None,
-        scratch: None,
-        done: [].into_iter().collect(),
-        seals: Seals::default(),
-        stamp: None,
-        path: None,
-        inode: None,
-        digest: None,
-        error: None,
-        attempts: 0,
-        wasted: 0,
-        added_at: time(rank.unsigned_abs()),
-        started_at: None,
-        finished_at: None,
-    }
+    let spec = Spec::new(url(&format!("http://origin.test/files/{id}.bin")));
+    Record::new(Id(id), spec, rank, time(rank.unsigned_abs()))
 }
 
 /// A record that uses every field.

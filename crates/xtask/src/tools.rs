@@ -164,3 +164,12 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
         .map(|dir| dir.join(OsStr::new(program)))
         .find(|file| file.is_file())
 }
+
+/// Cores and kernel, and no more of it.
+#[cfg(feature = "trials")]
+pub(crate) fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let kernel: Vec<&str> = kernel.trim().splitn(3, ['.', '-']).take(2).collect();
+    format!("{cores} cores, Linux {}", kernel.join("."))
+}

@@ -2,10 +2,7 @@
 //! with others. Until it has its final name nothing of it is recorded but where it goes; a crash
 //! before that fetches it again.
 
-use std::io::IoSlice;
 use std::sync::Arc;
-
-use crc32fast::Hasher;
 
 use super::{AtHand, Download, Try};
 use crate::crash::{Point, point};
@@ -19,6 +16,7 @@ use crate::plan::seals::{Seal, Seals};
 use crate::plan::state::Input;
 use crate::spec::Spec;
 use crate::transfer::Halt;
+use crate::writer::write_sealed;
 
 impl Download {
     /// The scratch file, and what is written to it in one go if all of it is here.
@@ -131,13 +129,7 @@ fn is_for_a_group(spec: &Spec, size: Option<u64>, held: u64) -> bool {
 
 /// Writes all bytes of the file, and says what they are.
 fn write(scratch: &dyn Scratch, bytes: &Held) -> Result<Seal, Error> {
-    let mut crc = Hasher::new();
-    bytes.pieces.iter().for_each(|piece| crc.update(piece));
-    let mut slices: Vec<IoSlice<'_>> = (bytes.pieces.iter())
-        .map(|piece| IoSlice::new(piece))
-        .collect();
-    let written = scratch.write_at(&mut slices, 0);
-    written.map_err(|cause| Error::disk("write to", scratch.path(), &cause))?;
+    let crc = write_sealed(scratch, &bytes.pieces, 0)?;
     // Then the sync of its group has little left to wait for; what this cannot do, that will.
     let _ = scratch.begin_sync();
     Ok(Seal {

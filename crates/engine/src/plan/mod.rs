@@ -257,8 +257,9 @@ impl Plan {
     /// `judged` tells which ones have had a fair trial.
     pub fn hopeless(&self, judged: impl Fn(LeaseId) -> bool) -> Vec<LeaseId> {
         let ids: Vec<LeaseId> = self.leases.keys().copied().collect();
-        let blocks: Vec<AtWork> = self.leases.values().map(Leased::at_work).collect();
-        let slow = split::hopeless(&blocks).into_iter().map(|index| ids[index]);
+        let slow = split::hopeless(&self.at_work())
+            .into_iter()
+            .map(|index| ids[index]);
         slow.filter(|id| judged(*id)).collect()
     }
 

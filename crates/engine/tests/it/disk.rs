@@ -4,9 +4,10 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use haul_engine::{Kind, OnFull, Spec, Status};
+use haul_engine::{Id, Kind, OnFull, Spec, Status};
 use haul_testkit::disk::BadDisk;
 use haul_testkit::origin::{self, Origin};
+use url::Url;
 
 use crate::world::{World, assert_right, list};
 
@@ -153,19 +154,28 @@ async fn a_scratch_name_is_synced_when_a_record_speaks_of_it_and_not_before() {
     assert!(disk.name_syncs() > 0, "a power cut would take the name");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_disk_that_hangs_holds_up_its_own_download_only() {
-    let (origin, disk) = (Origin::start().await, BadDisk::new());
-    let world = world_on(&disk, OnFull::Wait).await;
+/// A download whose disk is known to be slow, and then hangs in the middle of a write.
+async fn hanging(world: &World, disk: &BadDisk, url: Url) -> Id {
     disk.slow_writes();
-    let url = origin.url("/a.bin?size=32M&seed=8&etag=%22x%22");
     let id = world.add(url).await;
-    // Now it is known to be slow.
     world.until(id, |view| view.done > 0).await;
     disk.hold_writes();
     world
         .until_true("a write hangs", || disk.held_writes() > 0)
         .await;
+    id
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_disk_that_hangs_holds_up_its_own_download_only() {
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    let world = world_on(&disk, OnFull::Wait).await;
+    let id = hanging(
+        &world,
+        &disk,
+        origin.url("/a.bin?size=32M&seed=8&etag=%22x%22"),
+    )
+    .await;
     let began = Instant::now();
     let other = Spec::new(origin.url("/b.bin?size=1M&seed=9"));
     world.engine.probe(other).await.expect("found");
@@ -181,14 +191,12 @@ async fn a_disk_that_hangs_holds_up_its_own_download_only() {
 async fn a_write_that_outlives_its_thread_is_waited_for() {
     let (origin, disk) = (Origin::start().await, BadDisk::new());
     let world = world_on(&disk, OnFull::Wait).await;
-    disk.slow_writes();
-    let url = origin.url("/a.bin?size=32M&seed=10&etag=%22x%22");
-    let id = world.add(url).await;
-    world.until(id, |view| view.done > 0).await;
-    disk.hold_writes();
-    world
-        .until_true("a write hangs", || disk.held_writes() > 0)
-        .await;
+    let id = hanging(
+        &world,
+        &disk,
+        origin.url("/a.bin?size=32M&seed=10&etag=%22x%22"),
+    )
+    .await;
     let release = async {
         // Everything that can stop has stopped by then.
         let waited = tokio::time::timeout(

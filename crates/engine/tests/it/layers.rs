@@ -55,7 +55,7 @@ const ROOMS: [(&str, &[&str]); 25] = [
         "download",
         &[
             "crash", "error", "folder", "spec", "plan", "context", "deliver", "disk", "fetch",
-            "group", "http", "limit", "opened", "probe", "source", "store", "transfer",
+            "group", "http", "limit", "opened", "probe", "source", "store", "transfer", "writer",
         ],
     ),
     (

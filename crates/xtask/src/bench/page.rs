@@ -48,7 +48,10 @@ pub(super) fn keep(found: &[(&str, Found)], runs: usize, load: &str) -> Result<(
     let page = docs.join("benchmarks.md");
     let old = fs::read_to_string(&page).unwrap_or_default();
     let names: Vec<&str> = WORKS.iter().map(|(name, _)| *name).collect();
-    let how = format!("`--runs {runs}` on {}, load {load} before", machine());
+    let how = format!(
+        "`--runs {runs}` on {}, load {load} before",
+        tools::machine()
+    );
     let mut sections = Vec::new();
     for name in names {
         let now = found.iter().find(|(known, _)| *known == name);
@@ -148,14 +151,6 @@ fn between_marks(text: &str, inner: &str) -> Option<String> {
     let (before, rest) = text.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
     Some(format!("{before}{BEGIN}\n{inner}{END}{after}"))
-}
-
-/// Cores and kernel, and no more of it.
-fn machine() -> String {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let kernel: Vec<&str> = kernel.trim().splitn(3, ['.', '-']).take(2).collect();
-    format!("{cores} cores, Linux {}", kernel.join("."))
 }
 
 #[cfg(test)]

@@ -60,45 +60,60 @@ pub(super) fn throttled(bench: &Bench) -> Result<Found> {
 }
 
 pub(super) fn one_slow(bench: &Bench) -> Result<Found> {
-    let size = 192 << 20;
-    let rate: Rate = |number| if number % 4 == 1 { CRAWL } else { BRISK };
-    let outcome = race(bench, size, rate, 4, &["aria2c", "axel"])?;
-    let best = ideal(size, 3.0 * f64::from(BRISK));
-    Ok(Found {
+    let crawl = Crawl {
         title: "One connection of four is slow",
         scene: "192 MiB over 4 connections. The server sends 16 MiB/s to each, but 20 KiB/s to every \
                 fourth that it accepts, beginning with the second. The ideal is the three fast ones \
-                alone."
-            .into(),
-        table: outcome.table(&columns(best)),
-        goals: vec![Goal::at_most(
-            "1.1 × the ideal",
-            outcome.haul().wall.median / best,
-            1.1,
-        )],
-        bars: Some(outcome.seconds(Some(ideal_bar(best)))),
-    })
+                alone.",
+        rate: |number| if number % 4 == 1 { CRAWL } else { BRISK },
+        connections: 4,
+        fast: 3,
+        peers: &["aria2c", "axel"],
+    };
+    crawl.run(bench)
 }
 
 pub(super) fn half_slow(bench: &Bench) -> Result<Found> {
-    let size = 192 << 20;
-    let rate: Rate = |number| if number % 2 == 1 { CRAWL } else { BRISK };
-    let outcome = race(bench, size, rate, 8, &["aria2c"])?;
-    let best = ideal(size, 4.0 * f64::from(BRISK));
-    Ok(Found {
+    let crawl = Crawl {
         title: "Four connections of eight are slow",
-        scene:
-            "192 MiB over 8 connections. The server sends 16 MiB/s to each, but 20 KiB/s to every \
-                other one that it accepts. The ideal is the four fast ones alone."
-                .into(),
-        table: outcome.table(&columns(best)),
-        goals: vec![Goal::at_most(
-            "1.1 × the ideal",
-            outcome.haul().wall.median / best,
-            1.1,
-        )],
-        bars: Some(outcome.seconds(Some(ideal_bar(best)))),
-    })
+        scene: "192 MiB over 8 connections. The server sends 16 MiB/s to each, but 20 KiB/s to every \
+                other one that it accepts. The ideal is the four fast ones alone.",
+        rate: |number| if number % 2 == 1 { CRAWL } else { BRISK },
+        connections: 8,
+        fast: 4,
+        peers: &["aria2c"],
+    };
+    crawl.run(bench)
+}
+
+/// A work in which some connections crawl.
+struct Crawl {
+    title: &'static str,
+    scene: &'static str,
+    rate: Rate,
+    connections: usize,
+    /// How many of them are fast.
+    fast: u8,
+    peers: &'static [&'static str],
+}
+
+impl Crawl {
+    fn run(&self, bench: &Bench) -> Result<Found> {
+        let size = 192 << 20;
+        let outcome = race(bench, size, self.rate, self.connections, self.peers)?;
+        let best = ideal(size, f64::from(self.fast) * f64::from(BRISK));
+        Ok(Found {
+            title: self.title,
+            scene: self.scene.into(),
+            table: outcome.table(&columns(best)),
+            goals: vec![Goal::at_most(
+                "1.1 × the ideal",
+                outcome.haul().wall.median / best,
+                1.1,
+            )],
+            bars: Some(outcome.seconds(Some(ideal_bar(best)))),
+        })
+    }
 }
 
 pub(super) fn slow64(bench: &Bench) -> Result<Found> {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::outcome::{Goal, Outcome};
 use super::sample::{Sample, mib};
+use crate::tools;
 
 /// What was promised and what was seen, a line each.
 pub(super) fn table(outcome: &Outcome, goals: &[Goal]) -> String {
@@ -37,7 +38,7 @@ pub(super) fn markdown(outcome: &Outcome, goals: &[Goal]) -> String {
          ![Memory, descriptors, tasks and the database over the downloads](soak.svg)\n\n\
          | | promised | seen | |\n|---|---|---|---|\n",
         summary(outcome),
-        machine(),
+        tools::machine(),
         outcome.downloads,
     );
     for goal in goals {
@@ -66,12 +67,4 @@ fn row(when: &str, sample: &Sample) -> String {
         sample.threads,
         mib(sample.stored),
     )
-}
-
-/// Cores and kernel, and no more of it.
-fn machine() -> String {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let kernel: Vec<&str> = kernel.trim().splitn(3, ['.', '-']).take(2).collect();
-    format!("{cores} cores, Linux {}", kernel.join("."))
 }
