@@ -23,10 +23,13 @@ const ROOMS: [(&str, &[&str]); 25] = [
     ("deliver", &["crash", "error", "folder", "spec", "plan"]),
     ("probe", &["error", "plan", "http", "source", "opened"]),
     ("fetch", &["error", "plan", "http", "source"]),
+    ("span", &["error", "event", "plan"]),
+    ("writer", &["error", "disk", "span"]),
     (
         "group",
         &[
-            "crash", "error", "folder", "spec", "plan", "deliver", "disk", "store",
+            "crash", "error", "folder", "spec", "plan", "deliver", "disk", "opened", "store",
+            "writer",
         ],
     ),
     (
@@ -35,8 +38,6 @@ const ROOMS: [(&str, &[&str]); 25] = [
             "spec", "plan", "disk", "event", "group", "http", "limit", "opened", "store",
         ],
     ),
-    ("span", &["error", "event", "plan"]),
-    ("writer", &["error", "disk", "span"]),
     (
         "thread",
         &[
@@ -55,7 +56,7 @@ const ROOMS: [(&str, &[&str]); 25] = [
         "download",
         &[
             "crash", "error", "folder", "spec", "plan", "context", "deliver", "disk", "fetch",
-            "group", "http", "limit", "opened", "probe", "source", "store", "transfer", "writer",
+            "group", "http", "limit", "opened", "probe", "source", "store", "transfer",
         ],
     ),
     (
