@@ -1,6 +1,8 @@
 //! Who asks: every skin (REST, live WebSocket, text console) over the same commands.
 
+mod audit;
 mod auth;
+mod browser;
 mod command;
 mod console;
 mod error;
@@ -107,6 +109,7 @@ struct App {
     conversations: TaskTracker,
     frames: live::Frames,
     batch: console::LastBatch,
+    audit: audit::Audit,
 }
 
 impl App {
@@ -119,6 +122,7 @@ impl App {
             conversations: TaskTracker::new(),
             frames: live::Frames::default(),
             batch: console::LastBatch::default(),
+            audit: audit::Audit::new(),
         }
     }
 }

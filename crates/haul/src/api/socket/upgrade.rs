@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::MOST_BYTES_IN;
+use crate::api::audit::Peer;
 
 /// An open WebSocket.
 pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
@@ -27,6 +28,7 @@ pub(in crate::api) struct Upgrade {
     connection: OnUpgrade,
     key: HeaderValue,
     protocol: Option<&'static str>,
+    peer: Option<Peer>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
@@ -36,6 +38,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
         parts: &mut Parts,
         state: &S,
     ) -> Result<Upgrade, WebSocketUpgradeRejection> {
+        let peer = parts.extensions.get::<Peer>().copied();
         let connection = parts.extensions.get::<OnUpgrade>().cloned();
         let key = parts.headers.get(header::SEC_WEBSOCKET_KEY).cloned();
         let asked = WebSocketUpgrade::from_request_parts(parts, state).await?;
@@ -44,11 +47,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
             connection: connection.expect("the framework refuses a connection that cannot change"),
             key: key.expect("the framework refuses a request without a key"),
             protocol: None,
+            peer,
         })
     }
 }
 
 impl Upgrade {
+    /// Who asks.
+    pub(super) fn peer(&self) -> Option<Peer> {
+        self.peer
+    }
+
     /// Chooses a subprotocol, if the client offers it.
     pub(in crate::api) fn choose(&mut self, protocol: &'static str) {
         let mut offered = self.asked.requested_protocols();
