@@ -48,8 +48,9 @@ The project's chores.
                            between stop and resume, beside aria2c, axel, curl and wget
   cargo xtask help         this text
 
-What a test run needs beyond cargo (nginx, a Python with `websockets`, cargo-deny) is installed when
-it is missing: system packages through apt-get when run as root, everything else below target/.
+What a test run needs beyond cargo (nginx, Chromium, a Python with `websockets`, cargo-deny) is
+installed when it is missing: system packages through apt-get when run as root, everything else below
+target/.
 ";
 
 fn main() -> ExitCode {

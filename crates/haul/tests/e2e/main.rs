@@ -1,6 +1,7 @@
 //! The real binary from end to end: real servers before it, real clients behind it. Each test has
 //! its own directory, servers and daemon, and waits for what it can observe, with a deadline.
 
+mod attacks;
 mod console;
 mod crash;
 mod disk;

@@ -15,6 +15,7 @@ use crate::engine::show;
 use crate::engine::{Change, Files, New};
 use crate::error::{Error, Kind, Result};
 use crate::event::View;
+use crate::folder::remove_file_in;
 use crate::plan::name;
 use crate::plan::state::{Input, Status};
 use crate::probe::Found;
@@ -195,13 +196,16 @@ impl Table {
         };
         let forgotten = self.context.store.remove(vec![id]);
         let live = self.context.live.clone();
+        let root = self.context.config.root.clone();
         let removing = async move {
             if let Err(error) = forgotten.await {
                 answer(reply, Err(error));
                 return After::Nothing;
             }
             let path = view.path.as_deref().filter(|_| files == Files::Delete);
-            delete([path.map(Into::into)]).await;
+            if let Some(path) = path {
+                delete_delivered(path.to_owned(), root).await;
+            }
             answer(reply, live.remove(id).ok_or_else(|| unknown(id)));
             After::Nothing
         };
@@ -414,6 +418,18 @@ fn apply(change: &Change, spec: &mut Spec) {
     spec.threads = change.threads.or(spec.threads);
     spec.priority = change.priority.unwrap_or(spec.priority);
     spec.name = change.name.clone().or(spec.name.take());
+}
+
+/// Deletes a finished file where it was delivered, off the table's task.
+async fn delete_delivered(path: PathBuf, root: Option<PathBuf>) {
+    let deleting = tokio::task::spawn_blocking(move || {
+        if let Err(cause) = remove_file_in(root.as_deref(), &path)
+            && cause.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %path.display(), %cause, "a file could not be deleted");
+        }
+    });
+    let _ = deleting.await;
 }
 
 /// Deletes files, off the table's task: that of a large file takes long. One that is gone already is
