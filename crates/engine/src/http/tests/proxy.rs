@@ -241,7 +241,7 @@ async fn a_redirect_to_a_private_address_is_refused_on_its_hop() {
 #[tokio::test]
 async fn a_proxy_is_not_asked_for_what_leads_to_private_addresses() {
     let proxy = Server::start(|_, head| {
-        if head.has("GET http://open.invalid/there HTTP/1.1") {
+        if head.contains("/there") {
             return Reply::ok("came");
         }
         Reply::keep(

@@ -27,7 +27,7 @@ pub(in crate::api) struct Upgrade {
     asked: WebSocketUpgrade,
     connection: OnUpgrade,
     key: HeaderValue,
-    protocol: Option<&'static str>,
+    protocol: Option<HeaderValue>,
     peer: Option<Peer>,
 }
 
@@ -61,7 +61,20 @@ impl Upgrade {
     /// Chooses a subprotocol, if the client offers it.
     pub(in crate::api) fn choose(&mut self, protocol: &'static str) {
         let mut offered = self.asked.requested_protocols();
-        self.protocol = offered.any(|name| name == protocol).then_some(protocol);
+        if offered.any(|name| name == protocol) {
+            self.protocol = Some(HeaderValue::from_static(protocol));
+        }
+    }
+
+    /// The token as a subprotocol, when nothing else was offered that could be chosen: browsers give up a
+    /// WebSocket of whose protocols none is. Whoever offered it knows it.
+    fn bearer(&self) -> Option<HeaderValue> {
+        let mut offered = self.asked.requested_protocols();
+        let mut bearer = offered
+            .find(|name| name.as_bytes().starts_with(b"bearer."))?
+            .clone();
+        bearer.set_sensitive(true);
+        Some(bearer)
     }
 
     /// The answer that grants it, and the socket, which is there once the answer was sent.
@@ -76,8 +89,7 @@ impl Upgrade {
         )];
         let status = StatusCode::SWITCHING_PROTOCOLS;
         let mut response = (status, upgrade, accept).into_response();
-        if let Some(protocol) = self.protocol {
-            let protocol = HeaderValue::from_static(protocol);
+        if let Some(protocol) = self.protocol.clone().or_else(|| self.bearer()) {
             let headers = response.headers_mut();
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
         }
