@@ -84,7 +84,7 @@ impl State {
     }
 
     /// A file in it that only its owner may read, whoever may look into the directory: it holds headers
-    /// and URLs with their secrets. What SQLite puts beside it gets the same permissions.
+    /// and URLs with their secrets. What the database puts beside it gets the same permissions.
     fn private(&self, name: &str) -> haul_engine::Result<PathBuf> {
         let path = self.dir.join(name);
         let fail = |cause| haul_engine::Error::disk("keep to ourselves", &path, &cause);

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use haul_testkit::http;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -89,6 +90,12 @@ async fn crooked_framing_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_machine_never_takes_the_last_place() {
     const HALF: usize = 2048;
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).expect("as many as the system grants");
     let world = World::new();
     let daemon = world.daemon(&[]).await;
     let mut held = Vec::with_capacity(HALF);
