@@ -20,6 +20,7 @@ use crate::deliver::{self, Placed, Target};
 use crate::disk::{Scratch, Standing};
 use crate::error::{Error, Kind, Result};
 use crate::folder::{make_dirs, parent, sync_dir};
+use crate::meter;
 use crate::opened::Held;
 use crate::plan::seals::{Seal, Seals};
 use crate::spec::Config;
@@ -296,6 +297,7 @@ fn write_one(come: Come) -> Option<Waiting> {
         Ok(crc) => {
             // The sync has little left to wait for then; what this cannot do, that will.
             let _ = scratch.begin_sync();
+            meter::wrote(bytes.len());
             record.seals = Seals::from_iter([Seal {
                 bytes: 0..bytes.len(),
                 crc: crc.finalize(),

@@ -8,6 +8,7 @@ mod error;
 mod fuzz;
 mod list;
 mod live;
+mod metrics;
 mod origin;
 mod rest;
 mod serve;

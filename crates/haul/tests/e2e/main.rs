@@ -8,6 +8,7 @@ mod exit_codes;
 mod guards;
 mod kills;
 mod live;
+mod metrics;
 mod shuffle;
 mod shutdown;
 mod world;
