@@ -3,11 +3,13 @@
 mod auth;
 mod command;
 mod console;
+mod content;
 mod error;
 #[cfg(test)]
 mod fuzz;
 mod list;
 mod live;
+mod once;
 mod origin;
 mod rest;
 mod serve;
