@@ -1,7 +1,7 @@
 //! Limits of ours and of servers: connections, threads, block sizes, bytes per second.
 
 use haul_engine::event::ThreadState;
-use haul_engine::{Spec, Status, View};
+use haul_engine::{SettingsChange, Spec, Status, View};
 use haul_testkit::origin::{Origin, Seen};
 
 use crate::world::{World, assert_right};

@@ -63,10 +63,18 @@ async fn a_slow_client_is_sent_fewer_and_larger_events() {
     }
     // One had been made when there was room for it; all the others are in the next.
     let early = stream.next().await;
-    assert!(early.starts_with("event: changed\nid: 2\n"), "{early}");
-    assert!(early.contains("\"from\":1,") && early.contains("\"done\":0,"));
+    assert!(early.starts_with("event: changed\nid: "), "{early}");
+    assert!(early.contains("\"from\":1,"), "{early}");
+    let id = early
+        .lines()
+        .nth(1)
+        .and_then(|line| line.strip_prefix("id: "));
+    let id = id.expect("an id");
     let late = stream.next().await;
-    assert!(late.contains("\"from\":2,\"revision\":101,"), "{late}");
+    assert!(
+        late.contains(&format!("\"from\":{id},\"revision\":101,")),
+        "{late}"
+    );
     assert!(late.contains("\"done\":99,") && late.ends_with("}\n\n"));
 }
 
