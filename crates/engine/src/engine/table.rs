@@ -131,6 +131,8 @@ pub(super) struct Table {
     saving: FuturesUnordered<BoxFuture<'static, After>>,
     /// The head of the queue as positions were last told.
     told: Vec<Id>,
+    /// Whether one of them has left its place since, perhaps to come back to it.
+    has_stirred: bool,
     ticks: u32,
     looking: Option<JoinHandle<()>>,
     stopping: bool,
@@ -163,6 +165,7 @@ impl Table {
             tasks: HashMap::new(),
             saving: FuturesUnordered::new(),
             told: Vec::new(),
+            has_stirred: false,
             ticks: 0,
             looking: None,
             stopping: false,
@@ -279,6 +282,7 @@ impl Table {
             return None;
         };
         self.queue.remove(id, record.place());
+        self.has_stirred = true;
         self.waiting.remove(id);
         Some((record.unpack(id), found))
     }
@@ -308,6 +312,7 @@ impl Table {
             return;
         };
         self.queue.remove(id, record.place());
+        self.has_stirred = true;
         let mut record = Box::new(record.unpack(id));
         let failures = self.waiting.remove(id);
         let Some(status) = record.status.step(Input::Start) else {

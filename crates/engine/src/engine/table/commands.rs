@@ -94,6 +94,7 @@ impl Table {
         };
         self.saving.push(cancelling.boxed());
         self.rest(record, None);
+        self.tell_positions();
     }
 
     fn remove(&mut self, id: Id, reply: Reply) {

@@ -67,9 +67,10 @@ impl Table {
     /// Tells the head of the queue where it stands.
     pub(super) fn tell_positions(&mut self) {
         let now: Vec<Id> = self.queue.iter().take(POSITIONS_SHOWN).collect();
-        if now == self.told {
+        if now == self.told && !self.has_stirred {
             return;
         }
+        self.has_stirred = false;
         for (position, id) in (0..).zip(&now) {
             self.context
                 .live
