@@ -169,7 +169,7 @@ async fn every_command_answers_with_what_has_taken_effect() {
         (&json!(0), &json!(0))
     );
     let scratch = world.files().join(".haul/scratch");
-    let parts = || std::fs::read_dir(&scratch).map_or(0, |entries| entries.count());
+    let parts = || std::fs::read_dir(&scratch).map_or(0, Iterator::count);
     world::until_status(&daemon, &front, "completed").await;
     world::until_status(&daemon, &back, "completed").await;
     assert_eq!(parts(), 1, "the paused one keeps its bytes");

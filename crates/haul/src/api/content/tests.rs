@@ -80,7 +80,7 @@ fn only_a_file_is_opened_and_nothing_through_a_link() {
         "nothing",
         "file/below",
     ] {
-        let refused = open(&place(gone), &root).err().expect(gone);
+        let refused = open(&place(gone), &root).expect_err(gone);
         let answer = refused.into_response();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{gone}");
     }
