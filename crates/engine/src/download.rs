@@ -405,6 +405,7 @@ impl Download {
         self.record.stamp = None;
         self.record.resource = None;
         self.record.inode = None;
+        self.record.url_replaced = false;
         if let Some(scratch) = self.record.scratch.take() {
             // When it cannot be deleted a new file takes its place before it is used again.
             let _ = std::fs::remove_file(&scratch);

@@ -329,7 +329,7 @@ async fn record_targets(files: Vec<Aimed>, store: &dyn Store) -> Vec<Aimed> {
     let records = files
         .iter()
         .map(|aimed| Record::clone(&aimed.file.whole.record));
-    match store.put(records.collect()).await {
+    match store.advance(records.collect()).await {
         Ok(()) => files,
         Err(_) => {
             files.into_iter().for_each(|aimed| aimed.file.leave());
@@ -408,7 +408,7 @@ async fn complete(files: Vec<Waiting>, store: &dyn Store) {
         .iter()
         .map(|file| file.whole.record.completed())
         .collect();
-    let stored = store.put(completed.clone()).await;
+    let stored = store.advance(completed.clone()).await;
     for (file, record) in files.into_iter().zip(completed) {
         if stored.is_err() {
             file.leave();

@@ -26,8 +26,8 @@ mod thread;
 mod transfer;
 mod writer;
 
-pub use engine::{Change, Engine, Files, New, Probed};
+pub use engine::{Change, Engine, Files, Key, New, Probed};
 pub use error::{Error, Kind, Result, Retry};
 pub use event::{Live, Stats, View, Watcher};
 pub use plan::state::Status;
-pub use spec::{Config, Id, OnFull, OnLoss, Settings, Spec};
+pub use spec::{Config, Id, OnFull, OnLoss, Settings, SettingsChange, Spec};

@@ -77,6 +77,8 @@ impl Resting {
                 added_at,
                 started_at: None,
                 finished_at: None,
+                skipped: false,
+                url_replaced: false,
             } if done.is_empty() && seals.is_empty() => Resting::Fresh(Fresh {
                 url: url
                     .filter(|url| **url == *spec.url.as_str())

@@ -1,6 +1,7 @@
 //! The engine against the world: files, sockets, databases. One binary, so that it links once.
 
 mod caps;
+mod changes;
 mod commands;
 mod deliver;
 mod disk;
@@ -10,6 +11,7 @@ mod layers;
 mod lifecycle;
 mod lost;
 mod network;
+mod once;
 mod power;
 mod scratch;
 mod small_disk;

@@ -92,7 +92,10 @@ pub(super) async fn check(
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, page);
         headers.insert(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("www-authenticate, retry-after, allow"),
+            HeaderValue::from_static(
+                "www-authenticate, retry-after, allow, etag, accept-ranges, content-range, \
+                 content-disposition",
+            ),
         );
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
     }
@@ -172,7 +175,10 @@ fn preflight(is_other_page: bool, asked: &HeaderMap) -> Response {
     );
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type, idempotency-key, last-event-id"),
+        HeaderValue::from_static(
+            "authorization, content-type, idempotency-key, last-event-id, range, if-range, \
+             if-match, if-none-match",
+        ),
     );
     headers.insert(
         header::ACCESS_CONTROL_MAX_AGE,

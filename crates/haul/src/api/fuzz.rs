@@ -95,6 +95,7 @@ pub(super) const BODIES: &[&str] = &[
     "{\"url\":\"http://127.0.0.1:1/a\",\"checksum\":\"<w>\",\"on_conflict\":\"<w>\"}",
     "{\"threads\":<n>,\"speed_limit\":<n>,\"priority\":<n>}",
     "{\"name\":\"<w>\"}",
+    "{\"url\":\"http://127.0.0.1:1/<w>\",\"speed_limit\":<n>}",
     "{\"position\":<n>}",
     "{\"max_downloads\":<n>,\"max_connections\":<n>,\"max_connections_per_host\":<n>}",
     "{\"block_size\":<n>}",
@@ -153,6 +154,7 @@ fn rest_query() {
                 for (method, path) in [
                     (Method::GET, format!("/downloads?{mark}")),
                     (Method::GET, format!("/downloads/a{id}")),
+                    (Method::GET, format!("/downloads/a{id}/content")),
                     (
                         Method::DELETE,
                         format!("/downloads/{}?{mark}", "0".repeat(16)),

@@ -3,12 +3,14 @@
 mod auth;
 mod command;
 mod console;
+mod content;
 mod error;
 #[cfg(test)]
 mod fuzz;
 mod list;
 mod live;
 mod metrics;
+mod once;
 mod origin;
 mod rest;
 mod serve;

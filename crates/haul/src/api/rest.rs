@@ -22,7 +22,7 @@ use super::socket::Upgrade;
 use super::types::add;
 use super::types::params::Params;
 use super::types::requests;
-use super::{App, console, live, metrics};
+use super::{App, console, content, live, metrics, once};
 
 /// Most bytes in a body.
 const MOST_BYTES: usize = 4 << 20;
@@ -40,8 +40,10 @@ pub(super) fn routes(app: Arc<App>) -> Router {
         .route("/downloads/{id}/retry", post(retry))
         .route("/downloads/{id}/cancel", post(cancel))
         .route("/downloads/{id}/move", post(reorder))
+        .route("/downloads/{id}/content", get(content::serve))
         .route("/stats", get(stats))
         .route("/settings", get(settings).patch(set_settings))
+        .route("/events", get(live::events))
         .route("/ws", get(live::connect));
     Router::new()
         .nest("/api/v1", api)
@@ -70,10 +72,16 @@ async fn run(app: &App, command: Command) -> Answered {
     Ok((status, [json], answer.to_json()).into_response())
 }
 
-async fn add_downloads(State(app): State<Arc<App>>, body: Body) -> Answered {
-    let add = add::add(arguments(body).await?, &app.options.root)?;
+async fn add_downloads(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Answered {
+    let body = bytes(body).await?;
+    let key = once::key(&headers, &body)?;
+    let add = add::add(members(&body)?, &app.options.root)?;
     command::check_links(&add, &app.options.root).await?;
-    run(&app, Command::Add(add)).await
+    let command = match key {
+        Some(key) => Command::AddOnce(key, add),
+        None => Command::Add(add),
+    };
+    run(&app, command).await
 }
 
 async fn list(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answered {
@@ -199,11 +207,14 @@ fn pairs(query: Option<String>) -> Result<Params, ApiError> {
 
 /// The members of a JSON body. An empty body has none.
 async fn arguments(body: Body) -> Result<Params, ApiError> {
-    let bytes = bytes(body).await?;
-    if bytes.is_empty() {
+    members(&bytes(body).await?)
+}
+
+fn members(body: &[u8]) -> Result<Params, ApiError> {
+    if body.is_empty() {
         return Ok(Params::query("")?);
     }
-    Ok(Params::object(requests::json(&bytes)?)?)
+    Ok(Params::object(requests::json(body)?)?)
 }
 
 async fn bytes(body: Body) -> Result<Bytes, ApiError> {

@@ -2,6 +2,7 @@
 //! every file right. A place that no run comes by fails the test, so that none is left out.
 
 mod hard_link;
+mod keyed;
 mod run;
 
 use std::sync::Arc;
