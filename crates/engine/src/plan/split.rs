@@ -16,6 +16,9 @@ pub const MIN_CUT: u64 = 16 << 10;
 /// What saves less time than this is not worth another request.
 const WORTH_IT: Duration = Duration::from_millis(100);
 
+/// The same where next to nothing is fetched twice for it.
+const WORTH_A_CRUMB: Duration = Duration::from_millis(30);
+
 /// So many threads at most fetch the same bytes.
 const MOST_FETCHERS: usize = 3;
 
@@ -155,14 +158,15 @@ pub fn relief(blocks: &[AtWork], idle: &Idle) -> Option<Relief> {
         .map(|(index, block)| (index, block, end(block)))
         .max_by(|a, b| a.2.total_cmp(&b.2))?;
     let setup = idle.setup.as_secs_f64();
-    let worth = WORTH_IT.as_secs_f64().max(setup / 2.0);
+    let worth = |least: Duration| least.as_secs_f64().max(setup / 2.0);
     let helped = |bytes: u64| setup + seconds_for(bytes, helper);
     // Too little to cut, or in two hands already.
     if last.left < 2 * MIN_CUT || same(last.about).count() > 1 {
-        return (end > helped(last.left) + worth).then_some(Relief::Hedge { index });
+        let is_late = end > helped(last.left) + worth(WORTH_A_CRUMB);
+        return is_late.then_some(Relief::Hedge { index });
     }
     let together = crew.together(0, helper).max(helped(MIN_CUT));
-    if end <= together + worth {
+    if end <= together + worth(WORTH_IT) {
         return None;
     }
     let keep = as_u64(as_f64(last.left) * (together / end));

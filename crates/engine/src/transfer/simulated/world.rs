@@ -171,14 +171,6 @@ impl Transfer<'_> {
             let hand = Hand::new(lease.bytes.start, self.speeds.of(number), instant, due);
             self.plan.expect(lease.id, hand.expected(instant));
             let connection = self.connection();
-            if std::env::var_os("SIM").is_some() {
-                eprintln!(
-                    "{:?} t{number} c{connection} {:?} cut {cut:?} exp {:?}",
-                    self.now,
-                    lease.bytes,
-                    self.speeds.of(number)
-                );
-            }
             self.threads[usize::from(number)] = Some(Thread {
                 lease: lease.id,
                 connection,
