@@ -359,6 +359,19 @@ mod tests {
     }
 
     #[test]
+    fn a_crumb_is_fetched_again_for_less_than_a_block_is_cut() {
+        let idle = Idle {
+            speed: Some(MIB),
+            ..IDLE
+        };
+        let in_60_ms = at_work(6000, 100_000);
+        let hedge = Some(Relief::Hedge { index: 0 });
+        assert_eq!(relief(&[in_60_ms], &idle), hedge);
+        assert_eq!(relief(&[at_work(2000, 100_000)], &idle), None);
+        assert_eq!(relief(&[at_work(MIB / 16, MIB)], &idle), None, "no crumb");
+    }
+
+    #[test]
     fn who_was_fast_and_is_silent_is_not_waited_for() {
         let idle = Idle {
             speed: Some(MIB),

@@ -66,12 +66,8 @@ impl Speeds {
     /// Who of the idle threads is asked first: the one of which most is expected, because it gets the
     /// longest block and the connection that has done best.
     pub(super) fn best(&self, idle: impl Iterator<Item = u16>) -> Option<u16> {
-        idle.max_by_key(|number| (self.of(*number), Reverse(*number)))
-    }
-
-    /// A thread gets another connection.
-    pub(super) fn forget(&mut self, number: u16) {
-        self.0.remove(&number);
+        let usual = self.usual();
+        idle.max_by_key(|number| (self.own(*number).or(usual), Reverse(*number)))
     }
 
     /// A thread's connection is closed: its next one may be anything.
@@ -84,8 +80,12 @@ impl Speeds {
     /// What is to be expected of a thread: what it has reached over the connection that it still has,
     /// or what connections bring; `None` while no block has ended.
     pub(super) fn of(&self, number: u16) -> Option<u64> {
-        let own = self.0.get(&number).filter(|past| !past.is_lost);
-        own.map(|past| past.speed).or_else(|| self.usual())
+        self.own(number).or_else(|| self.usual())
+    }
+
+    fn own(&self, number: u16) -> Option<u64> {
+        let past = self.0.get(&number).filter(|past| !past.is_lost);
+        past.map(|past| past.speed)
     }
 
     /// What a connection of which nothing is known may bring: as much as the others where they are
@@ -227,6 +227,23 @@ mod tests {
         assert!((1000..2000).contains(&speed), "{speed}");
     }
 
+    /// The first packets of a slow connection come at once.
+    #[test]
+    fn a_burst_does_not_keep_up_the_belief_in_a_fast_connection() {
+        let start = Instant::now();
+        let after = |setup| {
+            let mut hand = Hand::new(0, Some(16 << 20), start, setup);
+            let from = start + setup;
+            (0..=5).for_each(|n| hand.observe(14 << 10, from + ms(n * 30)));
+            hand.expected(from + ms(150)).speed.expect("known")
+        };
+        assert!(after(ms(1)) < 256 << 10, "{}", after(ms(1)));
+        assert!(
+            after(ms(100)) > 1 << 20,
+            "far away the next ones take longer"
+        );
+    }
+
     #[test]
     fn nothing_is_said_of_a_thread_before_its_first_byte_is_due() {
         let start = Instant::now();
@@ -272,8 +289,8 @@ mod tests {
         speeds.note(1, &of(100), start);
         speeds.note(2, &of(400), start);
         assert_eq!((speeds.of(2), speeds.of(3)), (Some(400), Some(200)));
-        speeds.forget(2);
-        assert_eq!(speeds.of(2), Some(100));
+        speeds.lose(2);
+        assert_eq!(speeds.of(2), Some(200), "its next connection may be any");
     }
 
     /// Blocks for a thread that is thought to be slow are so short that none of them can be measured.

@@ -77,7 +77,7 @@ impl Transfer<'_> {
         let span = Arc::new(Span::new(lease.bytes.start, lease.bytes.end));
         let stop = self.halt.child_token();
         let now = Instant::now();
-        let due = match self.opened {
+        let setup = match self.opened {
             Some(_) => Duration::ZERO,
             None => self.source.setup(),
         };
@@ -98,7 +98,7 @@ impl Transfer<'_> {
         let task = self.threads.spawn(block.run());
         let number = self.idle_number();
         tracing::trace!(id = %self.id, thread = number, bytes = ?lease.bytes, "a block is given");
-        let hand = Hand::new(span.at(), self.speeds.of(number), now, due);
+        let hand = Hand::new(span.at(), self.speeds.of(number), now, setup);
         self.plan.expect(lease.id, hand.expected(now));
         let worker = Worker {
             lease: lease.id,
@@ -153,7 +153,6 @@ impl Transfer<'_> {
         for lease in self.plan.hopeless(had_its_trial) {
             for worker in workers.values().filter(|worker| worker.lease == lease) {
                 tracing::debug!(id = %self.id, thread = worker.number, speed = worker.hand.speed(), "a thread gets a new connection");
-                self.speeds.forget(worker.number);
                 worker.stop.cancel();
             }
         }
