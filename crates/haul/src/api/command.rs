@@ -9,6 +9,7 @@ use haul_engine::{Change, Engine, Error, Files, Id, Key, Kind, New, Settings, Sp
 
 use super::error::ApiError;
 use super::list::{self, Page, Query};
+use super::why::{self, Cause};
 pub(crate) use haul_engine::SettingsChange;
 
 /// A request, with its arguments read and checked.
@@ -22,6 +23,8 @@ pub(crate) enum Command {
     List(Query),
     /// One download, with what its threads do.
     Get(Id),
+    /// What holds one download back now.
+    Why(Id),
     /// Stops a download and keeps its bytes.
     Pause(Id),
     /// Puts a paused download back into the queue.
@@ -74,6 +77,8 @@ pub(crate) enum Answer {
     Detailed(Arc<View>),
     /// The download after the command.
     Download(Arc<View>),
+    /// What holds a download back, the weightiest first.
+    Causes(Vec<Cause>),
     /// The caps in force.
     Settings(Settings),
     /// Totals, and how many tasks are alive in this process.
@@ -87,6 +92,7 @@ pub(crate) async fn apply(command: Command, engine: &Engine) -> Result<Answer, A
         Command::AddOnce(key, add) => return added(Some(key), add, engine).await,
         Command::List(query) => return Ok(Answer::Page(list::page(engine.live(), &query).await?)),
         Command::Get(id) => return Ok(Answer::Detailed(known(id, engine)?)),
+        Command::Why(id) => return why(id, engine).await,
         Command::Settings => return Ok(Answer::Settings(engine.settings().await?)),
         Command::SetSettings(change) => {
             return Ok(Answer::Settings(engine.change_settings(change).await?));
@@ -116,6 +122,13 @@ async fn added(key: Option<Key>, add: Add, engine: &Engine) -> Result<Answer, Ap
         downloads,
         rejected: add.rejected,
     })
+}
+
+async fn why(id: Id, engine: &Engine) -> Result<Answer, ApiError> {
+    let settings = engine.settings().await?;
+    let view = known(id, engine)?;
+    let causes = why::causes(&view, &settings, &engine.live().stats());
+    Ok(Answer::Causes(causes))
 }
 
 /// The download with this id.

@@ -17,6 +17,7 @@ mod serve;
 mod socket;
 mod tls;
 mod types;
+mod why;
 
 use std::fmt;
 use std::path::PathBuf;

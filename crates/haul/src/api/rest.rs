@@ -35,6 +35,7 @@ pub(super) fn routes(app: Arc<App>) -> Router {
     let api = Router::new()
         .route("/downloads", post(add_downloads).get(list))
         .route("/downloads/{id}", get(show).patch(update).delete(remove))
+        .route("/downloads/{id}/why", get(why))
         .route("/downloads/{id}/pause", post(pause))
         .route("/downloads/{id}/resume", post(resume))
         .route("/downloads/{id}/retry", post(retry))
@@ -91,6 +92,10 @@ async fn list(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answere
 
 async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
     run(&app, Command::Get(read(&id)?)).await
+}
+
+async fn why(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
+    run(&app, Command::Why(read(&id)?)).await
 }
 
 async fn update(State(app): State<Arc<App>>, Path(id): Path<String>, body: Body) -> Answered {

@@ -8,7 +8,6 @@ mod control;
 mod downloads;
 mod exit;
 mod get;
-mod human;
 mod input;
 mod list;
 mod output;
