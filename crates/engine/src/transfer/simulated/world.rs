@@ -50,7 +50,7 @@ impl World {
             _ => &self.speeds,
         };
         let speed = speeds[connection.min(speeds.len() - 1)];
-        match self.busy.contains(&now) && connection % 4 == 0 {
+        match self.busy.contains(&now) && connection.is_multiple_of(4) {
             true => speed / 3,
             false => speed,
         }
@@ -200,7 +200,7 @@ impl Transfer<'_> {
     }
 
     fn connection(&mut self) -> usize {
-        let parked = self.parked.pop_best().map(|parked| parked.downcast());
+        let parked = self.parked.pop_best().map(Box::downcast);
         parked.map_or_else(
             || {
                 self.brought.push(0);
