@@ -200,15 +200,12 @@ impl Transfer<'_> {
     }
 
     fn connection(&mut self) -> usize {
-        let parked = self.parked.pop_best().map(Box::downcast);
-        parked.map_or_else(
-            || {
-                self.brought.push(0);
-                self.flows.push(Flow::default());
-                self.brought.len() - 1
-            },
-            |parked| *parked.expect("only numbers are parked"),
-        )
+        if let Some(parked) = self.parked.pop_best() {
+            return *parked.downcast().expect("only numbers are parked");
+        }
+        self.brought.push(0);
+        self.flows.push(Flow::default());
+        self.flows.len() - 1
     }
 
     /// Lets a little time pass.
