@@ -50,7 +50,7 @@ impl World {
             _ => &self.speeds,
         };
         let speed = speeds[connection.min(speeds.len() - 1)];
-        match self.busy.contains(&now) && connection % 4 == 0 {
+        match self.busy.contains(&now) && connection.is_multiple_of(4) {
             true => speed / 3,
             false => speed,
         }
@@ -200,15 +200,12 @@ impl Transfer<'_> {
     }
 
     fn connection(&mut self) -> usize {
-        let parked = self.parked.pop_best().map(|parked| parked.downcast());
-        parked.map_or_else(
-            || {
-                self.brought.push(0);
-                self.flows.push(Flow::default());
-                self.brought.len() - 1
-            },
-            |parked| *parked.expect("only numbers are parked"),
-        )
+        if let Some(parked) = self.parked.pop_best() {
+            return *parked.downcast().expect("only numbers are parked");
+        }
+        self.brought.push(0);
+        self.flows.push(Flow::default());
+        self.flows.len() - 1
     }
 
     /// Lets a little time pass.
