@@ -183,6 +183,11 @@ impl Live {
         self.lock().stats()
     }
 
+    /// How many downloads are in a state.
+    pub fn count(&self, status: Status) -> u64 {
+        self.lock().orders.count(status)
+    }
+
     /// Every download that passes `keep`, in the order added, with the revision they stand at.
     pub fn snapshot(&self, mut keep: impl FnMut(&View) -> bool) -> Snapshot {
         let table = self.lock();

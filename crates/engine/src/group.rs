@@ -1,6 +1,7 @@
-//! Delivery in groups: small files that are whole at about the same time share the wait for the disk,
-//! the sync of their directory and the commits of their records. Owns the order of these steps; knows
-//! nothing of transfers, and leaves every file with a trouble of its own to its download.
+//! Delivery in groups: small files that are whole at about the same time share the threads that write
+//! them, the wait for the disk, the sync of their directory and the commits of their records. Owns the
+//! order of these steps; knows nothing of transfers, and leaves every file with a trouble of its own to
+//! its download.
 //!
 //! A group is whatever has gathered while the one before was under way, so nobody waits for company.
 
@@ -19,8 +20,12 @@ use crate::deliver::{self, Placed, Target};
 use crate::disk::{Scratch, Standing};
 use crate::error::{Error, Kind, Result};
 use crate::folder::{make_dirs, parent, sync_dir};
+use crate::meter;
+use crate::opened::Held;
+use crate::plan::seals::{Seal, Seals};
 use crate::spec::Config;
 use crate::store::{Record, Store};
+use crate::writer::write_sealed;
 
 /// Most files of all groups together: each holds a descriptor.
 const MOST: usize = 256;
@@ -28,17 +33,18 @@ const MOST: usize = 256;
 /// Groups under way at once: while one waits for the disk, another one can be named.
 const AT_ONCE: usize = 2;
 
-/// How many files of a group wait for the disk at once. The file system answers all of them with few
-/// writes of its own.
+/// How many threads write the files of a group, and wait for the disk. The file system answers all of
+/// them with few writes of its own.
 const SYNCS: usize = 8;
 
 /// Fewer files than this are not worth another thread.
 const FILES_PER_SYNC: usize = 2;
 
-/// A file of which every byte is written.
+/// A file of which every byte is here.
 pub(crate) struct Whole {
-    /// Its record, true once the bytes are synced.
+    /// Its record, true once the bytes are synced; the group adds their seal.
     pub(crate) record: Box<Record>,
+    /// Where the bytes go: a file of no length yet.
     pub(crate) scratch: Arc<dyn Scratch>,
     /// Where it goes, and under which name if that is free.
     pub(crate) dir: PathBuf,
@@ -51,6 +57,8 @@ pub(crate) enum Ended {
     Completed(Box<Record>),
     /// Its bytes are synced; the rest needs a way of its own.
     Synced(Box<Record>),
+    /// Its bytes could not be written.
+    Unwritten(Error),
     /// The disk has not confirmed its bytes.
     Unsynced(Error),
 }
@@ -60,7 +68,7 @@ const STUCK: Duration = Duration::from_secs(5);
 
 /// The way into the groups.
 pub(crate) struct Groups {
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::Sender<Come>,
     inside: watch::Sender<usize>,
     /// When a group has begun or ended last.
     moved: watch::Receiver<Instant>,
@@ -68,7 +76,7 @@ pub(crate) struct Groups {
 
 /// What serves the groups until the last [`Groups`] is gone.
 pub(crate) struct Service {
-    queue: mpsc::Receiver<Waiting>,
+    queue: mpsc::Receiver<Come>,
     ground: Ground,
     moved: watch::Sender<Instant>,
 }
@@ -80,6 +88,13 @@ struct Ground {
     config: Arc<Config>,
 }
 
+/// A file as it comes.
+struct Come {
+    file: Waiting,
+    bytes: Held,
+}
+
+/// A file whose download waits to hear what became of it.
 struct Waiting {
     whole: Whole,
     answer: oneshot::Sender<Ended>,
@@ -121,13 +136,14 @@ pub(crate) fn groups(store: Arc<dyn Store>, config: Arc<Config>) -> (Groups, Ser
 }
 
 impl Groups {
-    /// Syncs a file, gives it its name and records that, together with others. Nothing of it is undone
-    /// when the future is dropped.
-    pub(crate) async fn deliver(&self, whole: Whole) -> Ended {
+    /// Writes a file and syncs it, gives it its name and records that, together with others. Nothing of
+    /// it is undone when the future is dropped.
+    pub(crate) async fn deliver(&self, whole: Whole, bytes: Held) -> Ended {
         let _inside = Inside::enter(&self.inside);
         let (answer, ended) = oneshot::channel();
+        let file = Waiting { whole, answer };
         // A failure drops `answer`, which is seen next.
-        let _ = self.queue.send(Waiting { whole, answer }).await;
+        let _ = self.queue.send(Come { file, bytes }).await;
         let broken = |_| {
             let why = "delivering broke off; retry starts this download afresh";
             Ended::Unsynced(Error::new(Kind::IllegalState, why))
@@ -202,24 +218,22 @@ impl Service {
 
 /// From the last byte to the record that says completed: each step takes those files along that the one
 /// before has not left behind.
-async fn deliver(files: Vec<Waiting>, ground: Ground) {
-    let synced = sync(files).await;
+async fn deliver(files: Vec<Come>, ground: Ground) {
+    let synced = write(files).await;
     point(Point::GroupSynced);
     let recorded = record_targets(synced, &*ground.store).await;
     let named = name(recorded, ground.config.clone()).await;
     complete(named, &*ground.store).await;
 }
 
-/// Syncs every file, and chooses its target then: a name is asked for as late as can be.
-async fn sync(files: Vec<Waiting>) -> Vec<Aimed> {
+/// Writes and syncs every file, and chooses its target then: a name is asked for as late as can be.
+async fn write(files: Vec<Come>) -> Vec<Aimed> {
     let mut files = files.into_iter().peekable();
     let share = share_of(files.len());
     let mut shares = Vec::new();
     while files.peek().is_some() {
-        let share: Vec<Waiting> = files.by_ref().take(share).collect();
-        shares.push(tokio::task::spawn_blocking(|| {
-            share.into_iter().filter_map(sync_one).collect::<Vec<_>>()
-        }));
+        let share: Vec<Come> = files.by_ref().take(share).collect();
+        shares.push(tokio::task::spawn_blocking(|| write_share(share)));
     }
     let synced = join_all(shares).await;
     // A share that broke off has dropped its answers, which tells who waits.
@@ -263,9 +277,39 @@ fn aim_one(mut file: Waiting, promised: &mut HashSet<PathBuf>) -> Option<Aimed> 
     Some(Aimed { file, path })
 }
 
-/// How many of `files` files one thread syncs.
+/// How many of `files` files one thread writes and syncs.
 fn share_of(files: usize) -> usize {
     files.div_ceil(SYNCS).max(FILES_PER_SYNC)
+}
+
+/// Writes all before it waits for the first: the disk takes them together.
+fn write_share(files: Vec<Come>) -> Vec<Waiting> {
+    let written: Vec<Waiting> = files.into_iter().filter_map(write_one).collect();
+    written.into_iter().filter_map(sync_one).collect()
+}
+
+fn write_one(come: Come) -> Option<Waiting> {
+    let Come { mut file, bytes } = come;
+    let Whole {
+        record, scratch, ..
+    } = &mut file.whole;
+    match write_sealed(&**scratch, &bytes.pieces, 0) {
+        Ok(crc) => {
+            // The sync has little left to wait for then; what this cannot do, that will.
+            let _ = scratch.begin_sync();
+            meter::wrote(bytes.len());
+            record.seals = Seals::from_iter([Seal {
+                bytes: 0..bytes.len(),
+                crc: crc.finalize(),
+            }]);
+            point(Point::Written);
+            Some(file)
+        }
+        Err(error) => {
+            file.end(|_| Ended::Unwritten(error));
+            None
+        }
+    }
 }
 
 fn sync_one(file: Waiting) -> Option<Waiting> {

@@ -5,6 +5,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod folder;
+pub mod meter;
 pub mod plan;
 pub mod spec;
 pub mod store;

@@ -1,5 +1,5 @@
-//! A small file that has come whole with the first answer: written in one go, and delivered in a group
-//! with others. Until it has its final name nothing of it is recorded but where it goes; a crash
+//! A small file that has come whole with the first answer: written and delivered in a group with others.
+//! Until it has its final name nothing of it is recorded but where it goes; a crash
 //! before that fetches it again.
 
 use std::sync::Arc;
@@ -12,11 +12,9 @@ use crate::group::{Ended, Whole};
 use crate::opened::{Held, Opened, Opening};
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
-use crate::plan::seals::{Seal, Seals};
 use crate::plan::state::Input;
 use crate::spec::Spec;
 use crate::transfer::Halt;
-use crate::writer::write_sealed;
 
 impl Download {
     /// The scratch file, and what is written to it in one go if all of it is here.
@@ -68,16 +66,9 @@ impl Download {
         resource: &Resource,
         bytes: Held,
     ) -> Result<Try, Halt> {
-        let seal = match write(&**scratch, &bytes) {
-            Ok(seal) => seal,
-            Err(error) => return Ok(Try::Halted(halted(error))),
-        };
-        drop(bytes);
-        self.record.done = std::iter::once(seal.bytes.clone()).collect();
-        self.record.seals = Seals::from_iter([seal]);
-        point(Point::Filled);
+        let all = 0..bytes.len();
+        self.record.done = std::iter::once(all).collect();
         self.enter_all(&[Input::Filled, Input::Verified]);
-        point(Point::Verified);
         self.is_recorded = true;
         let whole = Whole {
             record: Box::new(self.record.clone()),
@@ -85,14 +76,18 @@ impl Download {
             dir: self.dir(),
             name: self.wanted_name(resource),
         };
-        let ended = match self.context.groups.deliver(whole).await {
+        let ended = match self.context.groups.deliver(whole, bytes).await {
             Ended::Completed(record) => {
                 self.become_completed(*record);
                 Ok(())
             }
+            Ended::Unwritten(error) => {
+                self.record.done = RangeSet::new();
+                self.enter_all(&[Input::Restart, Input::Probed]);
+                return Ok(Try::Halted(halted(error)));
+            }
             Ended::Unsynced(error) => {
                 self.record.done = RangeSet::new();
-                self.record.seals = Seals::default();
                 Err(Self::explain(halted(error), &**scratch))
             }
             Ended::Synced(record) => {
@@ -125,17 +120,6 @@ impl Download {
 /// in a group. A digest takes time of its own, which others should not wait for.
 fn is_for_a_group(spec: &Spec, size: Option<u64>, held: u64) -> bool {
     size == Some(held) && held > 0 && spec.checksum.is_none()
-}
-
-/// Writes all bytes of the file, and says what they are.
-fn write(scratch: &dyn Scratch, bytes: &Held) -> Result<Seal, Error> {
-    let crc = write_sealed(scratch, &bytes.pieces, 0)?;
-    // Then the sync of its group has little left to wait for; what this cannot do, that will.
-    let _ = scratch.begin_sync();
-    Ok(Seal {
-        bytes: 0..bytes.len(),
-        crc: crc.finalize(),
-    })
 }
 
 fn halted(error: Error) -> Halt {

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::mpsc::Receiver;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::database::Database;
 use super::{Checkpoint, Once, Record, once, row};
 use crate::error::Result;
+use crate::meter;
 use crate::spec::{Id, Spec};
 
 /// Most commands in one transaction, so that the first one is not kept waiting for long.
@@ -99,6 +100,7 @@ fn commit(database: &mut Database, writes: Vec<(Write, Answer<()>)>) {
     if writes.is_empty() {
         return;
     }
+    let began = Instant::now();
     let needed = without_superseded(&writes);
     let together = database.transaction(|transaction| {
         let mut needed = needed.iter();
@@ -114,6 +116,7 @@ fn commit(database: &mut Database, writes: Vec<(Write, Answer<()>)>) {
         }
         return;
     }
+    meter::committed(needed.len(), began.elapsed());
     let together = together.map_err(|cause| database.failure("write to", &cause));
     for (_, answer) in writes {
         let _ = answer.send(together.clone());

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms that it may use besides itself; every room may use only earlier ones.
-const ROOMS: [(&str, &[&str]); 25] = [
+const ROOMS: [(&str, &[&str]); 26] = [
     ("sys", &[]),
     ("crash", &[]),
     ("error", &[]),
+    ("meter", &["error"]),
     ("spec", &["error"]),
     ("plan", &["error", "spec"]),
     ("folder", &[]),
@@ -16,17 +17,20 @@ const ROOMS: [(&str, &[&str]); 25] = [
     ("limit", &["error", "spec"]),
     ("source", &["limit"]),
     ("http", &["sys", "error", "spec", "limit"]),
-    ("store", &["error", "spec", "plan"]),
+    ("store", &["error", "meter", "spec", "plan"]),
     ("opened", &["error", "http"]),
     // The steps know nothing of each other.
     ("disk", &["sys", "folder", "spec", "plan"]),
     ("deliver", &["crash", "error", "folder", "spec", "plan"]),
     ("probe", &["error", "plan", "http", "source", "opened"]),
     ("fetch", &["error", "plan", "http", "source"]),
+    ("span", &["error", "event", "plan"]),
+    ("writer", &["error", "meter", "disk", "span"]),
     (
         "group",
         &[
-            "crash", "error", "folder", "spec", "plan", "deliver", "disk", "store",
+            "crash", "error", "meter", "folder", "spec", "plan", "deliver", "disk", "opened",
+            "store", "writer",
         ],
     ),
     (
@@ -35,27 +39,25 @@ const ROOMS: [(&str, &[&str]); 25] = [
             "spec", "plan", "disk", "event", "group", "http", "limit", "opened", "store",
         ],
     ),
-    ("span", &["error", "event", "plan"]),
-    ("writer", &["error", "disk", "span"]),
     (
         "thread",
         &[
-            "error", "plan", "context", "event", "fetch", "http", "limit", "opened", "source",
-            "span", "writer",
+            "error", "meter", "plan", "context", "event", "fetch", "http", "limit", "opened",
+            "source", "span", "writer",
         ],
     ),
     (
         "transfer",
         &[
-            "crash", "error", "spec", "plan", "context", "disk", "event", "limit", "opened",
-            "source", "span", "store", "thread", "writer",
+            "crash", "error", "meter", "spec", "plan", "context", "disk", "event", "limit",
+            "opened", "source", "span", "store", "thread", "writer",
         ],
     ),
     (
         "download",
         &[
-            "crash", "error", "folder", "spec", "plan", "context", "deliver", "disk", "fetch",
-            "group", "http", "limit", "opened", "probe", "source", "store", "transfer", "writer",
+            "crash", "error", "meter", "folder", "spec", "plan", "context", "deliver", "disk",
+            "fetch", "group", "http", "limit", "opened", "probe", "source", "store", "transfer",
         ],
     ),
     (

@@ -9,6 +9,7 @@ mod error;
 mod fuzz;
 mod list;
 mod live;
+mod metrics;
 mod once;
 mod origin;
 mod rest;

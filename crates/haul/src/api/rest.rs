@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, RawQuery, State};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use haul_engine::Id;
@@ -21,7 +22,7 @@ use super::socket::Upgrade;
 use super::types::add;
 use super::types::params::Params;
 use super::types::requests;
-use super::{App, console, content, live, once};
+use super::{App, console, content, live, metrics, once};
 
 /// Most bytes in a body.
 const MOST_BYTES: usize = 4 << 20;
@@ -49,8 +50,10 @@ pub(super) fn routes(app: Arc<App>) -> Router {
         .route("/", get(index))
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
+        .route("/metrics", get(metrics::show))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn(metrics::time))
         .with_state(app)
 }
 

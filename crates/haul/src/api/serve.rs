@@ -18,9 +18,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::auth::{self, Guard, Scheme};
-use super::{ApiOptions, App, rest};
+use super::{ApiOptions, App, metrics, rest};
 
 /// How long requests and goodbyes may take once the server stops.
 const LONGEST_STOP: Duration = Duration::from_secs(5);
@@ -54,6 +55,7 @@ pub(crate) async fn serve(
     let addresses: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
     let guard = Arc::new(Guard::new(&options, &addresses, scheme));
     let app = Arc::new(App::new(engine, options, stop.clone()));
+    let _counting = AbortOnDropHandle::new(tokio::spawn(metrics::count()));
     let router = rest::routes(app.clone()).layer(from_fn_with_state(guard, auth::check));
 
     let doors = listeners

@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal, Write};
 
 use clap::Args;
 use indicatif::MultiProgress;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::paint::Paint;
 use crate::config::{Loaded, LogFormat, Source};
@@ -66,15 +66,26 @@ pub(crate) enum LogDefault {
     Error,
 }
 
+/// Most log lines that wait for whoever reads stderr. More are dropped: a terminal that is halted, or a
+/// pipe that nobody empties, must not halt the downloads.
+const LINES_KEPT: usize = 4096;
+
+/// Writes the log until dropped.
+pub(crate) struct Log(#[expect(dead_code, reason = "kept for its end")] WorkerGuard);
+
 /// Starts logging to stderr; lines go above `bars`, when there are any.
+#[must_use = "the last lines are written when it is dropped"]
 pub(crate) fn start_logging(
     loaded: &Loaded,
     verbosity: Verbosity,
     default: LogDefault,
     bars: Option<MultiProgress>,
-) {
+) -> Log {
     let filter = filter(loaded, verbosity, default);
-    let writer = Stderr { bars };
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(LINES_KEPT)
+        .thread_name("log")
+        .finish(Stderr { bars });
     let lines = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_ansi(Paint::stderr() == Paint::Coloured)
@@ -84,6 +95,7 @@ pub(crate) fn start_logging(
         LogFormat::Text => lines.try_init(),
         LogFormat::Json => lines.json().try_init(),
     };
+    Log(guard)
 }
 
 // Only our own words: other crates' chatter at these levels is about bytes, and may hold secrets.
@@ -109,15 +121,7 @@ struct Stderr {
     bars: Option<MultiProgress>,
 }
 
-impl<'a> MakeWriter<'a> for Stderr {
-    type Writer = &'a Stderr;
-
-    fn make_writer(&'a self) -> &'a Stderr {
-        self
-    }
-}
-
-impl Write for &Stderr {
+impl Write for Stderr {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         // Whoever read our stderr may have gone, and a daemon goes on without him.
         let write = || io::stderr().write_all(line).unwrap_or_default();

@@ -38,7 +38,7 @@ const LONGEST_STOP: Duration = Duration::from_secs(9);
 /// Runs the daemon until it is told to stop.
 pub(crate) fn serve(asked: &Serve, verbosity: Verbosity) -> anyhow::Result<u8> {
     let loaded = config::effective(&asked.flags)?;
-    output::start_logging(&loaded, verbosity, LogDefault::Info, None);
+    let _log = output::start_logging(&loaded, verbosity, LogDefault::Info, None);
     for (variable, near) in config::misspelt_variables() {
         tracing::warn!("the environment variable {variable} means nothing; did you mean {near}?");
     }

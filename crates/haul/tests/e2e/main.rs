@@ -11,6 +11,7 @@ mod exit_codes;
 mod guards;
 mod kills;
 mod live;
+mod metrics;
 mod once;
 mod shuffle;
 mod shutdown;
