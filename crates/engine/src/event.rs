@@ -272,7 +272,7 @@ impl Live {
         view
     }
 
-    /// Changes a download; nothing happens when nothing differs. Its URL never changes.
+    /// Changes a download; nothing happens when nothing differs.
     pub(crate) fn update(&self, id: Id, change: impl FnOnce(&mut View)) -> Option<Arc<View>> {
         let mut guard = self.lock();
         let table = &mut *guard;
@@ -290,6 +290,11 @@ impl Live {
         table.recent.remove(&old.revision);
         table.recent.insert(revision, id);
         table.orders.update(entry.place, &old, &view);
+        if old.url != view.url {
+            let hash = |url: &str| table.hasher.hash_one(without_fragment(url));
+            table.urls.remove(&(hash(&old.url), id));
+            table.urls.insert((hash(&view.url), id));
+        }
         table.speed = table.speed - old.speed + view.speed;
         let view = Arc::new(view);
         entry.mark(view.clone(), fields);

@@ -25,7 +25,7 @@ mod thread;
 mod transfer;
 mod writer;
 
-pub use engine::{Change, Engine, Files, New, Probed};
+pub use engine::{Change, Engine, Files, New, Probed, Seat};
 pub use error::{Error, Kind, Result, Retry};
 pub use event::{Live, Stats, View, Watcher};
 pub use plan::state::Status;

@@ -134,6 +134,10 @@ impl Store for FaultyStore {
         self.records.load()
     }
 
+    fn get(&self, id: Id) -> BoxFuture<'_, Result<Option<Record>>> {
+        self.records.get(id)
+    }
+
     fn put(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>> {
         if self.refuses(&records) {
             let error = Error::new(Kind::Store, "this store refuses the record, as told");

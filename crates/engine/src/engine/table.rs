@@ -2,6 +2,7 @@
 //! the records of ended downloads back.
 
 mod commands;
+mod line;
 mod ticks;
 
 use std::collections::{HashMap, HashSet};
@@ -24,7 +25,7 @@ use super::queue::{Place, Queue};
 use super::resting::{Options, Resting};
 use super::show;
 use super::waiting::Waiting;
-use super::{Change, Files, New};
+use super::{Change, Files, New, Seat};
 use crate::context::{Context, Tuning};
 use crate::crash::{Point, point};
 use crate::disk::ScratchDir;
@@ -54,6 +55,10 @@ pub(super) enum Message {
     Remove(Id, Files, Reply),
     Reorder(Id, usize, Reply),
     Change(Id, Change, Reply),
+    Reseat(Id, Seat, Reply<Result<usize>>),
+    Waiting(i64, usize, Reply<Vec<(Id, Spec)>>),
+    Specs(Vec<Id>, Reply<Vec<(Id, Spec)>>),
+    AskAnew(Id, Box<Spec>, Reply),
     Settings(Reply<Settings>),
     SetSettings(Settings, Reply<Settings>),
     Shutdown,
@@ -76,6 +81,8 @@ enum After {
         Vec<(Record, Option<Box<Found>>)>,
         Reply<Result<Vec<Arc<View>>>>,
     ),
+    /// The records could not be added: these ids are free again.
+    NotAdded(Vec<Id>),
     /// The record could not be removed: the download is still there.
     Kept(Box<Record>),
 }
@@ -109,7 +116,11 @@ pub(super) struct Table {
     entries: HashMap<Id, Entry>,
     options: Options,
     queue: Queue,
+    /// The queued, the paused and those between two tries, in the order in which they would start.
+    line: Queue,
     waiting: Waiting,
+    /// Ids of downloads that are being recorded and not in the table yet.
+    coming: HashSet<Id>,
     last_rank: i64,
     running: JoinSet<(Record, How)>,
     /// Which task runs which download, for the case that a task breaks off.
@@ -141,7 +152,9 @@ impl Table {
             entries: HashMap::new(),
             options: Options::default(),
             queue: Queue::default(),
+            line: Queue::default(),
             waiting: Waiting::default(),
+            coming: HashSet::new(),
             last_rank: 0,
             running: JoinSet::new(),
             tasks: HashMap::new(),
@@ -220,6 +233,10 @@ impl Table {
             Message::Retry(id, reply) => self.requeue(id, Input::Retry, reply),
             Message::Reorder(id, position, reply) => self.reorder(id, position, reply),
             Message::Change(id, change, reply) => self.change(id, &change, reply),
+            Message::Reseat(id, seat, reply) => self.reseat(id, seat, reply),
+            Message::Waiting(from, most, reply) => answer(reply, self.waiting(from, most)),
+            Message::Specs(ids, reply) => answer(reply, self.specs(&ids)),
+            Message::AskAnew(id, spec, reply) => self.ask_anew(id, *spec, reply),
             Message::Settings(reply) => answer(reply, self.settings.clone()),
             Message::SetSettings(settings, reply) => self.set_settings(settings, reply),
             Message::Shutdown => {
@@ -244,6 +261,9 @@ impl Table {
         if record.status == Status::Queued {
             self.queue.insert(id, Place::of(&record));
         }
+        if matches!(record.status, Status::Queued | Status::Paused) {
+            self.line.insert(id, Place::of(&record));
+        }
         let shown = self.context.live.get(id);
         let url = shown.map(|view| view.url.clone());
         let record = Resting::pack(record, url, &mut self.options);
@@ -259,6 +279,7 @@ impl Table {
             return None;
         };
         self.queue.remove(id, record.place());
+        self.line.remove(id, record.place());
         self.waiting.remove(id);
         Some((record.unpack(id), found))
     }
@@ -288,6 +309,7 @@ impl Table {
             return;
         };
         self.queue.remove(id, record.place());
+        self.line.remove(id, record.place());
         let mut record = Box::new(record.unpack(id));
         let failures = self.waiting.remove(id);
         let Some(status) = record.status.step(Input::Start) else {
@@ -457,6 +479,7 @@ impl Table {
         match after {
             After::Nothing => {}
             After::Added(new, reply) => self.take_in(new, reply),
+            After::NotAdded(ids) => self.let_come_no_more(&ids),
             After::Kept(record) => self.rest(*record, None),
         }
     }

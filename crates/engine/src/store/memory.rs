@@ -37,6 +37,11 @@ impl Store for MemoryStore {
         future::ready(Ok(records)).boxed()
     }
 
+    fn get(&self, id: Id) -> BoxFuture<'_, Result<Option<Record>>> {
+        let found = self.records().get(&id).cloned();
+        future::ready(Ok(found)).boxed()
+    }
+
     fn put(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>> {
         let entries = records.into_iter().map(|record| (record.id, record));
         self.records().extend(entries);

@@ -89,6 +89,10 @@ impl Store for SqliteStore {
         self.ask(Command::Load)
     }
 
+    fn get(&self, id: Id) -> BoxFuture<'_, Result<Option<Record>>> {
+        self.ask(|answer| Command::Get(id, answer))
+    }
+
     fn put(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>> {
         self.ask(|answer| Command::Write(Write::Put(records), answer))
     }

@@ -22,8 +22,16 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T>>;
 pub(super) enum Command {
     /// Every record, in order.
     Load(Answer<Vec<Record>>),
+    /// One record.
+    Get(Id, Answer<Option<Record>>),
     /// A change, answered when it is durable.
     Write(Write, Answer<()>),
+}
+
+/// A question, which is answered between two transactions.
+enum Read {
+    All(Answer<Vec<Record>>),
+    One(Id, Answer<Option<Record>>),
 }
 
 /// A change.
@@ -50,20 +58,24 @@ impl Write {
 pub(super) fn serve(mut database: Database, queue: &Receiver<Command>) {
     while let Ok(first) = queue.recv() {
         let mut writes = Vec::new();
-        let mut load = None;
+        let mut read = None;
         for command in std::iter::once(first).chain(queue.try_iter()) {
             match command {
                 Command::Write(write, answer) => writes.push((write, answer)),
-                // Ends the batch: it sees what came before it and nothing of what comes after.
-                Command::Load(answer) => load = Some(answer),
+                // A question ends the batch: it sees what came before it and nothing of what comes
+                // after.
+                Command::Load(answer) => read = Some(Read::All(answer)),
+                Command::Get(id, answer) => read = Some(Read::One(id, answer)),
             }
-            if load.is_some() || writes.len() == BATCH {
+            if read.is_some() || writes.len() == BATCH {
                 break;
             }
         }
         commit(&mut database, writes);
-        if let Some(answer) = load {
-            let _ = answer.send(read_all(&database));
+        match read {
+            Some(Read::All(answer)) => drop(answer.send(read_all(&database))),
+            Some(Read::One(id, answer)) => drop(answer.send(read_one(&database, id))),
+            None => {}
         }
     }
 }
@@ -113,6 +125,10 @@ fn is_locked(cause: &rusqlite::Error) -> bool {
         cause.sqlite_error_code(),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
     )
+}
+
+fn read_one(database: &Database, id: Id) -> Result<Option<Record>> {
+    row::get(database.connection(), id).map_err(|cause| database.failure("read", &cause))
 }
 
 fn read_all(database: &Database) -> Result<Vec<Record>> {

@@ -8,6 +8,7 @@ mod download;
 mod group;
 mod layers;
 mod lifecycle;
+mod line;
 mod lost;
 mod network;
 mod power;

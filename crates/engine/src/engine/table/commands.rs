@@ -1,6 +1,7 @@
 //! What users ask of the table: add, pause, resume, cancel, remove, move, change. Each answers when
 //! it has taken effect and is durable.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -24,16 +25,24 @@ use crate::store::Record;
 impl Table {
     /// Records new downloads; they exist when that is durable.
     pub(super) fn add(&mut self, new: Vec<New>, reply: Reply<Result<Vec<Arc<View>>>>) {
+        if let Some(taken) = self.taken(&new) {
+            let detail = format!("there is a download {taken} already");
+            return answer(reply, Err(Error::new(Kind::IllegalState, detail)));
+        }
         let now = SystemTime::now();
         let new: Vec<(Record, Option<Box<Found>>)> = new
             .into_iter()
             .map(|new| {
-                let (spec, found) = match new {
-                    New::Unseen(spec) => (spec, None),
-                    New::Probed(probed) => (probed.spec, Some(Box::new(probed.found))),
+                let (id, spec, found) = match new {
+                    New::Unseen(spec) => (self.new_id(), spec, None),
+                    New::Named(id, spec) => (id, spec, None),
+                    New::Probed(probed) => {
+                        (self.new_id(), probed.spec, Some(Box::new(probed.found)))
+                    }
                 };
+                self.coming.insert(id);
                 self.last_rank = Queue::rank_after(self.last_rank);
-                let mut record = Record::new(self.new_id(), spec, self.last_rank, now);
+                let mut record = Record::new(id, spec, self.last_rank, now);
                 record.resource = found.as_ref().map(|found| found.resource.clone());
                 (record, found)
             })
@@ -45,7 +54,7 @@ impl Table {
                 Ok(()) => After::Added(new, reply),
                 Err(error) => {
                     answer(reply, Err(error));
-                    After::Nothing
+                    After::NotAdded(new.iter().map(|(record, _)| record.id).collect())
                 }
             }
         };
@@ -60,6 +69,7 @@ impl Table {
     ) {
         point(Point::Added);
         let ids: Vec<Id> = new.iter().map(|(record, _)| record.id).collect();
+        self.let_come_no_more(&ids);
         for (record, found) in new {
             self.context.live.insert(show::view(
                 &record,
@@ -78,9 +88,32 @@ impl Table {
     fn new_id(&self) -> Id {
         loop {
             let id = Id(fastrand::u64(1..));
-            if self.context.live.get(id).is_none() && !self.entries.contains_key(&id) {
+            if !self.is_taken(id) {
                 return id;
             }
+        }
+    }
+
+    fn is_taken(&self, id: Id) -> bool {
+        self.context.live.get(id).is_some()
+            || self.entries.contains_key(&id)
+            || self.coming.contains(&id)
+    }
+
+    /// An id of these that belongs to another download already.
+    fn taken(&self, new: &[New]) -> Option<Id> {
+        let mut seen = HashSet::new();
+        let mut named = new.iter().filter_map(|new| match new {
+            New::Named(id, _) => Some(*id),
+            New::Unseen(_) | New::Probed(_) => None,
+        });
+        named.find(|id| self.is_taken(*id) || !seen.insert(*id))
+    }
+
+    /// These downloads are in the table from now on, or never will be.
+    pub(super) fn let_come_no_more(&mut self, ids: &[Id]) {
+        for id in ids {
+            self.coming.remove(id);
         }
     }
 
@@ -214,7 +247,7 @@ impl Table {
     }
 
     /// Why nothing can be done to a download that the table does not hold.
-    fn absent(&self, id: Id, what: &str) -> Error {
+    pub(super) fn absent(&self, id: Id, what: &str) -> Error {
         match self.completed(id) {
             Some(_) => illegal(id, "it is completed", what),
             None => unknown(id),
@@ -292,16 +325,21 @@ impl Table {
         self.update(record, found, reply);
     }
 
-    /// Gives the queued ranks with room between them, in their present order.
-    fn spread_ranks(&mut self) {
+    /// Gives the waiting ranks with room between them, in their present order.
+    pub(super) fn spread_ranks(&mut self) {
         let mut moved = Vec::new();
-        for (id, rank) in self.queue.spread() {
+        for (id, rank) in self.line.spread() {
             let Some(Entry::Resting { record, .. }) = self.entries.get_mut(&id) else {
                 continue;
             };
-            self.queue.remove(id, record.place());
+            let before = record.place();
             record.set_rank(rank);
-            self.queue.insert(id, record.place());
+            self.line.remove(id, before);
+            self.line.insert(id, record.place());
+            // The paused and those between two tries are not in it.
+            if self.queue.remove(id, before) {
+                self.queue.insert(id, record.place());
+            }
             self.last_rank = self.last_rank.max(rank);
             moved.push(record.clone().unpack(id));
         }
@@ -381,7 +419,7 @@ impl Table {
     }
 
     /// Shows and saves a resting record, then answers.
-    fn update(&mut self, record: Record, found: Option<Box<Found>>, reply: Reply) {
+    pub(super) fn update(&mut self, record: Record, found: Option<Box<Found>>, reply: Reply) {
         let id = record.id;
         let records = vec![record.clone()];
         let view = self.show(&record);
@@ -431,11 +469,11 @@ async fn delete(paths: impl IntoIterator<Item = Option<PathBuf>> + Send + 'stati
     let _ = deleting.await;
 }
 
-fn unknown(id: Id) -> Error {
+pub(super) fn unknown(id: Id) -> Error {
     Error::new(Kind::NoSuchDownload, format!("there is no download {id}"))
 }
 
-fn illegal(id: Id, why: &str, what: &str) -> Error {
+pub(super) fn illegal(id: Id, why: &str, what: &str) -> Error {
     Error::new(
         Kind::IllegalState,
         format!("download {id} cannot be {what}: {why}"),
