@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use url::Url;
 
 use crate::context::Context;
 use crate::disk::{Disk, RealDisk};
@@ -90,6 +91,10 @@ pub struct Change {
     pub priority: Option<i32>,
     /// The file's name; only before delivery.
     pub name: Option<String>,
+    /// Other places that hold the same file.
+    pub mirrors: Option<Vec<Url>>,
+    /// What is remembered with it.
+    pub notes: Option<Vec<(String, String)>>,
 }
 
 /// A place among the waiting. What lies beyond either end is that end.
@@ -278,8 +283,7 @@ impl Engine {
             return Ok(spec);
         }
         let record = self.context.store.get(id).await?;
-        let unknown =
-            || Error::new(Kind::NoSuchDownload, format!("there is no download {id}"));
+        let unknown = || Error::new(Kind::NoSuchDownload, format!("there is no download {id}"));
         record.map(|record| record.spec).ok_or_else(unknown)
     }
 

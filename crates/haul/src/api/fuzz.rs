@@ -57,6 +57,7 @@ pub(super) static WORLD: LazyLock<World> = LazyLock::new(|| {
         lang: Lang::Ru,
         console_batches: Batches::Any,
         root: ROOT.into(),
+        quit: CancellationToken::new(),
     };
     let app = Arc::new(App::new(engine, options, CancellationToken::new()));
     World { runtime, app }

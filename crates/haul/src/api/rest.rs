@@ -21,7 +21,7 @@ use super::socket::Upgrade;
 use super::types::add;
 use super::types::params::Params;
 use super::types::requests;
-use super::{App, console, live};
+use super::{App, aria2, console, live};
 
 /// Most bytes in a body.
 const MOST_BYTES: usize = 4 << 20;
@@ -45,6 +45,7 @@ pub(super) fn routes(app: Arc<App>) -> Router {
     Router::new()
         .nest("/api/v1", api)
         .route("/", get(index))
+        .route("/jsonrpc", get(aria2::get).post(aria2::post))
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
         .fallback(unknown_path)
@@ -153,7 +154,8 @@ async fn index(
         "haul is running.\n\n\
          Text console:  ws://{host}/          (python3 -m websockets ws://{host}/)\n\
          REST:          http://{host}/api/v1/downloads\n\
-         Live, JSON-RPC 2.0 over a WebSocket:  ws://{host}/api/v1/ws\n"
+         Live, JSON-RPC 2.0 over a WebSocket:  ws://{host}/api/v1/ws\n\
+         For aria2's clients:  http://{host}/jsonrpc\n"
     )
     .into_response())
 }
@@ -203,7 +205,7 @@ async fn arguments(body: Body) -> Result<Params, ApiError> {
     Ok(Params::object(requests::json(&bytes)?)?)
 }
 
-async fn bytes(body: Body) -> Result<Bytes, ApiError> {
+pub(super) async fn bytes(body: Body) -> Result<Bytes, ApiError> {
     let Ok(collected) = timeout(LONGEST_BODY, Limited::new(body, MOST_BYTES).collect()).await
     else {
         return Err(ApiError::edge(

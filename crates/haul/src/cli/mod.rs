@@ -11,6 +11,7 @@ mod get;
 mod human;
 mod input;
 mod list;
+mod listed;
 mod output;
 mod paint;
 mod rows;

@@ -371,6 +371,9 @@ impl Table {
                 view.speed_limit = spec.speed_limit;
                 view.priority = spec.priority;
                 view.threads_limit = threads;
+                if change.mirrors.is_some() {
+                    view.mirrors = show::mirrors(&spec);
+                }
                 if let Some(name) = &change.name {
                     view.path = view
                         .path
@@ -452,6 +455,12 @@ fn apply(change: &Change, spec: &mut Spec) {
     spec.threads = change.threads.or(spec.threads);
     spec.priority = change.priority.unwrap_or(spec.priority);
     spec.name = change.name.clone().or(spec.name.take());
+    if let Some(mirrors) = &change.mirrors {
+        spec.mirrors.clone_from(mirrors);
+    }
+    if let Some(notes) = &change.notes {
+        spec.notes.clone_from(notes);
+    }
 }
 
 /// Deletes files, off the table's task: that of a large file takes long. One that is gone already is

@@ -95,6 +95,7 @@ pub(crate) fn change(mut params: Params) -> Result<Change, Error> {
         threads: threads(&mut params)?,
         priority: priority(&mut params)?,
         name: params.text("name")?.map(name).transpose()?,
+        ..Change::default()
     };
     params.finish()?;
     Ok(change)
