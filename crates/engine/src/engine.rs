@@ -66,10 +66,6 @@ impl Probed {
 }
 
 /// A download to add.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are unseen, and moved once: boxing them would cost more"
-)]
 pub enum New {
     /// Not asked about yet: it is probed when its turn comes.
     Unseen(Spec),
