@@ -30,9 +30,12 @@ pub(crate) fn read(path: &Path, root: &Path) -> Result<Vec<(Id, Spec)>, Failure>
     Ok(downloads)
 }
 
-type LeftOut = (usize, String);
+type Listed = Vec<(Id, Spec)>;
 
-fn parse(text: &str, root: &Path) -> Result<(Vec<(Id, Spec)>, Vec<LeftOut>), input::Error> {
+/// Lines that are left out, and why.
+type LeftOut = Vec<(usize, String)>;
+
+fn parse(text: &str, root: &Path) -> Result<(Listed, LeftOut), input::Error> {
     let (mut downloads, mut left_out) = (Vec::new(), Vec::new());
     let mut seen = HashSet::new();
     for entry in input::parse(text)? {
@@ -77,7 +80,7 @@ fn made(entry: &Entry, before: u32) -> Id {
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> (Vec<(Id, Spec)>, Vec<LeftOut>) {
+    fn parsed(text: &str) -> (Listed, LeftOut) {
         parse(text, Path::new("/srv/files")).expect("a list")
     }
 

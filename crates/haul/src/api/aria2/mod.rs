@@ -26,7 +26,7 @@ use tokio::sync::Semaphore;
 
 pub(super) use transport::{get, post};
 
-/// WebSockets at once that have not shown the token yet.
+/// Sockets at once that have not shown the token yet.
 const MOST_UNKNOWN: usize = 64;
 
 /// What the skin holds as long as the process lives.

@@ -80,7 +80,7 @@ fn text(downloads: &[(Id, Spec)]) -> String {
     let mut text = MARK.to_owned();
     for (id, spec) in downloads {
         let first = std::iter::once(&spec.url);
-        let urls: Vec<&str> = first.chain(&spec.mirrors).map(|url| url.as_str()).collect();
+        let urls: Vec<&str> = first.chain(&spec.mirrors).map(url::Url::as_str).collect();
         let paused = spec.paused.then(|| ("pause".to_owned(), "true".to_owned()));
         let _ = writeln!(text, "{}\n gid={id}", urls.join("\t"));
         for (name, value) in paused.into_iter().chain(options::of(spec)) {
