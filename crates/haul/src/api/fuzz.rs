@@ -23,7 +23,7 @@ use super::types::{add, requests};
 use super::{ApiOptions, App, Batches, Lang, rest};
 
 /// Where the daemon thinks that files go; nothing is ever there.
-const ROOT: &str = "/nowhere/files";
+pub(super) const ROOT: &str = "/nowhere/files";
 
 /// Enough to have something to change, few enough to stay fast.
 const MOST_DOWNLOADS: usize = 100;

@@ -1,4 +1,4 @@
-//! Who asks: every skin (REST, live WebSocket, text console) over the same commands.
+//! Who asks: every skin (REST, live WebSocket, text console, aria2) over the same commands.
 
 pub(crate) mod aria2;
 mod auth;

@@ -6,6 +6,8 @@ mod args;
 mod change;
 mod control;
 mod envelope;
+#[cfg(test)]
+mod fuzz;
 mod gid;
 mod globals;
 mod lists;

@@ -178,13 +178,13 @@ fn respond(status: StatusCode, content_type: &'static str, body: String) -> Resp
 
 /// A call in a query: `method`, `id`, `params` in base64, `jsoncallback`. With `params` alone it is a
 /// whole message.
-struct Query {
-    message: Message,
-    callback: Option<String>,
+pub(super) struct Query {
+    pub(super) message: Message,
+    pub(super) callback: Option<String>,
 }
 
 impl Query {
-    fn read(query: &str) -> Query {
+    pub(super) fn read(query: &str) -> Query {
         let (mut method, mut id, mut params, mut callback) = (None, None, None, None);
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let field = match &*name {
