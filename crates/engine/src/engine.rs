@@ -67,13 +67,12 @@ impl Probed {
 }
 
 /// A download to add.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are unseen, and moved once: boxing them would cost more"
-)]
 pub enum New {
     /// Not asked about yet: it is probed when its turn comes.
     Unseen(Spec),
+    /// The same under an id of the caller's choice. When there is a download with that id already, none
+    /// of those that came with it is added.
+    Named(Id, Spec),
     /// Probed already.
     Probed(Box<Probed>),
 }
@@ -93,6 +92,10 @@ pub struct Change {
     /// kept: whether they are those of the file at the new URL is checked before more are fetched.
     /// Headers of the download's own stay behind when the new URL is of another origin.
     pub url: Option<Url>,
+    /// Other places that hold the same file.
+    pub mirrors: Option<Vec<Url>>,
+    /// What is remembered with it.
+    pub notes: Option<Vec<(String, String)>>,
 }
 
 /// Tells one request to add downloads from another, so that it can be repeated by whoever has not
@@ -103,6 +106,17 @@ pub struct Key {
     pub name: String,
     /// A digest of what is asked for: the same name with another one is a mistake.
     pub digest: [u8; 32],
+}
+
+/// A place among the waiting. What lies beyond either end is that end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seat {
+    /// So many from the front.
+    Front(i64),
+    /// So many further back than now; less than 0 is further to the front.
+    Further(i64),
+    /// So many behind the last; less than 0 is in front of it.
+    Last(i64),
 }
 
 /// What becomes of the file when a download is forgotten.
@@ -263,6 +277,41 @@ impl Engine {
     /// Moves a queued download to this place among the queued (0 is next; past the end is last).
     pub async fn reorder(&self, id: Id, position: usize) -> Result<Arc<View>> {
         self.ask(|reply| Message::Reorder(id, position, reply))
+            .await?
+    }
+
+    /// Moves a waiting download among the waiting, which are the queued and the paused together; returns
+    /// the place, from 0, at which it stands then.
+    pub async fn reseat(&self, id: Id, seat: Seat) -> Result<usize> {
+        self.ask(|reply| Message::Reseat(id, seat, reply)).await?
+    }
+
+    /// At most `most` of the waiting, which are the queued and the paused together, with what was asked
+    /// for: in their order from place `from` on, or, when that is less than 0, from so far behind the
+    /// front of the last one (-1 is the last) backwards.
+    pub async fn waiting(&self, from: i64, most: usize) -> Result<Vec<(Id, Spec)>> {
+        self.ask(|reply| Message::Waiting(from, most, reply)).await
+    }
+
+    /// What was asked for, of each of these that is known and not completed.
+    pub async fn specs(&self, ids: Vec<Id>) -> Result<Vec<(Id, Spec)>> {
+        self.ask(|reply| Message::Specs(ids, reply)).await
+    }
+
+    /// What was asked for; of a completed download the store is asked.
+    pub async fn spec(&self, id: Id) -> Result<Spec> {
+        if let Some((_, spec)) = self.specs(vec![id]).await?.pop() {
+            return Ok(spec);
+        }
+        let record = self.context.store.get(id).await?;
+        let unknown = || Error::new(Kind::NoSuchDownload, format!("there is no download {id}"));
+        record.map(|record| record.spec).ok_or_else(unknown)
+    }
+
+    /// Asks for something else than before, of a download that does not run. Its place, its state and,
+    /// as far as they turn out to be the new URL's too, its bytes stay.
+    pub async fn ask_anew(&self, id: Id, spec: Spec) -> Result<Arc<View>> {
+        self.ask(|reply| Message::AskAnew(id, Box::new(spec), reply))
             .await?
     }
 

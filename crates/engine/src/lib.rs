@@ -26,7 +26,7 @@ mod thread;
 mod transfer;
 mod writer;
 
-pub use engine::{Change, Engine, Files, Key, New, Probed};
+pub use engine::{Change, Engine, Files, Key, New, Probed, Seat};
 pub use error::{Error, Kind, Result, Retry};
 pub use event::{Live, Stats, View, Watcher};
 pub use plan::state::Status;

@@ -71,6 +71,8 @@ pub struct Spec {
     pub accept_html: bool,
     /// What to do when a file with that name is there.
     pub on_conflict: OnConflict,
+    /// What the caller wants remembered with it, names and values; the engine never looks at it.
+    pub notes: Vec<(String, String)>,
 }
 
 impl Spec {
@@ -90,6 +92,7 @@ impl Spec {
             paused: false,
             accept_html: false,
             on_conflict: OnConflict::Rename,
+            notes: Vec::new(),
         }
     }
 

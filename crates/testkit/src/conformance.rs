@@ -24,6 +24,7 @@ pub async fn store<S: Store>(make: impl AsyncFn() -> S) {
     starts_empty(make().await).await;
     loads_in_the_order_of_rank(make().await).await;
     gives_back_what_it_was_given(make().await).await;
+    finds_one_record_as_it_is_now(make().await).await;
     replaces_the_whole_record(make().await).await;
     swaps_ranks_in_one_call(make().await).await;
     advancing_leaves_what_is_asked_for(make().await).await;
@@ -66,6 +67,7 @@ pub fn full(id: u64, rank: i64) -> Record {
             paused: true,
             accept_html: true,
             on_conflict: OnConflict::Skip,
+            notes: vec![("file-allocation".to_owned(), "none".to_owned())],
             ..plain.spec
         },
         status: Status::Failed,
@@ -134,6 +136,16 @@ async fn gives_back_what_it_was_given(store: impl Store) {
     let records = vec![full(u64::MAX, 1), queued(0, 2)];
     store.put(records.clone()).await.expect("put");
     assert_eq!(load(&store).await, records);
+}
+
+async fn finds_one_record_as_it_is_now(store: impl Store) {
+    let (one, other) = (full(1, 10), queued(2, 20));
+    let put = store.put(vec![one.clone(), other]);
+    // Asked before the answer to the change has come.
+    assert_eq!(store.get(Id(1)).await.expect("readable"), Some(one));
+    put.await.expect("stored");
+    store.remove(vec![Id(1)]).await.expect("removed");
+    assert_eq!(store.get(Id(1)).await.expect("readable"), None);
 }
 
 async fn replaces_the_whole_record(store: impl Store) {

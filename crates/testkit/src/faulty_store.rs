@@ -163,6 +163,10 @@ impl Store for FaultyStore {
         self.records.load()
     }
 
+    fn get(&self, id: Id) -> BoxFuture<'_, Result<Option<Record>>> {
+        self.records.get(id)
+    }
+
     fn put(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>> {
         self.write(records, MemoryStore::put)
     }

@@ -133,6 +133,14 @@ impl Resting {
         }
     }
 
+    /// What was asked for.
+    pub(super) fn spec(&self) -> Spec {
+        match self {
+            Resting::Fresh(fresh) => fresh.spec(),
+            Resting::Begun(record) => record.spec.clone(),
+        }
+    }
+
     /// What has been done for it, if anything.
     pub(super) fn begun(&self) -> Option<&Record> {
         match self {
@@ -144,14 +152,17 @@ impl Resting {
 
 impl Fresh {
     fn unpack(self, id: Id) -> Record {
-        let url = Url::parse(&self.url).expect("the text of a URL is one");
-        let spec = Spec {
-            url,
-            ..Spec::clone(&self.options)
-        };
         Record {
             status: self.status,
-            ..Record::new(id, spec, self.rank, self.added_at)
+            ..Record::new(id, self.spec(), self.rank, self.added_at)
+        }
+    }
+
+    fn spec(&self) -> Spec {
+        let url = Url::parse(&self.url).expect("the text of a URL is one");
+        Spec {
+            url,
+            ..Spec::clone(&self.options)
         }
     }
 }

@@ -4,6 +4,7 @@
 mod adding;
 mod changing;
 mod commands;
+mod line;
 mod ticks;
 
 use std::collections::{HashMap, HashSet};
@@ -27,7 +28,7 @@ use super::queue::{Place, Queue};
 use super::resting::{Options, Resting};
 use super::show;
 use super::waiting::Waiting;
-use super::{Change, Files, Key, New};
+use super::{Change, Files, Key, New, Seat};
 use crate::context::{Context, Tuning};
 use crate::crash::{Point, point};
 use crate::disk::ScratchDir;
@@ -60,6 +61,10 @@ pub(super) enum Message {
     Remove(Id, Files, Reply),
     Reorder(Id, usize, Reply),
     Change(Id, Change, Reply),
+    Reseat(Id, Seat, Reply<Result<usize>>),
+    Waiting(i64, usize, Reply<Vec<(Id, Spec)>>),
+    Specs(Vec<Id>, Reply<Vec<(Id, Spec)>>),
+    AskAnew(Id, Box<Spec>, Reply),
     Settings(Reply<Settings>),
     ChangeSettings(SettingsChange, Reply<Settings>),
     Shutdown,
@@ -82,7 +87,7 @@ enum After {
     /// The records are durable: the downloads exist from now on.
     Added(Vec<NewRecord>, Option<Once>, ReplyAll),
     /// They are not; whoever has sent the same request meanwhile is told so, too.
-    NotAdded(Error, Option<Once>, ReplyAll),
+    NotAdded(Vec<Id>, Error, Option<Once>, ReplyAll),
     /// The record could not be removed: the download is still there.
     Kept(Box<Record>),
 }
@@ -122,7 +127,11 @@ pub(super) struct Table {
     requests: Requests<ReplyAll>,
     options: Options,
     queue: Queue,
+    /// The queued, the paused and those between two tries, in the order in which they would start.
+    line: Queue,
     waiting: Waiting,
+    /// Ids of downloads that are being recorded and not in the table yet.
+    coming: HashSet<Id>,
     last_rank: i64,
     running: JoinSet<(Record, How)>,
     /// Which task runs which download, for the case that a task breaks off.
@@ -159,7 +168,9 @@ impl Table {
             requests,
             options: Options::default(),
             queue: Queue::default(),
+            line: Queue::default(),
             waiting: Waiting::default(),
+            coming: HashSet::new(),
             last_rank: 0,
             running: JoinSet::new(),
             tasks: HashMap::new(),
@@ -240,6 +251,10 @@ impl Table {
             Message::Retry(id, reply) => self.requeue(id, Input::Retry, reply),
             Message::Reorder(id, position, reply) => self.reorder(id, position, reply),
             Message::Change(id, change, reply) => self.change(id, change, reply),
+            Message::Reseat(id, seat, reply) => self.reseat(id, seat, reply),
+            Message::Waiting(from, most, reply) => answer(reply, self.waiting(from, most)),
+            Message::Specs(ids, reply) => answer(reply, self.specs(&ids)),
+            Message::AskAnew(id, spec, reply) => self.ask_anew(id, *spec, reply),
             Message::Settings(reply) => answer(reply, self.settings.clone()),
             Message::ChangeSettings(change, reply) => self.change_settings(&change, reply),
             Message::Shutdown => {
@@ -267,6 +282,9 @@ impl Table {
         if record.status == Status::Queued {
             self.queue.insert(id, Place::of(&record));
         }
+        if matches!(record.status, Status::Queued | Status::Paused) {
+            self.line.insert(id, Place::of(&record));
+        }
         let shown = self.context.live.get(id);
         let url = shown.map(|view| view.url.clone());
         let record = Resting::pack(record, url, &mut self.options);
@@ -283,6 +301,7 @@ impl Table {
         };
         self.queue.remove(id, record.place());
         self.has_stirred = true;
+        self.line.remove(id, record.place());
         self.waiting.remove(id);
         Some((record.unpack(id), found))
     }
@@ -313,6 +332,7 @@ impl Table {
         };
         self.queue.remove(id, record.place());
         self.has_stirred = true;
+        self.line.remove(id, record.place());
         let mut record = Box::new(record.unpack(id));
         let failures = self.waiting.remove(id);
         let Some(status) = record.status.step(Input::Start) else {
@@ -482,7 +502,9 @@ impl Table {
         match after {
             After::Nothing => {}
             After::Added(new, request, reply) => self.take_in(new, request, reply),
-            After::NotAdded(error, request, reply) => self.leave_out(&error, request, reply),
+            After::NotAdded(ids, error, request, reply) => {
+                self.leave_out(&ids, &error, request, reply);
+            }
             After::Kept(record) => self.rest(*record, None),
         }
     }

@@ -62,6 +62,11 @@ impl Store for MemoryStore {
         future::ready(Ok(records)).boxed()
     }
 
+    fn get(&self, id: Id) -> BoxFuture<'_, Result<Option<Record>>> {
+        let found = self.lock().records.get(&id).cloned();
+        future::ready(Ok(found)).boxed()
+    }
+
     fn put(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>> {
         self.lock().put(records);
         done()

@@ -165,6 +165,9 @@ pub trait Store: Send + Sync + 'static {
     /// Every record, in the order of `rank`.
     fn load(&self) -> BoxFuture<'_, Result<Vec<Record>>>;
 
+    /// One record, as it is when all calls before this one have taken effect.
+    fn get(&self, id: Id) -> BoxFuture<'_, Result<Option<Record>>>;
+
     /// Adds or replaces records, all or none.
     fn put(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>>;
 

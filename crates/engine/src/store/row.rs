@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use rusqlite::types::{FromSql, Type};
-use rusqlite::{CachedStatement, Connection, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::column::Stored;
 use super::schema::{COLUMNS, SPEC_COLUMNS, options_text, read_options};
@@ -36,6 +36,13 @@ fn upsert(kept: &[&str]) -> String {
 /// The statement that yields every row, in no order.
 pub(super) fn select(connection: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
     connection.prepare_cached(&SELECT)
+}
+
+/// One row, if it is there.
+pub(super) fn get(connection: &Connection, id: Id) -> rusqlite::Result<Option<Record>> {
+    let sql = format!("{} WHERE id = ?1", *SELECT);
+    let mut statement = connection.prepare_cached(&sql)?;
+    statement.query_row([Stored(id)], read).optional()
 }
 
 /// Adds or replaces a row.
@@ -281,6 +288,7 @@ mod tests {
             (url, mirrors, name, dir) in
                 (any_url(), proptest::collection::vec(any_url(), 0..3), of(".*"), of(any_path())),
             headers in proptest::collection::vec((".*", ".*"), 0..3),
+            notes in proptest::collection::vec((".*", ".*"), 0..3),
             (threads, block_size) in any::<(Option<u16>, Option<u64>)>(),
             (speed_limit, priority) in any::<(u64, i32)>(),
             (paused, accept_html) in any::<(bool, bool)>(),
@@ -295,7 +303,7 @@ mod tests {
             let checksum = algorithm.map(|algorithm| Checksum { algorithm, expected });
             Spec {
                 url, mirrors, name, dir, threads, block_size, headers, checksum, speed_limit,
-                priority, paused, accept_html, on_conflict,
+                priority, paused, accept_html, on_conflict, notes,
             }
         }
     }

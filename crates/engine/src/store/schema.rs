@@ -122,6 +122,8 @@ struct Options {
     accept_html: bool,
     #[serde(default, with = "OnConflictColumn", skip_serializing_if = "is_default")]
     on_conflict: OnConflict,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<(String, String)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -175,6 +177,7 @@ pub(super) fn options_text(spec: &Spec) -> String {
         paused: spec.paused,
         accept_html: spec.accept_html,
         on_conflict: spec.on_conflict,
+        notes: spec.notes.clone(),
     };
     serde_json::to_string(&options).expect("strings and numbers are always JSON")
 }
@@ -195,6 +198,7 @@ pub(super) fn read_options(text: &str, spec: Spec) -> Result<Spec, Unreadable> {
         paused: options.paused,
         accept_html: options.accept_html,
         on_conflict: options.on_conflict,
+        notes: options.notes,
         ..spec
     })
 }

@@ -94,6 +94,10 @@ impl Store for SqliteStore {
         self.ask(|answer| Command::Read(Read::Records(answer)))
     }
 
+    fn get(&self, id: Id) -> BoxFuture<'_, Result<Option<Record>>> {
+        self.ask(|answer| Command::Read(Read::Record(id, answer)))
+    }
+
     fn put(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>> {
         self.write(Write::Put(records))
     }

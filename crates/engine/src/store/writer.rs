@@ -34,6 +34,8 @@ pub(super) enum Read {
     Records(Answer<Vec<Record>>),
     /// Every request that is remembered.
     Requests(Answer<Vec<Once>>),
+    /// One record.
+    Record(Id, Answer<Option<Record>>),
 }
 
 /// A change.
@@ -90,6 +92,7 @@ pub(super) fn serve(mut database: Database, queue: &Receiver<Command>) {
         match read {
             Some(Read::Records(answer)) => drop(answer.send(read_all(&database))),
             Some(Read::Requests(answer)) => drop(answer.send(read_requests(&database))),
+            Some(Read::Record(id, answer)) => drop(answer.send(read_one(&database, id))),
             None => {}
         }
     }
@@ -142,6 +145,10 @@ fn is_locked(cause: &rusqlite::Error) -> bool {
         cause.sqlite_error_code(),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
     )
+}
+
+fn read_one(database: &Database, id: Id) -> Result<Option<Record>> {
+    row::get(database.connection(), id).map_err(|cause| database.failure("read", &cause))
 }
 
 fn read_all(database: &Database) -> Result<Vec<Record>> {

@@ -9,6 +9,7 @@ mod download;
 mod group;
 mod layers;
 mod lifecycle;
+mod line;
 mod lost;
 mod network;
 mod once;

@@ -18,7 +18,22 @@ use super::origin::Served;
 /// What the checks are made against.
 pub(super) struct Guard {
     served: Served,
-    key: Option<Key>,
+    key: Option<Arc<Key>>,
+}
+
+/// Where calls bring the token themselves: a request that has not shown it gets that far, and no further
+/// than its calls show it.
+const TOKEN_IN_CALLS: &str = "/jsonrpc";
+
+/// Marks a request whose calls have to show the token.
+#[derive(Clone)]
+pub(super) struct Unproven(Arc<Key>);
+
+impl Unproven {
+    /// Whether this is the token.
+    pub(super) fn is_token(&self, token: &str) -> bool {
+        self.0.is_token(token)
+    }
 }
 
 /// The token, as far as checking needs it.
@@ -37,14 +52,16 @@ impl Guard {
     /// For a daemon at these addresses. `is_tls` says whether the server itself speaks TLS.
     pub(super) fn new(options: &ApiOptions, listening: &[SocketAddr], scheme: Scheme) -> Guard {
         let port = listening.first().map_or(0, SocketAddr::port);
-        let key = options.token.as_deref().map(|token| Key {
-            token: Sha256::digest(token).into(),
-            cookie: hex(&Sha256::digest(format!("haul cookie\0{token}"))),
-            cookie_name: format!("haul_{port}"),
-            cookie_scope: match scheme {
-                Scheme::Http => "",
-                Scheme::Https => "; Secure",
-            },
+        let key = options.token.as_deref().map(|token| {
+            Arc::new(Key {
+                token: Sha256::digest(token).into(),
+                cookie: hex(&Sha256::digest(format!("haul cookie\0{token}"))),
+                cookie_name: format!("haul_{port}"),
+                cookie_scope: match scheme {
+                    Scheme::Http => "",
+                    Scheme::Https => "; Secure",
+                },
+            })
         });
         Guard {
             served: Served::new(&options.host, &options.allowed_origins, listening),
@@ -63,7 +80,7 @@ pub(super) enum Scheme {
 /// Checks a request, answers preflights, and names the allowed page in the answer.
 pub(super) async fn check(
     State(guard): State<Arc<Guard>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let host = match host(&request, &guard.served) {
@@ -79,6 +96,10 @@ pub(super) async fn check(
     } else {
         match guard.key.as_ref().map_or(Pass::Free, |key| key.pass(&request)) {
             Pass::Free => next.run(request).await,
+            Pass::Later(unproven) => {
+                request.extensions_mut().insert(unproven);
+                next.run(request).await
+            }
             Pass::Exchange(cookie) => exchange(cookie),
             Pass::Refused => ApiError::edge(
                 Edge::Unauthorized,
@@ -196,11 +217,13 @@ enum Pass {
     Free,
     /// The token came in the address of the page: swap it for this cookie.
     Exchange(String),
+    /// Its calls have to show the token.
+    Later(Unproven),
     Refused,
 }
 
 impl Key {
-    fn pass(&self, request: &Request) -> Pass {
+    fn pass(self: &Arc<Key>, request: &Request) -> Pass {
         let path = request.uri().path();
         let headers = request.headers();
         if path == "/healthz" {
@@ -219,7 +242,11 @@ impl Key {
         let is_known = bearer(headers).is_some_and(|token| self.is_token(token))
             || subprotocol(headers).is_some_and(|token| self.is_token(token))
             || self.has_cookie(headers);
-        if is_known { Pass::Free } else { Pass::Refused }
+        match is_known {
+            true => Pass::Free,
+            false if path == TOKEN_IN_CALLS => Pass::Later(Unproven(self.clone())),
+            false => Pass::Refused,
+        }
     }
 
     fn is_token(&self, token: &str) -> bool {

@@ -23,7 +23,7 @@ use super::types::{add, requests};
 use super::{ApiOptions, App, Batches, Lang, rest};
 
 /// Where the daemon thinks that files go; nothing is ever there.
-const ROOT: &str = "/nowhere/files";
+pub(super) const ROOT: &str = "/nowhere/files";
 
 /// Enough to have something to change, few enough to stay fast.
 const MOST_DOWNLOADS: usize = 100;
@@ -57,6 +57,7 @@ pub(super) static WORLD: LazyLock<World> = LazyLock::new(|| {
         lang: Lang::Ru,
         console_batches: Batches::Any,
         root: ROOT.into(),
+        quit: CancellationToken::new(),
     };
     let app = Arc::new(App::new(engine, options, CancellationToken::new()));
     World { runtime, app }

@@ -1,5 +1,6 @@
-//! Who asks: every skin (REST, live WebSocket, text console) over the same commands.
+//! Who asks: every skin (REST, live WebSocket, text console, aria2) over the same commands.
 
+pub(crate) mod aria2;
 mod auth;
 mod command;
 mod console;
@@ -83,6 +84,8 @@ pub(crate) struct ApiOptions {
     pub(crate) console_batches: Batches,
     /// The directory that a request's `dir` must lie in: where finished files go; absolute.
     pub(crate) root: PathBuf,
+    /// Cancelled when a client asks the daemon to end.
+    pub(crate) quit: CancellationToken,
 }
 
 // By hand, so that the token reaches no log.
@@ -111,6 +114,7 @@ struct App {
     conversations: TaskTracker,
     frames: live::Frames,
     batch: console::LastBatch,
+    aria2: aria2::State,
 }
 
 impl App {
@@ -123,6 +127,7 @@ impl App {
             conversations: TaskTracker::new(),
             frames: live::Frames::default(),
             batch: console::LastBatch::default(),
+            aria2: aria2::State::default(),
         }
     }
 }

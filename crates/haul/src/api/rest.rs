@@ -22,7 +22,7 @@ use super::socket::Upgrade;
 use super::types::add;
 use super::types::params::Params;
 use super::types::requests;
-use super::{App, console, content, live, metrics, once};
+use super::{App, aria2, console, content, live, metrics, once};
 
 /// Most bytes in a body.
 const MOST_BYTES: usize = 4 << 20;
@@ -49,6 +49,7 @@ pub(super) fn routes(app: Arc<App>) -> Router {
     Router::new()
         .nest("/api/v1", api)
         .route("/", get(index))
+        .route("/jsonrpc", get(aria2::get).post(aria2::post))
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics::show))
@@ -169,7 +170,8 @@ async fn index(
         "haul is running.\n\n\
          Text console:  ws://{host}/          (python3 -m websockets ws://{host}/)\n\
          REST:          http://{host}/api/v1/downloads\n\
-         Live, JSON-RPC 2.0 over a WebSocket:  ws://{host}/api/v1/ws\n"
+         Live, JSON-RPC 2.0 over a WebSocket:  ws://{host}/api/v1/ws\n\
+         For aria2's clients:  http://{host}/jsonrpc\n"
     )
     .into_response())
 }
@@ -222,7 +224,7 @@ fn members(body: &[u8]) -> Result<Params, ApiError> {
     Ok(Params::object(requests::json(body)?)?)
 }
 
-async fn bytes(body: Body) -> Result<Bytes, ApiError> {
+pub(super) async fn bytes(body: Body) -> Result<Bytes, ApiError> {
     let Ok(collected) = timeout(LONGEST_BODY, Limited::new(body, MOST_BYTES).collect()).await
     else {
         return Err(ApiError::edge(

@@ -10,6 +10,7 @@ mod exit;
 mod get;
 mod input;
 mod list;
+mod listed;
 mod output;
 mod paint;
 mod rows;

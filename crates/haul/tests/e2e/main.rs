@@ -1,6 +1,8 @@
 //! The real binary from end to end: real servers before it, real clients behind it. Each test has
 //! its own directory, servers and daemon, and waits for what it can observe, with a deadline.
 
+mod aria2;
+mod aria2p;
 mod commands;
 mod console;
 mod content;

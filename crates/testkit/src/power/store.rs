@@ -47,6 +47,10 @@ impl Store for PowerStore {
         self.inner.load()
     }
 
+    fn get(&self, id: Id) -> BoxFuture<'_, Result<Option<Record>>> {
+        self.inner.get(id)
+    }
+
     fn put(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>> {
         self.change(&records.clone(), |inner| inner.put(records))
     }

@@ -1,5 +1,6 @@
 //! How downloads come into the table: recorded first, and once only for each key of a caller.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -11,7 +12,7 @@ use crate::engine::once::Known;
 use crate::engine::queue::Queue;
 use crate::engine::show;
 use crate::engine::{Key, New};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::event::View;
 use crate::spec::Id;
 use crate::store::{Once, Record};
@@ -33,16 +34,24 @@ impl Table {
 
     /// Records new downloads; they exist when that is durable.
     pub(super) fn add(&mut self, new: Vec<New>, key: Option<Key>, reply: ReplyAll) {
+        if let Some(taken) = self.taken(&new) {
+            let detail = format!("there is a download {taken} already");
+            return answer(reply, Err(Error::new(Kind::IllegalState, detail)));
+        }
         let now = SystemTime::now();
         let new: Vec<NewRecord> = new
             .into_iter()
             .map(|new| {
-                let (spec, found) = match new {
-                    New::Unseen(spec) => (spec, None),
-                    New::Probed(probed) => (probed.spec, Some(Box::new(probed.found))),
+                let (id, spec, found) = match new {
+                    New::Unseen(spec) => (self.new_id(), spec, None),
+                    New::Named(id, spec) => (id, spec, None),
+                    New::Probed(probed) => {
+                        (self.new_id(), probed.spec, Some(Box::new(probed.found)))
+                    }
                 };
+                self.coming.insert(id);
                 self.last_rank = Queue::rank_after(self.last_rank);
-                let mut record = Record::new(self.new_id(), spec, self.last_rank, now);
+                let mut record = Record::new(id, spec, self.last_rank, now);
                 record.resource = found.as_ref().map(|found| found.resource.clone());
                 (record, found)
             })
@@ -61,7 +70,10 @@ impl Table {
         let adding = async move {
             match saved.await {
                 Ok(()) => After::Added(new, request, reply),
-                Err(error) => After::NotAdded(error, request, reply),
+                Err(error) => {
+                    let ids = new.iter().map(|(record, _)| record.id).collect();
+                    After::NotAdded(ids, error, request, reply)
+                }
             }
         };
         self.saving.push(adding.boxed());
@@ -71,6 +83,7 @@ impl Table {
     pub(super) fn take_in(&mut self, new: Vec<NewRecord>, request: Option<Once>, reply: ReplyAll) {
         point(Point::Added);
         let ids: Vec<Id> = new.iter().map(|(record, _)| record.id).collect();
+        self.let_come_no_more(&ids);
         for (record, found) in new {
             self.context.live.insert(show::view(
                 &record,
@@ -88,8 +101,15 @@ impl Table {
         answer(reply, Ok(self.views(&ids)));
     }
 
-    /// Downloads that could not be recorded do not exist.
-    pub(super) fn leave_out(&mut self, error: &Error, request: Option<Once>, reply: ReplyAll) {
+    /// Downloads that could not be recorded do not exist, and their ids are free again.
+    pub(super) fn leave_out(
+        &mut self,
+        ids: &[Id],
+        error: &Error,
+        request: Option<Once>,
+        reply: ReplyAll,
+    ) {
+        self.let_come_no_more(ids);
         for waiting in self.end_request(request, |_| None) {
             answer(waiting, Err(error.clone()));
         }
@@ -120,9 +140,32 @@ impl Table {
     fn new_id(&self) -> Id {
         loop {
             let id = Id(fastrand::u64(1..));
-            if self.context.live.get(id).is_none() && !self.entries.contains_key(&id) {
+            if !self.is_taken(id) {
                 return id;
             }
+        }
+    }
+
+    fn is_taken(&self, id: Id) -> bool {
+        self.context.live.get(id).is_some()
+            || self.entries.contains_key(&id)
+            || self.coming.contains(&id)
+    }
+
+    /// An id of these that belongs to another download already.
+    fn taken(&self, new: &[New]) -> Option<Id> {
+        let mut seen = HashSet::new();
+        let mut named = new.iter().filter_map(|new| match new {
+            New::Named(id, _) => Some(*id),
+            New::Unseen(_) | New::Probed(_) => None,
+        });
+        named.find(|id| self.is_taken(*id) || !seen.insert(*id))
+    }
+
+    /// These downloads are in the table from now on, or never will be.
+    fn let_come_no_more(&mut self, ids: &[Id]) {
+        for id in ids {
+            self.coming.remove(id);
         }
     }
 

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::commands::unknown;
 use super::{After, Entry, Reply, Running, Table, Wish, answer};
-use crate::engine::Change;
+use crate::engine::{Change, show};
 use crate::error::{Error, Kind};
 use crate::plan::name;
 use crate::spec::{Id, Settings, SettingsChange, Spec};
@@ -54,6 +54,9 @@ impl Table {
             view.speed_limit = spec.speed_limit;
             view.priority = spec.priority;
             view.threads_limit = threads;
+            if change.mirrors.is_some() {
+                view.mirrors = show::mirrors(&spec);
+            }
             if let Some(name) = &change.name {
                 view.path = view
                     .path
@@ -122,10 +125,16 @@ fn apply(change: &Change, spec: &mut Spec) {
     spec.threads = change.threads.or(spec.threads);
     spec.priority = change.priority.unwrap_or(spec.priority);
     spec.name = change.name.clone().or(spec.name.take());
+    if let Some(mirrors) = &change.mirrors {
+        spec.mirrors.clone_from(mirrors);
+    }
+    if let Some(notes) = &change.notes {
+        spec.notes.clone_from(notes);
+    }
 }
 
 /// Has a download that rests fetched from another URL.
-fn replace(url: Url, record: &mut Record) {
+pub(super) fn replace(url: Url, record: &mut Record) {
     if url.origin() != record.spec.url.origin() {
         // They may be credentials, and those stay with their origin.
         record.spec.headers.clear();

@@ -223,16 +223,21 @@ impl Table {
         self.update(record, found, reply);
     }
 
-    /// Gives the queued ranks with room between them, in their present order.
-    fn spread_ranks(&mut self) {
+    /// Gives the waiting ranks with room between them, in their present order.
+    pub(super) fn spread_ranks(&mut self) {
         let mut moved = Vec::new();
-        for (id, rank) in self.queue.spread() {
+        for (id, rank) in self.line.spread() {
             let Some(Entry::Resting { record, .. }) = self.entries.get_mut(&id) else {
                 continue;
             };
-            self.queue.remove(id, record.place());
+            let before = record.place();
             record.set_rank(rank);
-            self.queue.insert(id, record.place());
+            self.line.remove(id, before);
+            self.line.insert(id, record.place());
+            // The paused and those between two tries are not in it.
+            if self.queue.remove(id, before) {
+                self.queue.insert(id, record.place());
+            }
             self.last_rank = self.last_rank.max(rank);
             moved.push(record.clone().unpack(id));
         }
@@ -287,7 +292,7 @@ pub(super) fn unknown(id: Id) -> Error {
     Error::new(Kind::NoSuchDownload, format!("there is no download {id}"))
 }
 
-fn illegal(id: Id, why: &str, what: &str) -> Error {
+pub(super) fn illegal(id: Id, why: &str, what: &str) -> Error {
     Error::new(
         Kind::IllegalState,
         format!("download {id} cannot be {what}: {why}"),
