@@ -24,6 +24,7 @@ use crate::deliver::Target;
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result, Retry};
 use crate::limit::Rates;
+use crate::meter;
 use crate::opened::{self, Opened};
 use crate::plan::name;
 use crate::plan::ranges::RangeSet;
@@ -351,6 +352,7 @@ impl Download {
             Next::GiveUp => return Err(Halt::Failed(error.clone())),
         };
         self.record.attempts += 1;
+        meter::retried(error.kind);
         tracing::debug!(id = %self.record.id, %error, wait_ms = wait.as_millis(), "trying again");
         let wait = Wait::after(error, Instant::now() + wait, self.failures);
         self.say(Some(wait.reason.clone()));
@@ -403,6 +405,7 @@ impl Download {
         self.record.stamp = None;
         self.record.resource = None;
         self.record.inode = None;
+        self.record.url_replaced = false;
         if let Some(scratch) = self.record.scratch.take() {
             // When it cannot be deleted a new file takes its place before it is used again.
             let _ = std::fs::remove_file(&scratch);

@@ -1,6 +1,7 @@
 //! Owns the table of downloads and the order in which they start. [`Engine`] is the handle: each
 //! call is a message to the one task that owns the table, and returns when it has taken effect.
 
+mod once;
 mod queue;
 mod resting;
 mod show;
@@ -8,11 +9,12 @@ mod table;
 mod waiting;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use url::Url;
 
 use crate::context::Context;
 use crate::disk::{Disk, RealDisk};
@@ -25,7 +27,7 @@ use crate::opened::{Otherwise, Shelf};
 use crate::plan::resource::Resource;
 use crate::probe::{self, Found, Html, Manner};
 use crate::source::Source;
-use crate::spec::{Config, Id, Settings, Spec};
+use crate::spec::{Config, Id, Settings, SettingsChange, Spec};
 use crate::store::Store;
 use table::{Message, Table};
 
@@ -65,13 +67,12 @@ impl Probed {
 }
 
 /// A download to add.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are unseen, and moved once: boxing them would cost more"
-)]
 pub enum New {
     /// Not asked about yet: it is probed when its turn comes.
     Unseen(Spec),
+    /// The same under an id of the caller's choice. When there is a download with that id already, none
+    /// of those that came with it is added.
+    Named(Id, Spec),
     /// Probed already.
     Probed(Box<Probed>),
 }
@@ -87,6 +88,35 @@ pub struct Change {
     pub priority: Option<i32>,
     /// The file's name; only before delivery.
     pub name: Option<String>,
+    /// Where to fetch it from now on, in place of a URL that has expired. The bytes that are held are
+    /// kept: whether they are those of the file at the new URL is checked before more are fetched.
+    /// Headers of the download's own stay behind when the new URL is of another origin.
+    pub url: Option<Url>,
+    /// Other places that hold the same file.
+    pub mirrors: Option<Vec<Url>>,
+    /// What is remembered with it.
+    pub notes: Option<Vec<(String, String)>>,
+}
+
+/// Tells one request to add downloads from another, so that it can be repeated by whoever has not
+/// heard the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The caller's name for the request.
+    pub name: String,
+    /// A digest of what is asked for: the same name with another one is a mistake.
+    pub digest: [u8; 32],
+}
+
+/// A place among the waiting. What lies beyond either end is that end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seat {
+    /// So many from the front.
+    Front(i64),
+    /// So many further back than now; less than 0 is further to the front.
+    Further(i64),
+    /// So many behind the last; less than 0 is in front of it.
+    Last(i64),
 }
 
 /// What becomes of the file when a download is forgotten.
@@ -125,7 +155,7 @@ impl Engine {
             limits,
             store,
             disk,
-            live: Live::new(),
+            live: Live::later_than_any(SystemTime::now()),
             shelf: Shelf::new(),
             groups,
             place_wanted: watch::Sender::new(false),
@@ -209,6 +239,16 @@ impl Engine {
         self.ask(|reply| Message::Add(new, reply)).await?
     }
 
+    /// Adds downloads unless that was done under this key within the last 24 hours: then what was added
+    /// at that time is returned, as far as it is still there. As durable as what it adds.
+    ///
+    /// # Errors
+    /// [`Kind::KeyReused`] when the key was used for another request, [`Kind::TooManyKeys`] when no more
+    /// can be remembered, and those of [`Engine::add`].
+    pub async fn add_once(&self, key: Key, new: Vec<New>) -> Result<Vec<Arc<View>>> {
+        self.ask(|reply| Message::AddOnce(key, new, reply)).await?
+    }
+
     /// Stops a download and keeps its bytes.
     pub async fn pause(&self, id: Id) -> Result<Arc<View>> {
         self.ask(|reply| Message::Pause(id, reply)).await?
@@ -240,7 +280,43 @@ impl Engine {
             .await?
     }
 
-    /// Changes a download.
+    /// Moves a waiting download among the waiting, which are the queued and the paused together; returns
+    /// the place, from 0, at which it stands then.
+    pub async fn reseat(&self, id: Id, seat: Seat) -> Result<usize> {
+        self.ask(|reply| Message::Reseat(id, seat, reply)).await?
+    }
+
+    /// At most `most` of the waiting, which are the queued and the paused together, with what was asked
+    /// for: in their order from place `from` on, or, when that is less than 0, from so far behind the
+    /// front of the last one (-1 is the last) backwards.
+    pub async fn waiting(&self, from: i64, most: usize) -> Result<Vec<(Id, Spec)>> {
+        self.ask(|reply| Message::Waiting(from, most, reply)).await
+    }
+
+    /// What was asked for, of each of these that is known and not completed.
+    pub async fn specs(&self, ids: Vec<Id>) -> Result<Vec<(Id, Spec)>> {
+        self.ask(|reply| Message::Specs(ids, reply)).await
+    }
+
+    /// What was asked for; of a completed download the store is asked.
+    pub async fn spec(&self, id: Id) -> Result<Spec> {
+        if let Some((_, spec)) = self.specs(vec![id]).await?.pop() {
+            return Ok(spec);
+        }
+        let record = self.context.store.get(id).await?;
+        let unknown = || Error::new(Kind::NoSuchDownload, format!("there is no download {id}"));
+        record.map(|record| record.spec).ok_or_else(unknown)
+    }
+
+    /// Asks for something else than before, of a download that does not run. Its place, its state and,
+    /// as far as they turn out to be the new URL's too, its bytes stay.
+    pub async fn ask_anew(&self, id: Id, spec: Spec) -> Result<Arc<View>> {
+        self.ask(|reply| Message::AskAnew(id, Box::new(spec), reply))
+            .await?
+    }
+
+    /// Changes a download; durable when it returns. A new URL stops a running download and lets it go on
+    /// from there.
     pub async fn change(&self, id: Id, change: Change) -> Result<Arc<View>> {
         self.ask(|reply| Message::Change(id, change, reply)).await?
     }
@@ -250,9 +326,9 @@ impl Engine {
         self.ask(Message::Settings).await
     }
 
-    /// Replaces the caps; running downloads follow.
-    pub async fn set_settings(&self, settings: Settings) -> Result<Settings> {
-        self.ask(|reply| Message::SetSettings(settings, reply))
+    /// Replaces some of the caps; running downloads follow. Changes of several callers add up.
+    pub async fn change_settings(&self, change: SettingsChange) -> Result<Settings> {
+        self.ask(|reply| Message::ChangeSettings(change, reply))
             .await
     }
 

@@ -60,6 +60,10 @@ pub enum Kind {
     NoSuchDownload,
     /// The download's state does not allow this.
     IllegalState,
+    /// The key of a request was used for another request before.
+    KeyReused,
+    /// No more requests with a key can be remembered.
+    TooManyKeys,
     /// The database failed.
     Store,
     /// The engine is stopping and takes no more work.
@@ -94,13 +98,15 @@ impl Kind {
             Kind::FileExists => "file_exists",
             Kind::NoSuchDownload => "no_such_download",
             Kind::IllegalState => "illegal_state",
+            Kind::KeyReused => "key_reused",
+            Kind::TooManyKeys => "too_many_keys",
             Kind::Store => "store",
             Kind::Stopping => "stopping",
         }
     }
 
     /// Every kind, so that stored codes can be read back.
-    pub const ALL: [Kind; 26] = [
+    pub const ALL: [Kind; 28] = [
         Kind::InvalidUrl,
         Kind::InvalidOption,
         Kind::HtmlPage,
@@ -125,6 +131,8 @@ impl Kind {
         Kind::FileExists,
         Kind::NoSuchDownload,
         Kind::IllegalState,
+        Kind::KeyReused,
+        Kind::TooManyKeys,
         Kind::Store,
         Kind::Stopping,
     ];

@@ -8,11 +8,13 @@
 
 mod order;
 mod view;
+mod watcher;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::SystemTime;
 
 use tokio::sync::watch;
 
@@ -22,6 +24,10 @@ use crate::spec::Id;
 use order::Orders;
 pub use order::{Direction, Key, List, Rank, Sort, Statuses};
 pub use view::{BlockView, Changes, DigestView, Fields, POSITIONS_SHOWN, Stats, ThreadState, View};
+pub use watcher::Watcher;
+
+/// So many removals are remembered at least, for watchers who lose their connection and come back.
+const REMOVALS_KEPT: usize = 1024;
 
 /// A piece of a list, as it was at one moment.
 #[derive(Debug)]
@@ -54,8 +60,11 @@ struct Table {
     next_place: u64,
     /// By the revision of the last change, to find what changed since without a scan.
     recent: BTreeMap<u64, Id>,
-    /// The removed, by the revision of their removal, as long as some watcher has not been told.
+    /// The removed, by the revision of their removal, as long as some watcher has not been told, and
+    /// the last ones for whoever comes back.
     removed: BTreeMap<u64, Id>,
+    /// The last revision of which it is not known what was removed at it.
+    forgotten: u64,
     watchers: Vec<Weak<AtomicU64>>,
     speed: u64,
     connections: u64,
@@ -121,8 +130,20 @@ impl Default for Live {
 impl Live {
     /// An empty table at revision 0.
     pub fn new() -> Live {
+        Live::after(0)
+    }
+
+    /// An empty table whose revisions are greater than those of any table that began before `now`, so
+    /// that one from before a restart is told from those since: microseconds go by faster than changes.
+    pub fn later_than_any(now: SystemTime) -> Live {
+        let since = now.duration_since(SystemTime::UNIX_EPOCH);
+        let micros = since.map_or(0, |since| since.as_micros());
+        Live::after(u64::try_from(micros).unwrap_or(0))
+    }
+
+    fn after(revision: u64) -> Live {
         let table = Table {
-            revision: 0,
+            revision,
             entries: HashMap::new(),
             orders: Orders::default(),
             urls: BTreeSet::new(),
@@ -130,6 +151,7 @@ impl Live {
             next_place: 0,
             recent: BTreeMap::new(),
             removed: BTreeMap::new(),
+            forgotten: revision,
             watchers: Vec::new(),
             speed: 0,
             connections: 0,
@@ -137,7 +159,7 @@ impl Live {
         };
         Live {
             table: Arc::new(Mutex::new(table)),
-            revision: watch::Sender::new(0),
+            revision: watch::Sender::new(revision),
         }
     }
 
@@ -159,6 +181,11 @@ impl Live {
     /// Totals.
     pub fn stats(&self) -> Stats {
         self.lock().stats()
+    }
+
+    /// How many downloads are in a state.
+    pub fn count(&self, status: Status) -> u64 {
+        self.lock().orders.count(status)
     }
 
     /// Every download that passes `keep`, in the order added, with the revision they stand at.
@@ -234,18 +261,6 @@ impl Live {
         }
     }
 
-    /// Starts watching from the present revision on.
-    pub fn watch(&self) -> Watcher {
-        let mut table = self.lock();
-        let sent = Arc::new(AtomicU64::new(table.revision));
-        table.watchers.push(Arc::downgrade(&sent));
-        Watcher {
-            live: self.clone(),
-            sent,
-            revision: self.revision.subscribe(),
-        }
-    }
-
     /// Puts a download into the table, after all others.
     pub(crate) fn insert(&self, mut view: View) -> Arc<View> {
         let mut table = self.lock();
@@ -272,7 +287,7 @@ impl Live {
         view
     }
 
-    /// Changes a download; nothing happens when nothing differs. Its URL never changes.
+    /// Changes a download; nothing happens when nothing differs.
     pub(crate) fn update(&self, id: Id, change: impl FnOnce(&mut View)) -> Option<Arc<View>> {
         let mut guard = self.lock();
         let table = &mut *guard;
@@ -290,6 +305,11 @@ impl Live {
         table.recent.remove(&old.revision);
         table.recent.insert(revision, id);
         table.orders.update(entry.place, &old, &view);
+        if fields.intersects(Fields::URL) {
+            let hash = |url: &str| table.hasher.hash_one(without_fragment(url));
+            table.urls.remove(&(hash(&old.url), id));
+            table.urls.insert((hash(&view.url), id));
+        }
         table.speed = table.speed - old.speed + view.speed;
         let view = Arc::new(view);
         entry.mark(view.clone(), fields);
@@ -389,10 +409,18 @@ impl Table {
         ranks.map(|(rank, id)| (rank, &self.entries[&id].view))
     }
 
-    /// Drops the removals that every watcher has been told of.
+    /// Drops the removals that every watcher has been told of, but for the last ones.
     fn forget_told(&mut self) {
         let told = told(&mut self.watchers, self.revision);
-        self.removed = self.removed.split_off(&(told + 1));
+        while self.removed.len() > REMOVALS_KEPT
+            && let Some(oldest) = self
+                .removed
+                .first_entry()
+                .filter(|entry| *entry.key() <= told)
+        {
+            self.forgotten = *oldest.key();
+            oldest.remove();
+        }
     }
 }
 
@@ -412,63 +440,6 @@ fn told(watchers: &mut Vec<Weak<AtomicU64>>, now: u64) -> u64 {
 
 fn without_fragment(url: &str) -> &str {
     url.split_once('#').map_or(url, |(sent, _)| sent)
-}
-
-/// One watcher: the last revision that it was sent.
-pub struct Watcher {
-    live: Live,
-    sent: Arc<AtomicU64>,
-    revision: watch::Receiver<u64>,
-}
-
-impl Watcher {
-    /// The last revision that this watcher was sent.
-    pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Acquire)
-    }
-
-    /// The state to start from: the downloads in one of these states, in the order added.
-    pub fn snapshot(&mut self, statuses: Statuses) -> Snapshot {
-        let taken = self.live.in_states(statuses);
-        self.told(taken.0);
-        taken
-    }
-
-    /// The same of some downloads: those of `ids` that are there and pass `keep`.
-    pub fn snapshot_of(
-        &mut self,
-        ids: impl IntoIterator<Item = Id>,
-        keep: impl Fn(&View) -> bool,
-    ) -> Snapshot {
-        let table = self.live.lock();
-        let entries = ids.into_iter().filter_map(|id| table.entries.get(&id));
-        let mut entries: Vec<&Entry> = entries.filter(|entry| keep(&entry.view)).collect();
-        entries.sort_unstable_by_key(|entry| entry.place);
-        let views = entries.iter().map(|entry| entry.view.clone()).collect();
-        let taken = (table.revision, views, table.stats());
-        self.sent.store(taken.0, Ordering::Release);
-        taken
-    }
-
-    /// Waits until there is something that this watcher was not sent.
-    pub async fn changed(&mut self) {
-        let sent = self.sent();
-        // The sender lives in `self.live`, so waiting cannot fail.
-        let _ = self.revision.wait_for(|revision| *revision > sent).await;
-    }
-
-    /// Counts everything up to `revision` as sent: the caller had it from changes that it shares
-    /// with other watchers.
-    pub fn told(&mut self, revision: u64) {
-        self.sent.store(revision, Ordering::Release);
-    }
-
-    /// Everything that changed since the last call; the caller now sends it.
-    pub fn take(&mut self) -> Changes {
-        let changes = self.live.changes(self.sent());
-        self.sent.store(changes.to, Ordering::Release);
-        changes
-    }
 }
 
 #[cfg(test)]

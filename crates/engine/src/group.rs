@@ -20,6 +20,7 @@ use crate::deliver::{self, Bounds, Placed, Target};
 use crate::disk::{Scratch, Standing};
 use crate::error::{Error, Kind, Result};
 use crate::folder::{make_dirs, parent, sync_dir};
+use crate::meter;
 use crate::opened::Held;
 use crate::plan::seals::{Seal, Seals};
 use crate::spec::Config;
@@ -296,6 +297,7 @@ fn write_one(come: Come) -> Option<Waiting> {
         Ok(crc) => {
             // The sync has little left to wait for then; what this cannot do, that will.
             let _ = scratch.begin_sync();
+            meter::wrote(bytes.len());
             record.seals = Seals::from_iter([Seal {
                 bytes: 0..bytes.len(),
                 crc: crc.finalize(),
@@ -327,7 +329,7 @@ async fn record_targets(files: Vec<Aimed>, store: &dyn Store) -> Vec<Aimed> {
     let records = files
         .iter()
         .map(|aimed| Record::clone(&aimed.file.whole.record));
-    match store.put(records.collect()).await {
+    match store.advance(records.collect()).await {
         Ok(()) => files,
         Err(_) => {
             files.into_iter().for_each(|aimed| aimed.file.leave());
@@ -407,7 +409,7 @@ async fn complete(files: Vec<Waiting>, store: &dyn Store) {
         .iter()
         .map(|file| file.whole.record.completed())
         .collect();
-    let stored = store.put(completed.clone()).await;
+    let stored = store.advance(completed.clone()).await;
     for (file, record) in files.into_iter().zip(completed) {
         if stored.is_err() {
             file.leave();

@@ -5,6 +5,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod folder;
+pub mod meter;
 pub mod plan;
 pub mod spec;
 pub mod store;
@@ -25,8 +26,8 @@ mod thread;
 mod transfer;
 mod writer;
 
-pub use engine::{Change, Engine, Files, New, Probed};
+pub use engine::{Change, Engine, Files, Key, New, Probed, Seat};
 pub use error::{Error, Kind, Result, Retry};
 pub use event::{Live, Stats, View, Watcher};
 pub use plan::state::Status;
-pub use spec::{Config, Id, OnFull, OnLoss, Settings, Spec};
+pub use spec::{Config, Id, OnFull, OnLoss, Settings, SettingsChange, Spec};

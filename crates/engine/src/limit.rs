@@ -2,6 +2,8 @@
 //! HTTP: an open connection that waits for its next request is only kept here, and dropped when
 //! somebody needs its permit more.
 
+mod flow;
+mod idle;
 mod permits;
 mod queue;
 mod rate;
@@ -12,6 +14,9 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::spec::Settings;
+pub(crate) use flow::Flow;
+#[cfg(test)]
+pub(crate) use idle::Idle;
 pub(crate) use permits::{Grant, Host, Permit};
 pub(crate) use queue::Owner;
 pub(crate) use rate::Bucket;

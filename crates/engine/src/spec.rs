@@ -71,6 +71,8 @@ pub struct Spec {
     pub accept_html: bool,
     /// What to do when a file with that name is there.
     pub on_conflict: OnConflict,
+    /// What the caller wants remembered with it, names and values; the engine never looks at it.
+    pub notes: Vec<(String, String)>,
 }
 
 impl Spec {
@@ -90,6 +92,7 @@ impl Spec {
             paused: false,
             accept_html: false,
             on_conflict: OnConflict::Rename,
+            notes: Vec::new(),
         }
     }
 
@@ -297,6 +300,39 @@ impl Default for Settings {
     }
 }
 
+/// New caps; `None` leaves one as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SettingsChange {
+    /// See [`Settings::threads`].
+    pub threads: Option<u16>,
+    /// See [`Settings::block_size`].
+    pub block_size: Option<u64>,
+    /// See [`Settings::max_downloads`].
+    pub max_downloads: Option<usize>,
+    /// See [`Settings::max_connections`].
+    pub max_connections: Option<usize>,
+    /// See [`Settings::max_connections_per_host`].
+    pub max_connections_per_host: Option<usize>,
+    /// See [`Settings::speed_limit`].
+    pub speed_limit: Option<u64>,
+}
+
+impl SettingsChange {
+    /// The caps after the change.
+    pub fn over(&self, held: &Settings) -> Settings {
+        Settings {
+            threads: self.threads.unwrap_or(held.threads),
+            block_size: self.block_size.unwrap_or(held.block_size),
+            max_downloads: self.max_downloads.unwrap_or(held.max_downloads),
+            max_connections: self.max_connections.unwrap_or(held.max_connections),
+            max_connections_per_host: self
+                .max_connections_per_host
+                .unwrap_or(held.max_connections_per_host),
+            speed_limit: self.speed_limit.unwrap_or(held.speed_limit),
+        }
+    }
+}
+
 /// Everything the engine is told at its start.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -375,6 +411,23 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_of_settings_keeps_the_rest() {
+        let held = Settings::default();
+        let change = SettingsChange {
+            threads: Some(3),
+            ..SettingsChange::default()
+        };
+        assert_eq!(
+            change.over(&held),
+            Settings {
+                threads: 3,
+                ..held.clone()
+            }
+        );
+        assert_eq!(SettingsChange::default().over(&held), held);
+    }
 
     #[test]
     fn an_id_is_sixteen_hex_digits() {

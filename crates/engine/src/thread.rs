@@ -17,6 +17,7 @@ use crate::event::ThreadState;
 use crate::fetch;
 use crate::http::{Body, Client};
 use crate::limit::Rates;
+use crate::meter;
 use crate::opened::{Opened, Opening};
 use crate::plan::resource::Resource;
 use crate::plan::retry::{self, Next, Patience};
@@ -118,6 +119,7 @@ impl Block {
 
     async fn pause_before_next_try(&self, error: Error, wait: Duration, failures: u32) {
         tracing::debug!(%error, wait_ms = wait.as_millis(), "block failed, trying again");
+        meter::retried(error.kind);
         let until = Instant::now() + wait;
         self.span.failed(Trouble {
             error,

@@ -151,6 +151,8 @@ struct Worker {
     span: Arc<Span>,
     stop: CancellationToken,
     hand: Hand,
+    /// Where its answer ends. Whoever stops before that has to close the connection.
+    asked_to: u64,
 }
 
 impl Worker {
@@ -314,12 +316,16 @@ impl<'a> Transfer<'a> {
             self.plan.ends_at(at);
         }
         self.plan.release(worker.lease);
+        let now = Instant::now();
+        worker.hand.observe(at, now);
+        if worker.hand.brought() > 0 {
+            self.speeds.note(worker.number, &worker.hand, now);
+        }
+        if at < worker.asked_to {
+            self.speeds.lose(worker.number);
+        }
         match outcome {
-            Outcome::Filled => {
-                worker.hand.observe(at, Instant::now());
-                self.speeds.note(worker.number, &worker.hand);
-                Ok(())
-            }
+            Outcome::Filled => Ok(()),
             Outcome::Ended | Outcome::Stopped => Ok(()),
             Outcome::Crowded(error) => self.make_room(error),
             Outcome::Failed(error) if error.kind == Kind::DiskFull => Err(Halt::NoRoom),

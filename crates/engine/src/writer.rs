@@ -16,6 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result};
+use crate::meter;
 use crate::span::Span;
 
 /// So many bytes are worth a pass over what is in memory only.
@@ -102,6 +103,7 @@ impl Writer {
         };
         self.wary.store(wary, Ordering::Relaxed);
         span.wrote(len as u64, &crc);
+        meter::wrote(len as u64);
         self.count(len as u64);
         Ok(())
     }

@@ -4,6 +4,7 @@ mod api;
 mod assemble;
 mod cli;
 mod config;
+mod human;
 mod shutdown;
 
 use std::process::ExitCode;

@@ -11,7 +11,7 @@ use haul_engine::plan::resource::{ETag, Resource, Validators};
 use haul_engine::plan::seals::Seal;
 use haul_engine::plan::stamp::Stamp;
 use haul_engine::spec::{Checksum, OnConflict};
-use haul_engine::store::{Checkpoint, Record, Store};
+use haul_engine::store::{Checkpoint, Once, Record, Store};
 use haul_engine::{Id, Spec, Status};
 use tokio::task::JoinSet;
 use url::Url;
@@ -24,8 +24,13 @@ pub async fn store<S: Store>(make: impl AsyncFn() -> S) {
     starts_empty(make().await).await;
     loads_in_the_order_of_rank(make().await).await;
     gives_back_what_it_was_given(make().await).await;
+    finds_one_record_as_it_is_now(make().await).await;
     replaces_the_whole_record(make().await).await;
     swaps_ranks_in_one_call(make().await).await;
+    advancing_leaves_what_is_asked_for(make().await).await;
+    a_new_spec_leaves_what_is_done(make().await).await;
+    a_request_comes_with_its_records(make().await).await;
+    old_requests_are_forgotten(make().await).await;
     a_checkpoint_touches_its_fields_only(make().await).await;
     a_checkpoint_of_a_removed_record_does_nothing(make().await).await;
     removing_ignores_the_unknown(make().await).await;
@@ -62,6 +67,7 @@ pub fn full(id: u64, rank: i64) -> Record {
             paused: true,
             accept_html: true,
             on_conflict: OnConflict::Skip,
+            notes: vec![("file-allocation".to_owned(), "none".to_owned())],
             ..plain.spec
         },
         status: Status::Failed,
@@ -108,6 +114,8 @@ pub fn full(id: u64, rank: i64) -> Record {
         wasted: 1234,
         started_at: Some(time(2)),
         finished_at: Some(time(3)),
+        skipped: true,
+        url_replaced: true,
         ..plain
     }
 }
@@ -130,6 +138,16 @@ async fn gives_back_what_it_was_given(store: impl Store) {
     assert_eq!(load(&store).await, records);
 }
 
+async fn finds_one_record_as_it_is_now(store: impl Store) {
+    let (one, other) = (full(1, 10), queued(2, 20));
+    let put = store.put(vec![one.clone(), other]);
+    // Asked before the answer to the change has come.
+    assert_eq!(store.get(Id(1)).await.expect("readable"), Some(one));
+    put.await.expect("stored");
+    store.remove(vec![Id(1)]).await.expect("removed");
+    assert_eq!(store.get(Id(1)).await.expect("readable"), None);
+}
+
 async fn replaces_the_whole_record(store: impl Store) {
     store.put(vec![full(1, 1), full(2, 2)]).await.expect("put");
     // Nothing of the old record may shine through where the new one says nothing.
@@ -144,6 +162,58 @@ async fn swaps_ranks_in_one_call(store: impl Store) {
     store.put(vec![full(1, 1), full(2, 2)]).await.expect("put");
     store.put(vec![full(1, 2), full(2, 1)]).await.expect("put");
     assert_eq!(load(&store).await, [full(2, 1), full(1, 2)]);
+}
+
+async fn advancing_leaves_what_is_asked_for(store: impl Store) {
+    store.put(vec![queued(1, 1)]).await.expect("put");
+    let both = vec![full(1, 1), full(2, 2)];
+    store.advance(both).await.expect("advanced");
+    let advanced = Record {
+        spec: queued(1, 1).spec,
+        ..full(1, 1)
+    };
+    assert_eq!(load(&store).await, [advanced, full(2, 2)]);
+}
+
+async fn a_new_spec_leaves_what_is_done(store: impl Store) {
+    store.put(vec![full(1, 1), full(2, 2)]).await.expect("put");
+    let spec = queued(7, 1).spec;
+    store
+        .respec(Id(1), spec.clone())
+        .await
+        .expect("respecified");
+    store.respec(Id(9), spec.clone()).await.expect("ignored");
+    // What a running download records later does not bring the old one back.
+    store.advance(vec![full(1, 1)]).await.expect("advanced");
+    let changed = Record { spec, ..full(1, 1) };
+    assert_eq!(load(&store).await, [changed, full(2, 2)]);
+}
+
+async fn a_request_comes_with_its_records(store: impl Store) {
+    assert_eq!(store.requests().await, Ok(vec![]));
+    let request = once("a key", 1, vec![Id(2), Id(u64::MAX)]);
+    let records = vec![full(2, 2), full(u64::MAX, 3)];
+    let put = store.put_once(records.clone(), request.clone());
+    put.await.expect("put");
+    assert_eq!(load(&store).await, records);
+    assert_eq!(store.requests().await, Ok(vec![request]));
+    // The same key again, once the first has become too old to count.
+    let again = once("a key", 2, vec![]);
+    let put = store.put_once(Vec::new(), again.clone());
+    put.await.expect("put");
+    assert_eq!(store.requests().await, Ok(vec![again]));
+}
+
+async fn old_requests_are_forgotten(store: impl Store) {
+    for (key, at) in [("a", 1), ("b", 2), ("c", 3)] {
+        let put = store.put_once(Vec::new(), once(key, at, vec![]));
+        put.await.expect("put");
+    }
+    store.forget_requests(time(2)).await.expect("forgotten");
+    let left = store.requests().await.expect("loaded");
+    let mut left: Vec<&str> = left.iter().map(|request| request.key.as_str()).collect();
+    left.sort_unstable();
+    assert_eq!(left, ["b", "c"]);
 }
 
 async fn a_checkpoint_touches_its_fields_only(store: impl Store) {
@@ -263,6 +333,15 @@ fn checkpoint(id: u64, step: u32) -> Checkpoint {
 
 fn seal(bytes: Range<u64>, crc: u32) -> Seal {
     Seal { bytes, crc }
+}
+
+fn once(key: &str, seconds: u64, ids: Vec<Id>) -> Once {
+    Once {
+        key: key.to_owned(),
+        digest: [7; 32],
+        ids,
+        at: time(seconds),
+    }
 }
 
 fn checksum() -> Checksum {

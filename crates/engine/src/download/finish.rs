@@ -53,7 +53,7 @@ impl Download {
     /// Writes a record, and waits while the database has no room for it.
     pub(super) async fn put(&self, record: Record) -> Result<(), Halt> {
         loop {
-            let error = match self.context.store.put(vec![record.clone()]).await {
+            let error = match self.context.store.advance(vec![record.clone()]).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };

@@ -25,6 +25,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// So long a download that is too large for the disk leaves its place to others.
 const TOO_LARGE_FOR: Duration = Duration::from_secs(60);
 
+const NOT_THE_FILE: &str = "the file at the new URL is not the one that was begun; what is held is \
+                            kept: give another URL, or retry to start over";
+
 impl Download {
     /// Everything that a transfer stands on: what was there before a restart, if it still counts, or a
     /// fresh probe.
@@ -165,8 +168,16 @@ impl Download {
         let source = Arc::new(self.source());
         source.found_at(resource.final_url.clone());
         if !is_whole(&self.record.done) && !self.prove_held(&source, &resource, &scratch).await? {
+            if std::mem::take(&mut self.record.url_replaced) {
+                // More likely a wrong URL than a new version: what is held is not given up for it.
+                let error = Error::new(Kind::Changed, NOT_THE_FILE).at(&source.home);
+                return Err(Halt::Failed(error));
+            }
             tracing::info!(id = %self.record.id, "the remote file is not the one that was begun: starting over");
             return Ok(None);
+        }
+        if std::mem::take(&mut self.record.url_replaced) {
+            self.save().await?;
         }
         self.learn(&resource);
         Ok(Some(Prepared {

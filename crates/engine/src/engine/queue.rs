@@ -51,9 +51,14 @@ impl Queue {
         self.order.insert((Reverse(place.priority), place.rank, id));
     }
 
-    pub(crate) fn remove(&mut self, id: Id, place: Place) {
+    /// Whether it was there.
+    pub(crate) fn remove(&mut self, id: Id, place: Place) -> bool {
         self.order
-            .remove(&(Reverse(place.priority), place.rank, id));
+            .remove(&(Reverse(place.priority), place.rank, id))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
     }
 
     /// The next one to start.
@@ -61,7 +66,7 @@ impl Queue {
         self.order.first().map(|(_, _, id)| *id)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Id> + '_ {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = Id> + '_ {
         self.order.iter().map(|(_, _, id)| *id)
     }
 

@@ -77,6 +77,8 @@ impl Resting {
                 added_at,
                 started_at: None,
                 finished_at: None,
+                skipped: false,
+                url_replaced: false,
             } if done.is_empty() && seals.is_empty() => Resting::Fresh(Fresh {
                 url: url
                     .filter(|url| **url == *spec.url.as_str())
@@ -131,6 +133,14 @@ impl Resting {
         }
     }
 
+    /// What was asked for.
+    pub(super) fn spec(&self) -> Spec {
+        match self {
+            Resting::Fresh(fresh) => fresh.spec(),
+            Resting::Begun(record) => record.spec.clone(),
+        }
+    }
+
     /// What has been done for it, if anything.
     pub(super) fn begun(&self) -> Option<&Record> {
         match self {
@@ -142,14 +152,17 @@ impl Resting {
 
 impl Fresh {
     fn unpack(self, id: Id) -> Record {
-        let url = Url::parse(&self.url).expect("the text of a URL is one");
-        let spec = Spec {
-            url,
-            ..Spec::clone(&self.options)
-        };
         Record {
             status: self.status,
-            ..Record::new(id, spec, self.rank, self.added_at)
+            ..Record::new(id, self.spec(), self.rank, self.added_at)
+        }
+    }
+
+    fn spec(&self) -> Spec {
+        let url = Url::parse(&self.url).expect("the text of a URL is one");
+        Spec {
+            url,
+            ..Spec::clone(&self.options)
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::event::{DigestView, View};
 use crate::plan::{self, name};
-use crate::spec::{Algorithm, Settings};
+use crate::spec::{Algorithm, Settings, Spec};
 use crate::store::Record;
 
 /// The view of a record at rest; `dir` is where files go by default. `revision` is set by the table of
@@ -39,7 +39,7 @@ pub(super) fn view(record: &Record, settings: &Settings, dir: &Path) -> View {
         revision: 0,
         url: spec.url.as_str().into(),
         final_url: None,
-        mirrors: mirrors(record),
+        mirrors: mirrors(spec),
         name: shown.into(),
         path: path.map(Into::into),
         status: record.status,
@@ -79,8 +79,9 @@ pub(super) fn view(record: &Record, settings: &Settings, dir: &Path) -> View {
     view
 }
 
-fn mirrors(record: &Record) -> Arc<[String]> {
-    let mirrors = &record.spec.mirrors;
+/// The mirrors as watchers see them.
+pub(super) fn mirrors(spec: &Spec) -> Arc<[String]> {
+    let mirrors = &spec.mirrors;
     if mirrors.is_empty() {
         // The empty one takes no memory of its own.
         return Arc::default();

@@ -1,7 +1,10 @@
 //! The one task that owns the table of downloads: takes messages, starts what may start, and takes
 //! the records of ended downloads back.
 
+mod adding;
+mod changing;
 mod commands;
+mod line;
 mod ticks;
 
 use std::collections::{HashMap, HashSet};
@@ -20,11 +23,12 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::once::Requests;
 use super::queue::{Place, Queue};
 use super::resting::{Options, Resting};
 use super::show;
 use super::waiting::Waiting;
-use super::{Change, Files, New};
+use super::{Change, Files, Key, New, Seat};
 use crate::context::{Context, Tuning};
 use crate::crash::{Point, point};
 use crate::disk::ScratchDir;
@@ -36,17 +40,20 @@ use crate::plan::ranges::RangeSet;
 use crate::plan::seals::Seals;
 use crate::plan::state::{Input, Status};
 use crate::probe::Found;
-use crate::spec::{Id, Settings, Spec};
-use crate::store::Record;
+use crate::spec::{Id, Settings, SettingsChange, Spec};
+use crate::store::{Once, Record};
 
 /// How often gauges and positions are brought up to date.
 const TICK: Duration = Duration::from_millis(200);
 
 type Reply<T = Result<Arc<View>>> = oneshot::Sender<T>;
 
+type ReplyAll = Reply<Result<Vec<Arc<View>>>>;
+
 /// What the handle asks for.
 pub(super) enum Message {
-    Add(Vec<New>, Reply<Result<Vec<Arc<View>>>>),
+    Add(Vec<New>, ReplyAll),
+    AddOnce(Key, Vec<New>, ReplyAll),
     Pause(Id, Reply),
     Resume(Id, Reply),
     Retry(Id, Reply),
@@ -54,8 +61,12 @@ pub(super) enum Message {
     Remove(Id, Files, Reply),
     Reorder(Id, usize, Reply),
     Change(Id, Change, Reply),
+    Reseat(Id, Seat, Reply<Result<usize>>),
+    Waiting(i64, usize, Reply<Vec<(Id, Spec)>>),
+    Specs(Vec<Id>, Reply<Vec<(Id, Spec)>>),
+    AskAnew(Id, Box<Spec>, Reply),
     Settings(Reply<Settings>),
-    SetSettings(Settings, Reply<Settings>),
+    ChangeSettings(SettingsChange, Reply<Settings>),
     Shutdown,
 }
 
@@ -65,6 +76,8 @@ enum Wish {
     Resume,
     Cancel,
     Remove(Files),
+    /// To be fetched from another URL, and whatever else is to change with that.
+    Replace(Change),
 }
 
 /// What is left to do when the store has answered.
@@ -72,13 +85,15 @@ enum After {
     /// Nothing: who asked has been answered.
     Nothing,
     /// The records are durable: the downloads exist from now on.
-    Added(
-        Vec<(Record, Option<Box<Found>>)>,
-        Reply<Result<Vec<Arc<View>>>>,
-    ),
+    Added(Vec<NewRecord>, Option<Once>, ReplyAll),
+    /// They are not; whoever has sent the same request meanwhile is told so, too.
+    NotAdded(Vec<Id>, Error, Option<Once>, ReplyAll),
     /// The record could not be removed: the download is still there.
     Kept(Box<Record>),
 }
+
+/// What is known of a download that is being added.
+type NewRecord = (Record, Option<Box<Found>>);
 
 /// One row of the table.
 enum Entry {
@@ -107,9 +122,16 @@ pub(super) struct Table {
     /// Every download but the completed: those are shown and stored, and nothing more can happen to
     /// them, so that a long life costs little memory.
     entries: HashMap<Id, Entry>,
+    /// Those of the completed whose file was there before: it is not ours to delete.
+    skipped: HashSet<Id>,
+    requests: Requests<ReplyAll>,
     options: Options,
     queue: Queue,
+    /// The queued, the paused and those between two tries, in the order in which they would start.
+    line: Queue,
     waiting: Waiting,
+    /// Ids of downloads that are being recorded and not in the table yet.
+    coming: HashSet<Id>,
     last_rank: i64,
     running: JoinSet<(Record, How)>,
     /// Which task runs which download, for the case that a task breaks off.
@@ -118,6 +140,8 @@ pub(super) struct Table {
     saving: FuturesUnordered<BoxFuture<'static, After>>,
     /// The head of the queue as positions were last told.
     told: Vec<Id>,
+    /// Whether one of them has left its place since, perhaps to come back to it.
+    has_stirred: bool,
     ticks: u32,
     looking: Option<JoinHandle<()>>,
     stopping: bool,
@@ -134,19 +158,25 @@ impl Table {
         groups: AbortOnDropHandle<()>,
     ) -> Result<Table> {
         let records = context.store.load().await?;
+        let requests = Requests::of(context.store.requests().await?);
         let mut table = Table {
             context,
             transfers,
             settings,
             entries: HashMap::new(),
+            skipped: HashSet::new(),
+            requests,
             options: Options::default(),
             queue: Queue::default(),
+            line: Queue::default(),
             waiting: Waiting::default(),
+            coming: HashSet::new(),
             last_rank: 0,
             running: JoinSet::new(),
             tasks: HashMap::new(),
             saving: FuturesUnordered::new(),
             told: Vec::new(),
+            has_stirred: false,
             ticks: 0,
             looking: None,
             stopping: false,
@@ -212,16 +242,21 @@ impl Table {
 
     fn handle(&mut self, message: Message, messages: &mut mpsc::Receiver<Message>) {
         match message {
-            Message::Add(new, reply) => self.add(new, reply),
+            Message::Add(new, reply) => self.add(new, None, reply),
+            Message::AddOnce(key, new, reply) => self.add_once(key, new, reply),
             Message::Pause(id, reply) => self.wish(id, Wish::Pause, reply),
             Message::Cancel(id, reply) => self.wish(id, Wish::Cancel, reply),
             Message::Remove(id, files, reply) => self.wish(id, Wish::Remove(files), reply),
             Message::Resume(id, reply) => self.resume(id, reply),
             Message::Retry(id, reply) => self.requeue(id, Input::Retry, reply),
             Message::Reorder(id, position, reply) => self.reorder(id, position, reply),
-            Message::Change(id, change, reply) => self.change(id, &change, reply),
+            Message::Change(id, change, reply) => self.change(id, change, reply),
+            Message::Reseat(id, seat, reply) => self.reseat(id, seat, reply),
+            Message::Waiting(from, most, reply) => answer(reply, self.waiting(from, most)),
+            Message::Specs(ids, reply) => answer(reply, self.specs(&ids)),
+            Message::AskAnew(id, spec, reply) => self.ask_anew(id, *spec, reply),
             Message::Settings(reply) => answer(reply, self.settings.clone()),
-            Message::SetSettings(settings, reply) => self.set_settings(settings, reply),
+            Message::ChangeSettings(change, reply) => self.change_settings(&change, reply),
             Message::Shutdown => {
                 point(Point::Stopping);
                 messages.close();
@@ -239,10 +274,16 @@ impl Table {
     fn rest(&mut self, record: Record, found: Option<Box<Found>>) {
         let id = record.id;
         if record.status == Status::Completed {
+            if record.skipped {
+                self.skipped.insert(id);
+            }
             return;
         }
         if record.status == Status::Queued {
             self.queue.insert(id, Place::of(&record));
+        }
+        if matches!(record.status, Status::Queued | Status::Paused) {
+            self.line.insert(id, Place::of(&record));
         }
         let shown = self.context.live.get(id);
         let url = shown.map(|view| view.url.clone());
@@ -259,6 +300,8 @@ impl Table {
             return None;
         };
         self.queue.remove(id, record.place());
+        self.has_stirred = true;
+        self.line.remove(id, record.place());
         self.waiting.remove(id);
         Some((record.unpack(id), found))
     }
@@ -288,6 +331,8 @@ impl Table {
             return;
         };
         self.queue.remove(id, record.place());
+        self.has_stirred = true;
+        self.line.remove(id, record.place());
         let mut record = Box::new(record.unpack(id));
         let failures = self.waiting.remove(id);
         let Some(status) = record.status.step(Input::Start) else {
@@ -295,6 +340,7 @@ impl Table {
         };
         record.status = status;
         record.error = None;
+        record.skipped = false;
         self.context.live.update(id, |view| {
             view.status = status;
             view.position = None;
@@ -309,7 +355,7 @@ impl Table {
             is_recorded: record.started_at.is_some(),
             knows_resource: !record.done.is_empty(),
             ranges_proven: false,
-            has_begun: record.resource.is_some(),
+            has_begun: record.resource.is_some() && !record.url_replaced,
             failures,
             record: Record::clone(&record),
             found: found.map(|found| *found),
@@ -365,7 +411,6 @@ impl Table {
                 (record, How::Failed(error))
             }
         };
-        let is_changed = record.spec != running.record.spec;
         record.spec = running.record.spec;
         // What completed has been recorded by its own task.
         let mut is_saved = false;
@@ -373,7 +418,7 @@ impl Table {
         match how {
             How::Completed => {
                 tracing::info!(%id, path = ?record.path, "completed");
-                is_saved = !is_changed;
+                is_saved = true;
             }
             How::Stopped => {
                 record.status = record.status.step(Input::Resume).unwrap_or(Status::Queued);
@@ -456,7 +501,10 @@ impl Table {
     fn follow(&mut self, after: After) {
         match after {
             After::Nothing => {}
-            After::Added(new, reply) => self.take_in(new, reply),
+            After::Added(new, request, reply) => self.take_in(new, request, reply),
+            After::NotAdded(ids, error, request, reply) => {
+                self.leave_out(&ids, &error, request, reply);
+            }
             After::Kept(record) => self.rest(*record, None),
         }
     }

@@ -127,10 +127,71 @@ fn removals_are_told_to_every_watcher_and_then_forgotten() {
     live.remove(Id(2));
     assert_eq!(quick.take().removed, [Id(2)]);
     assert_eq!(slow.take().removed, [Id(1), Id(2)], "merged, not lost");
+    for id in 3..3 * REMOVALS_KEPT as u64 {
+        live.insert(view(id));
+        live.remove(Id(id));
+    }
+    let removed = || live.lock().removed.len();
+    assert_eq!(removed(), 3 * REMOVALS_KEPT - 3, "none that was not told");
     drop((quick, slow));
-    live.insert(view(3));
-    live.remove(Id(3));
-    assert!(live.lock().removed.len() <= 1);
+    live.insert(view(1));
+    live.remove(Id(1));
+    assert_eq!(removed(), REMOVALS_KEPT);
+}
+
+#[test]
+fn whoever_comes_back_is_told_what_happened_as_long_as_that_is_known() {
+    let live = Live::after(100);
+    assert!(live.watch_since(99).is_none(), "from before this table");
+    assert!(live.watch_since(101).is_none(), "from another one");
+    live.insert(view(1));
+    live.insert(view(2));
+    let left = live.revision();
+    live.remove(Id(1));
+    live.update(Id(2), |view| view.done = 5);
+    let mut back = live.watch_since(left).expect("it is known");
+    let changes = back.take();
+    assert_eq!((changes.from, changes.to), (left, live.revision()));
+    assert_eq!(changes.removed, [Id(1)]);
+    assert_eq!(changes.changed[0].1, Fields::DONE);
+    drop(back);
+    for id in 3..4 + REMOVALS_KEPT as u64 {
+        live.insert(view(id));
+        live.remove(Id(id));
+    }
+    assert!(live.watch_since(left).is_none(), "its removal is forgotten");
+    // The oldest removal that is still known was one after that of which nothing is.
+    let forgotten = live.lock().forgotten;
+    assert_eq!(
+        live.watch_since(forgotten)
+            .expect("known")
+            .take()
+            .removed
+            .len(),
+        REMOVALS_KEPT
+    );
+}
+
+#[test]
+fn a_later_table_has_greater_revisions() {
+    let now = SystemTime::now();
+    let earlier = Live::later_than_any(now);
+    (1..100).for_each(|id| drop(earlier.insert(view(id))));
+    let later = Live::later_than_any(now + std::time::Duration::from_millis(1));
+    assert!(later.revision() > earlier.revision());
+    // What JavaScript holds as a whole number.
+    assert!(later.revision() < 1 << 53);
+}
+
+#[test]
+fn a_download_is_found_by_its_new_url() {
+    let live = Live::new();
+    live.insert(view(1));
+    live.update(Id(1), |view| view.url = "http://host/new#top".into());
+    assert_eq!(live.of_url("http://host/file").len(), 0);
+    assert_eq!(live.of_url("http://host/new").len(), 1);
+    live.remove(Id(1));
+    assert!(live.lock().urls.is_empty());
 }
 
 #[test]

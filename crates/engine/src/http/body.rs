@@ -50,6 +50,8 @@ pub(crate) struct Body {
     /// Bytes of those that were not handed over.
     left: Option<u64>,
     gather: Gather,
+    /// When the head was there.
+    began: Instant,
     read_timeout: Duration,
     /// Armed once per time limit, not per read.
     alarm: Pin<Box<Sleep>>,
@@ -66,10 +68,12 @@ impl Body {
         url: Url,
     ) -> Body {
         let declared = incoming.size_hint().exact();
+        let began = Instant::now();
         Body {
             declared,
             left: declared,
-            gather: Gather::new(Instant::now()),
+            gather: Gather::new(began),
+            began,
             incoming,
             conn,
             permit,
@@ -146,7 +150,9 @@ impl Body {
         self.conn.set_gather(1);
         if self.place == Place::End && self.conn.poll_ready(cx) {
             self.conn.set_most(usize::MAX);
-            self.permit.park(Box::new(self.conn));
+            self.conn.answer_took(self.began.elapsed());
+            let speed = self.conn.proven_speed();
+            self.permit.park(Box::new(self.conn), speed);
         }
     }
 

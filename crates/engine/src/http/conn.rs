@@ -4,6 +4,7 @@
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -13,6 +14,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
 use crate::error::Result;
+use crate::limit::Flow;
 
 use super::fault;
 use super::wire::{Tap, Wire};
@@ -32,6 +34,7 @@ pub(super) struct Conn {
     /// `None` once it is over.
     link: Option<Link>,
     tap: Arc<Tap>,
+    flow: Flow,
 }
 
 impl Conn {
@@ -49,6 +52,7 @@ impl Conn {
             received_before: 0,
             link: Some(link),
             tap,
+            flow: Flow::default(),
         })
     }
 
@@ -60,6 +64,16 @@ impl Conn {
     /// Bytes received since the last request: the head of its answer, and what came of the body.
     pub(super) fn received_of_answer(&self) -> u64 {
         self.received() - self.received_before
+    }
+
+    /// Takes note of how long the last answer took from its head to its end.
+    pub(super) fn answer_took(&mut self, time: Duration) {
+        self.flow.brought(self.received_of_answer(), time);
+    }
+
+    /// Bytes/s that it has proven over all its answers.
+    pub(super) fn proven_speed(&self) -> u64 {
+        self.flow.speed()
     }
 
     /// Most bytes that one read takes from now on.

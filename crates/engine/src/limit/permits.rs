@@ -48,14 +48,14 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    /// Gives the permit back with a connection that may serve another request. It goes to the next
-    /// in line when that one wants the same host; it is closed when another host is next; it
-    /// stays open, and counted, when nobody waits.
-    pub(crate) fn park(self, connection: Parked) {
+    /// Gives the permit back with a connection that may serve another request and has proven so many
+    /// bytes/s. It goes to the next in line when that one wants the same host; it is closed when
+    /// another host is next; it stays open, and counted, when nobody waits.
+    pub(crate) fn park(self, connection: Parked, speed: u64) {
         let Some(permits) = self.permits.clone() else {
             return;
         };
-        permits.park(self, connection);
+        permits.park(self, connection, speed);
     }
 
     /// The host has refused this connection as one too many: fewer are given out for a while, at
@@ -164,13 +164,14 @@ impl Permits {
         }
     }
 
-    fn park(self: &Arc<Permits>, mut permit: Permit, mut connection: Parked) {
+    fn park(self: &Arc<Permits>, mut permit: Permit, mut connection: Parked, speed: u64) {
         loop {
             let mut queue = self.lock();
             match queue.next_after(&permit.host) {
                 Next::Nobody => {
                     permit.permits = None;
-                    queue.park(&permit.host, permit.owner, connection, Instant::now());
+                    let of = (&permit.host, permit.owner);
+                    queue.park(of, connection, speed, Instant::now());
                     drop(queue);
                     self.parked.notify_one();
                     return;

@@ -12,12 +12,13 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::idle::Idle;
 use super::permits::{Grant, Host, Parked};
 use crate::spec::Id;
 
 /// How long an idle connection is kept. Servers close theirs after 5 to 75 s; a short time makes
 /// it rare to find one closed and frees sockets soon.
-const IDLE: Duration = Duration::from_secs(15);
+const KEPT: Duration = Duration::from_secs(15);
 
 /// After a host has refused a connection, one more is tried this much later.
 pub(super) const CALM: Duration = Duration::from_secs(10);
@@ -55,8 +56,7 @@ struct Lane {
     busy: HashMap<Owner, usize>,
     /// In the order in which they came.
     waiting: VecDeque<Waiter>,
-    /// Oldest first.
-    idle: VecDeque<(Instant, Parked)>,
+    idle: Idle,
     ceiling: Option<Ceiling>,
 }
 
@@ -270,12 +270,18 @@ impl Queue {
         Next::Nobody
     }
 
-    /// Keeps an idle connection; its permit stays counted.
-    pub(super) fn park(&mut self, host: &Host, owner: Owner, connection: Parked, now: Instant) {
+    /// Keeps an idle connection that has proven so many bytes/s; its permit stays counted.
+    pub(super) fn park(
+        &mut self,
+        (host, owner): (&Host, Owner),
+        connection: Parked,
+        speed: u64,
+        since: Instant,
+    ) {
         self.rests(host, owner);
         self.idle += 1;
         let lane = self.lanes.entry(host.clone()).or_default();
-        lane.idle.push_back((now, connection));
+        lane.idle.push(connection, speed, since);
     }
 
     /// Takes out what was idle for too long, and raises ceilings; and when to look again.
@@ -297,8 +303,7 @@ impl Queue {
     }
 
     fn idle_until(&self, host: &Host) -> Option<Instant> {
-        let (since, _) = self.lanes.get(host)?.idle.front()?;
-        Some(*since + IDLE)
+        Some(self.lanes.get(host)?.idle.oldest()? + KEPT)
     }
 
     fn hosts(&self) -> Vec<Host> {
@@ -366,17 +371,14 @@ impl Queue {
             return None;
         }
         self.works(host, owner);
-        // The newest has the best chance to be open still.
-        let newest = self
-            .lanes
-            .get_mut(host)
-            .and_then(|lane| lane.idle.pop_back());
-        if let Some((_, parked)) = newest {
+        let lane = self.lanes.get_mut(host);
+        let parked = lane.and_then(|lane| lane.idle.pop_best());
+        if parked.is_some() {
             self.idle -= 1;
             return Some(Slot {
                 host: host.clone(),
                 owner,
-                parked: Some(parked),
+                parked,
                 closed: None,
             });
         }
@@ -399,17 +401,17 @@ impl Queue {
         let oldest = self
             .lanes
             .iter()
-            .filter_map(|(host, lane)| lane.idle.front().map(|(since, _)| (*since, host)))
+            .filter_map(|(host, lane)| Some((lane.idle.oldest()?, host)))
             .min_by_key(|(since, _)| *since);
         let host = oldest?.1.clone();
         self.evict_from(&host)
     }
 
     fn evict_from(&mut self, host: &Host) -> Option<Parked> {
-        let (_, parked) = self.lanes.get_mut(host)?.idle.pop_front()?;
+        let oldest = self.lanes.get_mut(host)?.idle.pop_oldest()?;
         self.idle -= 1;
         self.uncount(host);
-        Some(parked)
+        Some(oldest)
     }
 
     /// Closes idle connections above the caps, and serves whoever has room now.

@@ -70,9 +70,18 @@ struct Leased {
 }
 
 impl Leased {
-    fn at_work(&self) -> AtWork {
+    fn left(&self) -> Range<u64> {
+        self.at..self.end.max(self.at)
+    }
+
+    fn at_work(&self, done: &RangeSet) -> AtWork {
+        let left = self.left();
         AtWork {
-            left: self.end.saturating_sub(self.at),
+            // Where another thread was faster, nobody waits for this one.
+            left: match done.contains(&left) {
+                true => 0,
+                false => left.end - left.start,
+            },
             speed: self.pace.speed,
             due: self.pace.due,
             silent: self.pace.silent,
@@ -215,7 +224,8 @@ impl Plan {
     }
 
     fn at_work(&self) -> Vec<AtWork> {
-        self.leases.values().map(Leased::at_work).collect()
+        let at_work = |leased: &Leased| leased.at_work(&self.done);
+        self.leases.values().map(at_work).collect()
     }
 
     /// A thread's share of the free bytes.
@@ -266,7 +276,8 @@ impl Plan {
     /// Blocks of which another thread has written every byte that was left.
     pub fn moot(&self) -> Vec<LeaseId> {
         let moot = |leased: &Leased| {
-            leased.at < leased.end && self.done.contains(&(leased.at..leased.end))
+            let left = leased.left();
+            !left.is_empty() && self.done.contains(&left)
         };
         self.leases
             .iter()
@@ -392,6 +403,7 @@ mod tests {
         assert_eq!(plan.job(&IDLE), None, "it is on its way");
         plan.wrote(help.lease.id, 1000);
         assert_eq!(plan.moot(), [lease.id]);
+        assert_eq!(plan.job(&IDLE), None, "nobody fetches it once more");
         plan.release(lease.id);
         plan.release(help.lease.id);
         assert!(plan.is_filled());

@@ -16,6 +16,9 @@ pub const MIN_CUT: u64 = 16 << 10;
 /// What saves less time than this is not worth another request.
 const WORTH_IT: Duration = Duration::from_millis(100);
 
+/// The same where next to nothing is fetched twice for it.
+const WORTH_A_CRUMB: Duration = Duration::from_millis(30);
+
 /// So many threads at most fetch the same bytes.
 const MOST_FETCHERS: usize = 3;
 
@@ -155,14 +158,15 @@ pub fn relief(blocks: &[AtWork], idle: &Idle) -> Option<Relief> {
         .map(|(index, block)| (index, block, end(block)))
         .max_by(|a, b| a.2.total_cmp(&b.2))?;
     let setup = idle.setup.as_secs_f64();
-    let worth = WORTH_IT.as_secs_f64().max(setup / 2.0);
+    let worth = |least: Duration| least.as_secs_f64().max(setup / 2.0);
     let helped = |bytes: u64| setup + seconds_for(bytes, helper);
     // Too little to cut, or in two hands already.
     if last.left < 2 * MIN_CUT || same(last.about).count() > 1 {
-        return (end > helped(last.left) + worth).then_some(Relief::Hedge { index });
+        let is_late = end > helped(last.left) + worth(WORTH_A_CRUMB);
+        return is_late.then_some(Relief::Hedge { index });
     }
     let together = crew.together(0, helper).max(helped(MIN_CUT));
-    if end <= together + worth {
+    if end <= together + worth(WORTH_IT) {
         return None;
     }
     let keep = as_u64(as_f64(last.left) * (together / end));
@@ -352,6 +356,19 @@ mod tests {
         assert_eq!(relief(&[stuck, fast], &idle), None, "it is on its way");
         assert!(relief(&[stuck, stuck], &idle).is_some());
         assert_eq!(relief(&[stuck; MOST_FETCHERS], &idle), None, "enough");
+    }
+
+    #[test]
+    fn a_crumb_is_fetched_again_for_less_than_a_block_is_cut() {
+        let idle = Idle {
+            speed: Some(MIB),
+            ..IDLE
+        };
+        let in_60_ms = at_work(6000, 100_000);
+        let hedge = Some(Relief::Hedge { index: 0 });
+        assert_eq!(relief(&[in_60_ms], &idle), hedge);
+        assert_eq!(relief(&[at_work(2000, 100_000)], &idle), None);
+        assert_eq!(relief(&[at_work(MIB / 16, MIB)], &idle), None, "no crumb");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! records that can be trusted, and never bytes outside of the file.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use haul_testkit::fuzz::text;
 use rusqlite::types::Value;
@@ -9,7 +10,7 @@ use rusqlite::{Connection, params};
 
 use super::database::Database;
 use super::schema::{COLUMNS, MIGRATIONS};
-use super::{Checkpoint, Record, row};
+use super::{Checkpoint, Once, Record, once, row};
 use crate::plan::Plan;
 use crate::spec::Id;
 
@@ -54,9 +55,16 @@ fn fill(connection: &Connection) {
         "INSERT INTO download VALUES ('{ID}', 1048576, 'paused', 'http://host/a', NULL, '{{}}',
          'http://host/a', 'a', 1000, 1, '\"tag\"', 0, 1767323045678, NULL, 'text/plain',
          '/state/scratch/a.part', '0-400', NULL, NULL, NULL, NULL, 0, 0, 1767323045678, NULL, NULL,
-         NULL, NULL)"
+         NULL, NULL, 0, 0)"
     );
     connection.execute(&row, []).expect("the row is right");
+    let request = Once {
+        key: "a key".to_owned(),
+        digest: [7; 32],
+        ids: vec![ID; 3],
+        at: SystemTime::UNIX_EPOCH,
+    };
+    once::put(connection, &request).expect("the request is right");
 }
 
 fn read_all(connection: &Connection) -> rusqlite::Result<Vec<Record>> {
@@ -143,6 +151,9 @@ fn stored_file() {
             };
             for record in read_all(database.connection()).unwrap_or_default() {
                 assert_sound(&record);
+            }
+            for request in once::all(database.connection()).unwrap_or_default() {
+                once::put(&empty(), &request).expect("what was read can be written");
             }
         });
 }

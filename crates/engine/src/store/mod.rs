@@ -7,6 +7,7 @@ mod database;
 #[cfg(test)]
 mod fuzz;
 mod memory;
+mod once;
 mod row;
 mod schema;
 mod sealed;
@@ -73,6 +74,10 @@ pub struct Record {
     pub started_at: Option<SystemTime>,
     /// When it ended.
     pub finished_at: Option<SystemTime>,
+    /// Whether the file at `path` was there before and was left alone: it is not ours to delete.
+    pub skipped: bool,
+    /// Whether `spec.url` has been replaced since its bytes were last seen to be those that are held.
+    pub url_replaced: bool,
 }
 
 impl Record {
@@ -102,6 +107,8 @@ impl Record {
             added_at: now,
             started_at: None,
             finished_at: None,
+            skipped: false,
+            url_replaced: false,
         }
     }
 
@@ -135,6 +142,20 @@ pub struct Checkpoint {
     pub wasted: u64,
 }
 
+/// A request that is done once, however often it is sent: downloads that were added under a key of the
+/// caller's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// The caller's key.
+    pub key: String,
+    /// What was asked for, as a digest: the same key with another request is a mistake.
+    pub digest: [u8; 32],
+    /// The downloads that it has added, in its order.
+    pub ids: Vec<Id>,
+    /// When it was done.
+    pub at: SystemTime,
+}
+
 /// What remains. An answer means durable: a crash right after it loses nothing of it.
 ///
 /// A call takes effect whether or not its future is awaited, and calls from one task take effect in
@@ -144,14 +165,33 @@ pub trait Store: Send + Sync + 'static {
     /// Every record, in the order of `rank`.
     fn load(&self) -> BoxFuture<'_, Result<Vec<Record>>>;
 
+    /// One record, as it is when all calls before this one have taken effect.
+    fn get(&self, id: Id) -> BoxFuture<'_, Result<Option<Record>>>;
+
     /// Adds or replaces records, all or none.
     fn put(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>>;
+
+    /// Adds records and remembers the request for them, all or nothing.
+    fn put_once(&self, records: Vec<Record>, request: Once) -> BoxFuture<'static, Result<()>>;
+
+    /// Adds or replaces records, all or none, but leaves the `spec` of those that are there: it may
+    /// change while a download runs, and whoever runs it does not own it.
+    fn advance(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>>;
+
+    /// Replaces the `spec` of one record; nothing happens when it is gone.
+    fn respec(&self, id: Id, spec: Spec) -> BoxFuture<'static, Result<()>>;
 
     /// Updates the growing part of one record; nothing happens when it is gone.
     fn checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'static, Result<()>>;
 
     /// Forgets records; unknown ids are ignored.
     fn remove(&self, ids: Vec<Id>) -> BoxFuture<'static, Result<()>>;
+
+    /// Every request that is remembered, in no order.
+    fn requests(&self) -> BoxFuture<'_, Result<Vec<Once>>>;
+
+    /// Forgets the requests that were done before `then`.
+    fn forget_requests(&self, then: SystemTime) -> BoxFuture<'static, Result<()>>;
 
     /// Takes a download for this engine before it runs. `false`: another engine has it.
     /// An embedded store always grants.

@@ -4,10 +4,10 @@
 use std::sync::LazyLock;
 
 use rusqlite::types::{FromSql, Type};
-use rusqlite::{CachedStatement, Connection, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::column::Stored;
-use super::schema::{COLUMNS, options_text, read_options};
+use super::schema::{COLUMNS, SPEC_COLUMNS, options_text, read_options};
 use super::{Checkpoint, Record};
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::{ETag, Resource, Validators};
@@ -16,30 +16,65 @@ use crate::spec::{Id, Spec};
 static SELECT: LazyLock<String> =
     LazyLock::new(|| format!("SELECT {} FROM download", COLUMNS.join(", ")));
 
-static UPSERT: LazyLock<String> = LazyLock::new(|| {
+static UPSERT: LazyLock<String> = LazyLock::new(|| upsert(&[]));
+
+static ADVANCE: LazyLock<String> = LazyLock::new(|| upsert(&SPEC_COLUMNS));
+
+/// The statement that adds a row, or replaces it but for the columns `kept`.
+fn upsert(kept: &[&str]) -> String {
     let values: Vec<String> = (1..=COLUMNS.len()).map(|n| format!("?{n}")).collect();
-    let changes = COLUMNS[1..].iter().map(|c| format!("{c} = excluded.{c}"));
+    let changing = COLUMNS[1..].iter().filter(|column| !kept.contains(column));
+    let changes = changing.map(|c| format!("{c} = excluded.{c}"));
     format!(
         "INSERT INTO download ({}) VALUES ({}) ON CONFLICT (id) DO UPDATE SET {}",
         COLUMNS.join(", "),
         values.join(", "),
         changes.collect::<Vec<_>>().join(", "),
     )
-});
+}
 
 /// The statement that yields every row, in no order.
 pub(super) fn select(connection: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
     connection.prepare_cached(&SELECT)
 }
 
+/// One row, if it is there.
+pub(super) fn get(connection: &Connection, id: Id) -> rusqlite::Result<Option<Record>> {
+    let sql = format!("{} WHERE id = ?1", *SELECT);
+    let mut statement = connection.prepare_cached(&sql)?;
+    statement.query_row([Stored(id)], read).optional()
+}
+
 /// Adds or replaces a row.
 pub(super) fn put(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
+    write(connection, &UPSERT, record)
+}
+
+/// The same, but for what is asked for if the row is there.
+pub(super) fn advance(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
+    write(connection, &ADVANCE, record)
+}
+
+/// Replaces what is asked for in a row, if it is there.
+pub(super) fn respec(connection: &Connection, id: Id, spec: &Spec) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE download SET url = ?2, dir = ?3, options = ?4 WHERE id = ?1")?
+        .execute(params![
+            Stored(id),
+            Stored(&spec.url),
+            spec.dir.as_deref().map(Stored),
+            options_text(spec),
+        ])?;
+    Ok(())
+}
+
+fn write(connection: &Connection, statement: &str, record: &Record) -> rusqlite::Result<()> {
     let spec = &record.spec;
     let resource = record.resource.as_ref();
     let validators = resource.map(|r| &r.validators);
     let etag = validators.and_then(|v| v.etag.as_ref());
     // In the order of `COLUMNS`; the round trip in the tests holds the two together.
-    connection.prepare_cached(&UPSERT)?.execute(params![
+    connection.prepare_cached(statement)?.execute(params![
         Stored(record.id),
         record.rank,
         Stored(record.status),
@@ -70,6 +105,8 @@ pub(super) fn put(connection: &Connection, record: &Record) -> rusqlite::Result<
             .filter(|seals| !seals.is_empty())
             .map(Stored),
         record.stamp.map(Stored),
+        record.skipped,
+        record.url_replaced,
     ])?;
     Ok(())
 }
@@ -122,6 +159,8 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
         finished_at: columns.maybe()?,
         seals: columns.maybe()?.unwrap_or_default(),
         stamp: columns.maybe()?,
+        skipped: columns.plain()?,
+        url_replaced: columns.plain()?,
     };
     let size = record.resource.as_ref().and_then(|known| known.size);
     if size.is_some_and(|size| record.done.end() > size) {
@@ -249,6 +288,7 @@ mod tests {
             (url, mirrors, name, dir) in
                 (any_url(), proptest::collection::vec(any_url(), 0..3), of(".*"), of(any_path())),
             headers in proptest::collection::vec((".*", ".*"), 0..3),
+            notes in proptest::collection::vec((".*", ".*"), 0..3),
             (threads, block_size) in any::<(Option<u16>, Option<u64>)>(),
             (speed_limit, priority) in any::<(u64, i32)>(),
             (paused, accept_html) in any::<(bool, bool)>(),
@@ -263,7 +303,7 @@ mod tests {
             let checksum = algorithm.map(|algorithm| Checksum { algorithm, expected });
             Spec {
                 url, mirrors, name, dir, threads, block_size, headers, checksum, speed_limit,
-                priority, paused, accept_html, on_conflict,
+                priority, paused, accept_html, on_conflict, notes,
             }
         }
     }
@@ -310,6 +350,7 @@ mod tests {
             seals in proptest::collection::vec((any::<u32>(), 0..1u64 << 40, any::<u32>()), 0..5),
             stamp in of(any::<(u64, u64, u64, i64, i64)>()),
             (added_at, started_at, finished_at) in (any_time(), of(any_time()), of(any_time())),
+            (skipped, url_replaced) in any::<(bool, bool)>(),
         ) -> Record {
             let mut done: RangeSet = done.into_iter().map(|(a, b)| a / 8..b / 8).collect();
             let size = resource.as_ref().and_then(|known: &Resource| known.size);
@@ -325,6 +366,7 @@ mod tests {
             Record {
                 id: Id(id), spec, rank, status, resource, scratch, done, path, inode, digest,
                 error, attempts, wasted, added_at, started_at, finished_at, seals, stamp,
+                skipped, url_replaced,
             }
         }
     }
@@ -369,6 +411,8 @@ mod tests {
             added_at: UNIX_EPOCH,
             started_at: None,
             finished_at: None,
+            skipped: false,
+            url_replaced: false,
         };
         put(&connection, &record).expect("storable");
         assert_eq!(read_all(&connection), [record]);
@@ -387,8 +431,13 @@ mod tests {
             prop_assert_eq!(read_all(&connection), [first.clone()]);
 
             let replaced = Record { id: first.id, ..second };
-            put(&connection, &replaced).expect("storable");
-            prop_assert_eq!(read_all(&connection), [replaced]);
+            advance(&connection, &replaced).expect("storable");
+            let advanced = Record { spec: first.spec, ..replaced.clone() };
+            prop_assert_eq!(read_all(&connection), [advanced]);
+            respec(&connection, first.id, &replaced.spec).expect("storable");
+            prop_assert_eq!(read_all(&connection), [replaced.clone()]);
+            put(&connection, &Record { digest: None, ..replaced.clone() }).expect("storable");
+            prop_assert_eq!(read_all(&connection), [Record { digest: None, ..replaced }]);
         }
     }
 }

@@ -45,10 +45,21 @@ CREATE TABLE download (
 ALTER TABLE download ADD COLUMN seals BLOB; -- what the bytes in `done` are; see store/sealed.rs
 ALTER TABLE download ADD COLUMN stamp TEXT; -- 'device:inode:length:mtime:ctime', times in ns
 ",
+    "
+ALTER TABLE download ADD COLUMN skipped INTEGER NOT NULL DEFAULT 0; -- path was there before
+ALTER TABLE download ADD COLUMN url_replaced INTEGER NOT NULL DEFAULT 0; -- and not proven since
+UPDATE download SET skipped = 1 WHERE status = 'completed' AND done = '' AND size > 0;
+CREATE TABLE once ( -- requests with a key of the caller's, so that none is done twice
+  key    TEXT PRIMARY KEY NOT NULL,
+  digest BLOB NOT NULL, -- SHA-256 of what was asked for
+  ids    BLOB NOT NULL, -- 8 bytes for each download, big-endian
+  at     INTEGER NOT NULL
+) STRICT;
+",
 ];
 
 /// The columns in the order in which rows are written and read.
-pub(super) const COLUMNS: [&str; 28] = [
+pub(super) const COLUMNS: [&str; 30] = [
     "id",
     "rank",
     "status",
@@ -77,7 +88,12 @@ pub(super) const COLUMNS: [&str; 28] = [
     "finished_at",
     "seals",
     "stamp",
+    "skipped",
+    "url_replaced",
 ];
+
+/// The columns of what is asked for, which change while a download runs.
+pub(super) const SPEC_COLUMNS: [&str; 3] = ["url", "dir", "options"];
 
 /// The column `options`: what a [`Spec`] says beyond its URL and directory. A field that this
 /// version does not know is an error, so that no option is dropped in silence.
@@ -106,6 +122,8 @@ struct Options {
     accept_html: bool,
     #[serde(default, with = "OnConflictColumn", skip_serializing_if = "is_default")]
     on_conflict: OnConflict,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<(String, String)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -159,6 +177,7 @@ pub(super) fn options_text(spec: &Spec) -> String {
         paused: spec.paused,
         accept_html: spec.accept_html,
         on_conflict: spec.on_conflict,
+        notes: spec.notes.clone(),
     };
     serde_json::to_string(&options).expect("strings and numbers are always JSON")
 }
@@ -179,6 +198,7 @@ pub(super) fn read_options(text: &str, spec: Spec) -> Result<Spec, Unreadable> {
         paused: options.paused,
         accept_html: options.accept_html,
         on_conflict: options.on_conflict,
+        notes: options.notes,
         ..spec
     })
 }

@@ -4,15 +4,16 @@
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
+use std::time::SystemTime;
 
 use futures_util::future::{self, BoxFuture, FutureExt};
 use tokio::sync::oneshot;
 
 use super::database::Database;
-use super::writer::{self, Command, Write};
-use super::{Checkpoint, Record, Store};
+use super::writer::{self, Command, Read, Write};
+use super::{Checkpoint, Once, Record, Store};
 use crate::error::{Error, Kind, Result};
-use crate::spec::Id;
+use crate::spec::{Id, Spec};
 
 /// A [`Store`] in one database file, readable with `sqlite3`.
 ///
@@ -71,6 +72,10 @@ impl SqliteStore {
         let gone = |_| Error::new(Kind::Store, "the database's thread is gone: restart haul");
         async move { answered.await.map_err(gone)? }.boxed()
     }
+
+    fn write(&self, write: Write) -> BoxFuture<'static, Result<()>> {
+        self.ask(|answer| Command::Write(write, answer))
+    }
 }
 
 impl Drop for SqliteStore {
@@ -86,19 +91,43 @@ impl Drop for SqliteStore {
 
 impl Store for SqliteStore {
     fn load(&self) -> BoxFuture<'_, Result<Vec<Record>>> {
-        self.ask(Command::Load)
+        self.ask(|answer| Command::Read(Read::Records(answer)))
+    }
+
+    fn get(&self, id: Id) -> BoxFuture<'_, Result<Option<Record>>> {
+        self.ask(|answer| Command::Read(Read::Record(id, answer)))
     }
 
     fn put(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>> {
-        self.ask(|answer| Command::Write(Write::Put(records), answer))
+        self.write(Write::Put(records))
+    }
+
+    fn put_once(&self, records: Vec<Record>, request: Once) -> BoxFuture<'static, Result<()>> {
+        self.write(Write::PutOnce(records, request))
+    }
+
+    fn advance(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>> {
+        self.write(Write::Advance(records))
+    }
+
+    fn respec(&self, id: Id, spec: Spec) -> BoxFuture<'static, Result<()>> {
+        self.write(Write::Respec(id, Box::new(spec)))
     }
 
     fn checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'static, Result<()>> {
-        self.ask(|answer| Command::Write(Write::Checkpoint(checkpoint), answer))
+        self.write(Write::Checkpoint(checkpoint))
     }
 
     fn remove(&self, ids: Vec<Id>) -> BoxFuture<'static, Result<()>> {
-        self.ask(|answer| Command::Write(Write::Remove(ids), answer))
+        self.write(Write::Remove(ids))
+    }
+
+    fn requests(&self) -> BoxFuture<'_, Result<Vec<Once>>> {
+        self.ask(|answer| Command::Read(Read::Requests(answer)))
+    }
+
+    fn forget_requests(&self, then: SystemTime) -> BoxFuture<'static, Result<()>> {
+        self.write(Write::ForgetRequests(then))
     }
 
     fn claim(&self, _: Id) -> BoxFuture<'_, Result<bool>> {

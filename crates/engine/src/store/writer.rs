@@ -3,14 +3,16 @@
 
 use std::collections::HashSet;
 use std::sync::mpsc::Receiver;
+use std::time::{Instant, SystemTime};
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::database::Database;
-use super::{Checkpoint, Record, row};
+use super::{Checkpoint, Once, Record, once, row};
 use crate::error::Result;
-use crate::spec::Id;
+use crate::meter;
+use crate::spec::{Id, Spec};
 
 /// Most commands in one transaction, so that the first one is not kept waiting for long.
 const BATCH: usize = 1024;
@@ -20,28 +22,53 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T>>;
 
 /// What callers ask.
 pub(super) enum Command {
-    /// Every record, in order.
-    Load(Answer<Vec<Record>>),
+    /// Something to read.
+    Read(Read),
     /// A change, answered when it is durable.
     Write(Write, Answer<()>),
+}
+
+/// What can be read.
+pub(super) enum Read {
+    /// Every record, in order.
+    Records(Answer<Vec<Record>>),
+    /// Every request that is remembered.
+    Requests(Answer<Vec<Once>>),
+    /// One record.
+    Record(Id, Answer<Option<Record>>),
 }
 
 /// A change.
 pub(super) enum Write {
     /// Adds or replaces records.
     Put(Vec<Record>),
+    /// Adds records, and remembers the request for them.
+    PutOnce(Vec<Record>, Once),
+    /// Adds or replaces records, but for what is asked for.
+    Advance(Vec<Record>),
+    /// Replaces what is asked for.
+    Respec(Id, Box<Spec>),
     /// Updates the growing part of one record.
     Checkpoint(Checkpoint),
     /// Forgets records.
     Remove(Vec<Id>),
+    /// Forgets the requests that were done before.
+    ForgetRequests(SystemTime),
 }
 
 impl Write {
     fn apply(&self, connection: &Connection) -> rusqlite::Result<()> {
         match self {
             Write::Put(records) => records.iter().try_for_each(|r| row::put(connection, r)),
+            Write::PutOnce(records, request) => {
+                records.iter().try_for_each(|r| row::put(connection, r))?;
+                once::put(connection, request)
+            }
+            Write::Advance(records) => records.iter().try_for_each(|r| row::advance(connection, r)),
+            Write::Respec(id, spec) => row::respec(connection, *id, spec),
             Write::Checkpoint(checkpoint) => row::checkpoint(connection, checkpoint),
             Write::Remove(ids) => ids.iter().try_for_each(|id| row::remove(connection, *id)),
+            Write::ForgetRequests(then) => once::forget(connection, *then),
         }
     }
 }
@@ -50,20 +77,23 @@ impl Write {
 pub(super) fn serve(mut database: Database, queue: &Receiver<Command>) {
     while let Ok(first) = queue.recv() {
         let mut writes = Vec::new();
-        let mut load = None;
+        let mut read = None;
         for command in std::iter::once(first).chain(queue.try_iter()) {
             match command {
                 Command::Write(write, answer) => writes.push((write, answer)),
                 // Ends the batch: it sees what came before it and nothing of what comes after.
-                Command::Load(answer) => load = Some(answer),
+                Command::Read(asked) => read = Some(asked),
             }
-            if load.is_some() || writes.len() == BATCH {
+            if read.is_some() || writes.len() == BATCH {
                 break;
             }
         }
         commit(&mut database, writes);
-        if let Some(answer) = load {
-            let _ = answer.send(read_all(&database));
+        match read {
+            Some(Read::Records(answer)) => drop(answer.send(read_all(&database))),
+            Some(Read::Requests(answer)) => drop(answer.send(read_requests(&database))),
+            Some(Read::Record(id, answer)) => drop(answer.send(read_one(&database, id))),
+            None => {}
         }
     }
 }
@@ -73,6 +103,7 @@ fn commit(database: &mut Database, writes: Vec<(Write, Answer<()>)>) {
     if writes.is_empty() {
         return;
     }
+    let began = Instant::now();
     let needed = without_superseded(&writes);
     let together = database.transaction(|transaction| {
         let mut needed = needed.iter();
@@ -88,6 +119,7 @@ fn commit(database: &mut Database, writes: Vec<(Write, Answer<()>)>) {
         }
         return;
     }
+    meter::committed(needed.len(), began.elapsed());
     let together = together.map_err(|cause| database.failure("write to", &cause));
     for (_, answer) in writes {
         let _ = answer.send(together.clone());
@@ -115,6 +147,10 @@ fn is_locked(cause: &rusqlite::Error) -> bool {
     )
 }
 
+fn read_one(database: &Database, id: Id) -> Result<Option<Record>> {
+    row::get(database.connection(), id).map_err(|cause| database.failure("read", &cause))
+}
+
 fn read_all(database: &Database) -> Result<Vec<Record>> {
     let failure = |cause: &rusqlite::Error| database.failure("read", cause);
     let mut records = Vec::new();
@@ -129,4 +165,9 @@ fn read_all(database: &Database) -> Result<Vec<Record>> {
     }
     records.sort_by_cached_key(|record| (record.rank, record.id));
     Ok(records)
+}
+
+fn read_requests(database: &Database) -> Result<Vec<Once>> {
+    once::all(database.connection())
+        .map_err(|cause| database.failure("read the requests in", &cause))
 }

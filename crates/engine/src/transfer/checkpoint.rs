@@ -65,7 +65,7 @@ impl Transfer<'_> {
                 (Ok(()), Some(mut record)) => {
                     record.done = checkpoint.done;
                     record.seals = checkpoint.seals;
-                    store.put(vec![*record]).await
+                    store.advance(vec![*record]).await
                 }
             };
             point(Point::Recorded);

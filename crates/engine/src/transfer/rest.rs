@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::{Halt, Transfer, Worker};
 use crate::error::{Error, Retry};
 use crate::event::ThreadState;
+use crate::meter;
 use crate::plan::retry::{self, Next};
 use crate::span::Trouble;
 
@@ -48,6 +49,7 @@ impl Transfer<'_> {
     /// out fewer from now on. When none works, all rest.
     pub(super) fn make_room(&mut self, error: Error) -> Result<(), Halt> {
         self.attempts += 1;
+        meter::retried(error.kind);
         // While others go on, being refused is no failure of the download; nor is it another one when
         // the rest has begun already.
         if self.someone_works() || self.rests() {

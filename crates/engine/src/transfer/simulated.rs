@@ -21,6 +21,8 @@ fn world() -> World {
         link: u64::MAX,
         speeds: vec![4 * MIB],
         later: None,
+        burst: 0,
+        busy: Duration::ZERO..Duration::ZERO,
     }
 }
 
@@ -96,6 +98,27 @@ fn slow_threads_cost_no_more_than_their_share() {
             };
             check(name, &world, 1.03, Duration::ZERO);
         }
+    }
+}
+
+/// Every other connection crawls after its first packets, and of those that are made later too; a busy
+/// machine makes some of the fast ones look slow for a while. So blocks change hands near the end, and
+/// hands their connections.
+#[test]
+fn who_draws_slow_connections_again_does_not_keep_the_last_bytes() {
+    let alternating = (0..400).map(|n| if n % 2 == 0 { 4 * FAST } else { SLOW });
+    let speeds: Vec<u64> = alternating.collect();
+    for busy_from in (50..3000).step_by(50) {
+        let world = World {
+            size: 192 * MIB,
+            threads: 8,
+            speeds: speeds.clone(),
+            burst: 14 << 10,
+            busy: ms(busy_from)..ms(busy_from + 300),
+            ..world()
+        };
+        let name = format!("busy after {busy_from} ms");
+        check(&name, &world, 1.0, ms(250));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who works on what: blocks for threads, help for the slow, new connections for those that crawl.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -76,9 +77,9 @@ impl Transfer<'_> {
         let span = Arc::new(Span::new(lease.bytes.start, lease.bytes.end));
         let stop = self.halt.child_token();
         let now = Instant::now();
-        let due = match self.opened {
-            Some(_) => now,
-            None => now + self.source.setup(),
+        let setup = match self.opened {
+            Some(_) => Duration::ZERO,
+            None => self.source.setup(),
         };
         let block = Block {
             span: span.clone(),
@@ -97,7 +98,7 @@ impl Transfer<'_> {
         let task = self.threads.spawn(block.run());
         let number = self.idle_number();
         tracing::trace!(id = %self.id, thread = number, bytes = ?lease.bytes, "a block is given");
-        let hand = Hand::new(span.at(), self.speeds.of(number), due);
+        let hand = Hand::new(span.at(), self.speeds.of(number), now, setup);
         self.plan.expect(lease.id, hand.expected(now));
         let worker = Worker {
             lease: lease.id,
@@ -105,6 +106,7 @@ impl Transfer<'_> {
             span,
             stop,
             hand,
+            asked_to: lease.bytes.end,
         };
         self.workers.insert(task.id(), worker);
     }
@@ -112,7 +114,8 @@ impl Transfer<'_> {
     /// The number of the thread that gets the next block.
     fn idle_number(&self) -> u16 {
         let is_idle = |number: &u16| self.workers.values().all(|worker| worker.number != *number);
-        (1..).find(is_idle).unwrap_or(1)
+        let idle = (1..=self.thread_limit()).filter(is_idle);
+        self.speeds.best(idle).unwrap_or(1)
     }
 
     /// A server that talks nonsense from the start is given up soon: asking without ranges may still
@@ -150,7 +153,6 @@ impl Transfer<'_> {
         for lease in self.plan.hopeless(had_its_trial) {
             for worker in workers.values().filter(|worker| worker.lease == lease) {
                 tracing::debug!(id = %self.id, thread = worker.number, speed = worker.hand.speed(), "a thread gets a new connection");
-                self.speeds.forget(worker.number);
                 worker.stop.cancel();
             }
         }

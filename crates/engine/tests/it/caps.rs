@@ -1,7 +1,7 @@
 //! Limits of ours and of servers: connections, threads, block sizes, bytes per second.
 
 use haul_engine::event::ThreadState;
-use haul_engine::{Spec, Status, View};
+use haul_engine::{SettingsChange, Spec, Status, View};
 use haul_testkit::origin::{Origin, Seen};
 
 use crate::world::{World, assert_right};
@@ -120,9 +120,11 @@ async fn a_lowered_block_size_holds_for_every_later_request() {
         .add(origin.url(&format!("/a.bin?size=8M&seed=8&etag=%22x%22&{faults}")))
         .await;
     origin.wait_gate("go", 2).await;
-    let mut settings = world.engine.settings().await.expect("it runs");
-    settings.block_size = 64 << 10;
-    world.engine.set_settings(settings).await.expect("it runs");
+    let change = SettingsChange {
+        block_size: Some(64 << 10),
+        ..SettingsChange::default()
+    };
+    world.engine.change_settings(change).await.expect("it runs");
     origin.open_gate("go");
     assert_right(&*world.ended(id).await, 8, 8 * MIB);
     let log = origin.log();

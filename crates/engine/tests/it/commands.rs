@@ -174,6 +174,31 @@ async fn a_paused_download_leaves_the_queue_and_comes_back_to_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_download_that_is_tried_again_has_a_place_at_once() {
+    let origin = Origin::start().await;
+    let world = busy_world(&origin).await;
+    let front = world.add(origin.url("/front.bin?size=1K")).await;
+    let back = world.add(origin.url("/back.bin?size=1K")).await;
+    let position = |id| world.engine.live().get(id).and_then(|view| view.position);
+    let cancelled = world.engine.cancel(front).await.expect("cancelled");
+    assert_eq!(cancelled.position, None);
+    assert_eq!(position(back), Some(0));
+    let cancelled = world.engine.cancel(back).await.expect("cancelled");
+    assert_eq!(cancelled.position, None);
+    for (id, place) in [(back, 0), (front, 0)] {
+        let retried = world.engine.retry(id).await.expect("tried again");
+        assert_eq!(
+            (retried.status, retried.position),
+            (Status::Queued, Some(place))
+        );
+    }
+    // Both are where they were before: the last one is cancelled and comes back to its place.
+    world.engine.cancel(back).await.expect("cancelled");
+    let retried = world.engine.retry(back).await.expect("tried again");
+    assert_eq!((retried.position, position(front)), (Some(1), Some(0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_resume_right_after_a_pause_has_the_last_word() {
     let (origin, world) = (
         Origin::start().await,

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms that it may use besides itself; every room may use only earlier ones.
-const ROOMS: [(&str, &[&str]); 25] = [
+const ROOMS: [(&str, &[&str]); 26] = [
     ("sys", &[]),
     ("crash", &[]),
     ("error", &[]),
+    ("meter", &["error"]),
     ("spec", &["error"]),
     ("plan", &["error", "spec"]),
     ("folder", &[]),
@@ -16,7 +17,7 @@ const ROOMS: [(&str, &[&str]); 25] = [
     ("limit", &["error", "spec"]),
     ("source", &["limit"]),
     ("http", &["sys", "error", "spec", "limit"]),
-    ("store", &["error", "spec", "plan"]),
+    ("store", &["error", "meter", "spec", "plan"]),
     ("opened", &["error", "http"]),
     // The steps know nothing of each other.
     ("disk", &["sys", "folder", "spec", "plan"]),
@@ -24,12 +25,12 @@ const ROOMS: [(&str, &[&str]); 25] = [
     ("probe", &["error", "plan", "http", "source", "opened"]),
     ("fetch", &["error", "plan", "http", "source"]),
     ("span", &["error", "event", "plan"]),
-    ("writer", &["error", "disk", "span"]),
+    ("writer", &["error", "meter", "disk", "span"]),
     (
         "group",
         &[
-            "crash", "error", "folder", "spec", "plan", "deliver", "disk", "opened", "store",
-            "writer",
+            "crash", "error", "meter", "folder", "spec", "plan", "deliver", "disk", "opened",
+            "store", "writer",
         ],
     ),
     (
@@ -41,22 +42,22 @@ const ROOMS: [(&str, &[&str]); 25] = [
     (
         "thread",
         &[
-            "error", "plan", "context", "event", "fetch", "http", "limit", "opened", "source",
-            "span", "writer",
+            "error", "meter", "plan", "context", "event", "fetch", "http", "limit", "opened",
+            "source", "span", "writer",
         ],
     ),
     (
         "transfer",
         &[
-            "crash", "error", "spec", "plan", "context", "disk", "event", "limit", "opened",
-            "source", "span", "store", "thread", "writer",
+            "crash", "error", "meter", "spec", "plan", "context", "disk", "event", "limit",
+            "opened", "source", "span", "store", "thread", "writer",
         ],
     ),
     (
         "download",
         &[
-            "crash", "error", "folder", "spec", "plan", "context", "deliver", "disk", "fetch",
-            "group", "http", "limit", "opened", "probe", "source", "store", "transfer",
+            "crash", "error", "meter", "folder", "spec", "plan", "context", "deliver", "disk",
+            "fetch", "group", "http", "limit", "opened", "probe", "source", "store", "transfer",
         ],
     ),
     (

@@ -1,6 +1,7 @@
 //! The engine against the world: files, sockets, databases. One binary, so that it links once.
 
 mod caps;
+mod changes;
 mod commands;
 mod deliver;
 mod disk;
@@ -8,8 +9,10 @@ mod download;
 mod group;
 mod layers;
 mod lifecycle;
+mod line;
 mod lost;
 mod network;
+mod once;
 mod power;
 mod scratch;
 mod small_disk;

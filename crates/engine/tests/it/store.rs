@@ -228,7 +228,7 @@ async fn a_newer_schema_is_refused_with_both_versions() {
     let refusal = refusal(&file);
     assert_eq!(refusal.kind, Kind::Store);
     assert!(refusal.detail.contains("version 7,"), "{refusal}");
-    assert!(refusal.detail.contains("up to 2:"), "{refusal}");
+    assert!(refusal.detail.contains("up to 3:"), "{refusal}");
 }
 
 #[tokio::test]
@@ -328,6 +328,9 @@ async fn a_database_of_the_first_version_is_read_without_seals() {
         .execute_batch(
             "ALTER TABLE download DROP COLUMN seals;
              ALTER TABLE download DROP COLUMN stamp;
+             ALTER TABLE download DROP COLUMN skipped;
+             ALTER TABLE download DROP COLUMN url_replaced;
+             DROP TABLE once;
              INSERT INTO download (id, rank, status, url, options, done, attempts, wasted, added_at)
              VALUES ('0000000000000001', 1, 'paused', 'http://origin.test/1', '{}', '0-100', 0, 0, 0);
              PRAGMA user_version = 1;",
@@ -337,6 +340,31 @@ async fn a_database_of_the_first_version_is_read_without_seals() {
     assert_eq!(loaded[0].done, std::iter::once(0..100).collect());
     assert!(loaded[0].seals.is_empty());
     assert_eq!(loaded[0].stamp, None);
+}
+
+/// The version before this one did not say whose file it is: no byte of one that was left alone came
+/// from the origin.
+#[tokio::test]
+async fn a_database_of_the_second_version_knows_which_files_were_there_before() {
+    let file = File::new();
+    drop(file.open());
+    file.human()
+        .execute_batch(
+            "ALTER TABLE download DROP COLUMN skipped;
+             ALTER TABLE download DROP COLUMN url_replaced;
+             DROP TABLE once;
+             INSERT INTO download
+               (id, rank, status, url, options, size, done, attempts, wasted, added_at)
+             VALUES
+               ('0000000000000001', 1, 'completed', 'http://h/1', '{}', 5, '', 0, 0, 0),
+               ('0000000000000002', 2, 'completed', 'http://h/2', '{}', 5, '0-5', 0, 0, 0),
+               ('0000000000000003', 3, 'failed', 'http://h/3', '{}', 5, '', 0, 0, 0);
+             PRAGMA user_version = 2;",
+        )
+        .expect("as it was");
+    let loaded = file.load().await;
+    let skipped: Vec<bool> = loaded.iter().map(|record| record.skipped).collect();
+    assert_eq!(skipped, [true, false, false]);
 }
 
 #[tokio::test]

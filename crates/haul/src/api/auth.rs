@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::ApiOptions;
+use super::audit::{Audit, Peer};
 use super::browser::{self, Asker};
 use super::error::{ApiError, Edge};
 use super::origin::{Scheme, Served};
@@ -19,7 +20,33 @@ use super::origin::{Scheme, Served};
 /// What the checks are made against.
 pub(super) struct Guard {
     served: Served,
-    key: Option<Key>,
+    key: Option<Arc<Key>>,
+    /// Where calls without the token are told.
+    audit: Audit,
+}
+
+/// Where calls bring the token themselves: a request that has not shown it gets that far, and no further
+/// than its calls show it.
+const TOKEN_IN_CALLS: &str = "/jsonrpc";
+
+/// Marks a request whose calls have to show the token.
+#[derive(Clone)]
+pub(super) struct Unproven {
+    key: Arc<Key>,
+    audit: Audit,
+    peer: Option<Peer>,
+}
+
+impl Unproven {
+    /// Whether a call shows the token. One that does not is told to the log.
+    pub(super) fn admits(&self, token: Option<&str>) -> bool {
+        let is_right = token.is_some_and(|token| self.key.is_token(token));
+        if !is_right {
+            let audit = &self.audit;
+            audit.request(self.peer, "call", TOKEN_IN_CALLS, "unauthorized");
+        }
+        is_right
+    }
 }
 
 /// The token, as far as checking needs it.
@@ -35,21 +62,29 @@ struct Key {
 }
 
 impl Guard {
-    /// For a daemon at these addresses. `is_tls` says whether the server itself speaks TLS.
-    pub(super) fn new(options: &ApiOptions, listening: &[SocketAddr], scheme: Scheme) -> Guard {
+    /// For a daemon at these addresses, which speaks this itself.
+    pub(super) fn new(
+        options: &ApiOptions,
+        listening: &[SocketAddr],
+        scheme: Scheme,
+        audit: Audit,
+    ) -> Guard {
         let port = listening.first().map_or(0, SocketAddr::port);
-        let key = options.token.as_deref().map(|token| Key {
-            token: Sha256::digest(token).into(),
-            cookie: hex(&Sha256::digest(format!("haul cookie\0{token}"))),
-            cookie_name: format!("haul_{port}"),
-            cookie_scope: match scheme {
-                Scheme::Http => "",
-                Scheme::Https => "; Secure",
-            },
+        let key = options.token.as_deref().map(|token| {
+            Arc::new(Key {
+                token: Sha256::digest(token).into(),
+                cookie: hex(&Sha256::digest(format!("haul cookie\0{token}"))),
+                cookie_name: format!("haul_{port}"),
+                cookie_scope: match scheme {
+                    Scheme::Http => "",
+                    Scheme::Https => "; Secure",
+                },
+            })
         });
         Guard {
             served: Served::new(&options.host, &options.allowed_origins, listening, scheme),
             key,
+            audit,
         }
     }
 }
@@ -75,7 +110,10 @@ pub(super) async fn check(
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, page);
         headers.insert(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("www-authenticate, retry-after, allow"),
+            HeaderValue::from_static(
+                "www-authenticate, retry-after, allow, etag, accept-ranges, content-range, \
+                 content-disposition",
+            ),
         );
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
     }
@@ -83,7 +121,7 @@ pub(super) async fn check(
 }
 
 /// Answers a request of somebody who may ask, if he has the token.
-async fn admit(guard: &Guard, asker: &Asker, request: Request, next: Next) -> Response {
+async fn admit(guard: &Guard, asker: &Asker, mut request: Request, next: Next) -> Response {
     if is_preflight(&request) {
         let is_other_page = matches!(asker, Asker::OtherPage(_));
         return preflight(is_other_page, request.headers());
@@ -94,6 +132,15 @@ async fn admit(guard: &Guard, asker: &Asker, request: Request, next: Next) -> Re
     };
     match pass {
         Pass::Free => next.run(request).await,
+        Pass::Later(key) => {
+            let unproven = Unproven {
+                key,
+                audit: guard.audit.clone(),
+                peer: request.extensions().get::<Peer>().copied(),
+            };
+            request.extensions_mut().insert(unproven);
+            next.run(request).await
+        }
         Pass::Exchange(cookie) => exchange(cookie),
         Pass::Refused => ApiError::edge(
             Edge::Unauthorized,
@@ -153,7 +200,10 @@ fn preflight(is_other_page: bool, asked: &HeaderMap) -> Response {
     );
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type, idempotency-key, last-event-id"),
+        HeaderValue::from_static(
+            "authorization, content-type, idempotency-key, last-event-id, range, if-range, \
+             if-match, if-none-match",
+        ),
     );
     headers.insert(
         header::ACCESS_CONTROL_MAX_AGE,
@@ -171,11 +221,13 @@ enum Pass {
     Free,
     /// The token came in the address of the page: swap it for this cookie.
     Exchange(String),
+    /// Its calls have to show the token.
+    Later(Arc<Key>),
     Refused,
 }
 
 impl Key {
-    fn pass(&self, request: &Request, asker: &Asker) -> Pass {
+    fn pass(self: &Arc<Key>, request: &Request, asker: &Asker) -> Pass {
         let path = request.uri().path();
         let headers = request.headers();
         if path == "/healthz" {
@@ -194,7 +246,11 @@ impl Key {
         let is_known = bearer(headers).is_some_and(|token| self.is_token(token))
             || subprotocol(headers).is_some_and(|token| self.is_token(token))
             || (asker.may_use_cookie(request) && self.has_cookie(headers));
-        if is_known { Pass::Free } else { Pass::Refused }
+        match is_known {
+            true => Pass::Free,
+            false if path == TOKEN_IN_CALLS => Pass::Later(self.clone()),
+            false => Pass::Refused,
+        }
     }
 
     fn is_token(&self, token: &str) -> bool {

@@ -5,20 +5,26 @@ use std::path::Path;
 use std::sync::Arc;
 
 use haul_engine::folder::is_inside;
-use haul_engine::{Change, Engine, Error, Files, Id, Kind, New, Settings, Spec, Stats, View};
+use haul_engine::{Change, Engine, Error, Files, Id, Key, Kind, New, Settings, Spec, Stats, View};
 
 use super::error::ApiError;
 use super::list::{self, Page, Query};
+use super::why::{self, Cause};
+pub(crate) use haul_engine::SettingsChange;
 
 /// A request, with its arguments read and checked.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Adds downloads.
     Add(Add),
+    /// The same, but only the first time that it is asked for under this key.
+    AddOnce(Key, Add),
     /// One page of the list.
     List(Query),
     /// One download, with what its threads do.
     Get(Id),
+    /// What holds one download back now.
+    Why(Id),
     /// Stops a download and keeps its bytes.
     Pause(Id),
     /// Puts a paused download back into the queue.
@@ -57,34 +63,6 @@ pub(crate) struct Rejected {
     pub(crate) error: Error,
 }
 
-/// New caps; `None` leaves one as it is.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct SettingsChange {
-    pub(crate) threads: Option<u16>,
-    /// Bytes.
-    pub(crate) block_size: Option<u64>,
-    pub(crate) max_downloads: Option<usize>,
-    pub(crate) max_connections: Option<usize>,
-    pub(crate) max_connections_per_host: Option<usize>,
-    /// Bytes/s; 0 is no limit.
-    pub(crate) speed_limit: Option<u64>,
-}
-
-impl SettingsChange {
-    fn over(self, held: &Settings) -> Settings {
-        Settings {
-            threads: self.threads.unwrap_or(held.threads),
-            block_size: self.block_size.unwrap_or(held.block_size),
-            max_downloads: self.max_downloads.unwrap_or(held.max_downloads),
-            max_connections: self.max_connections.unwrap_or(held.max_connections),
-            max_connections_per_host: self
-                .max_connections_per_host
-                .unwrap_or(held.max_connections_per_host),
-            speed_limit: self.speed_limit.unwrap_or(held.speed_limit),
-        }
-    }
-}
-
 /// What a command leads to.
 #[derive(Debug)]
 pub(crate) enum Answer {
@@ -99,6 +77,8 @@ pub(crate) enum Answer {
     Detailed(Arc<View>),
     /// The download after the command.
     Download(Arc<View>),
+    /// What holds a download back, the weightiest first.
+    Causes(Vec<Cause>),
     /// The caps in force.
     Settings(Settings),
     /// Totals, and how many tasks are alive in this process.
@@ -108,13 +88,14 @@ pub(crate) enum Answer {
 /// Does it.
 pub(crate) async fn apply(command: Command, engine: &Engine) -> Result<Answer, ApiError> {
     let view = match command {
-        Command::Add(add) => return added(add, engine).await,
+        Command::Add(add) => return added(None, add, engine).await,
+        Command::AddOnce(key, add) => return added(Some(key), add, engine).await,
         Command::List(query) => return Ok(Answer::Page(list::page(engine.live(), &query).await?)),
         Command::Get(id) => return Ok(Answer::Detailed(known(id, engine)?)),
+        Command::Why(id) => return why(id, engine).await,
         Command::Settings => return Ok(Answer::Settings(engine.settings().await?)),
         Command::SetSettings(change) => {
-            let settings = change.over(&engine.settings().await?);
-            return Ok(Answer::Settings(engine.set_settings(settings).await?));
+            return Ok(Answer::Settings(engine.change_settings(change).await?));
         }
         Command::Stats => return Ok(Answer::Stats(engine.live().stats(), engine.tasks())),
         Command::Pause(id) => engine.pause(id).await?,
@@ -128,18 +109,30 @@ pub(crate) async fn apply(command: Command, engine: &Engine) -> Result<Answer, A
     Ok(Answer::Download(view))
 }
 
-async fn added(add: Add, engine: &Engine) -> Result<Answer, ApiError> {
+async fn added(key: Option<Key>, add: Add, engine: &Engine) -> Result<Answer, ApiError> {
     if add.specs.is_empty() {
         return Err(ApiError::AllRejected(add.rejected));
     }
     let new = add.specs.into_iter().map(New::Unseen).collect();
+    let downloads = match key {
+        Some(key) => engine.add_once(key, new).await?,
+        None => engine.add(new).await?,
+    };
     Ok(Answer::Added {
-        downloads: engine.add(new).await?,
+        downloads,
         rejected: add.rejected,
     })
 }
 
-fn known(id: Id, engine: &Engine) -> Result<Arc<View>, Error> {
+async fn why(id: Id, engine: &Engine) -> Result<Answer, ApiError> {
+    let settings = engine.settings().await?;
+    let view = known(id, engine)?;
+    let causes = why::causes(&view, &settings, &engine.live().stats());
+    Ok(Answer::Causes(causes))
+}
+
+/// The download with this id.
+pub(super) fn known(id: Id, engine: &Engine) -> Result<Arc<View>, Error> {
     engine.live().get(id).ok_or_else(|| {
         Error::new(
             Kind::NoSuchDownload,
@@ -171,26 +164,4 @@ pub(crate) async fn check_links(add: &Add, root: &Path) -> Result<(), Error> {
             shown.display()
         ),
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_of_settings_keeps_the_rest() {
-        let held = Settings::default();
-        let change = SettingsChange {
-            threads: Some(3),
-            ..SettingsChange::default()
-        };
-        assert_eq!(
-            change.over(&held),
-            Settings {
-                threads: 3,
-                ..held.clone()
-            }
-        );
-        assert_eq!(SettingsChange::default().over(&held), held);
-    }
 }

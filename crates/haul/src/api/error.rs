@@ -52,6 +52,14 @@ pub(crate) enum Edge {
     OriginRefused,
     /// A WebSocket path was asked for without an upgrade.
     UpgradeRequired,
+    /// The file of a download that is not finished was asked for.
+    NotCompleted,
+    /// The finished file is not where it was put.
+    FileGone,
+    /// Bytes that the file does not have were asked for.
+    RangeNotSatisfiable,
+    /// The file is not the one that was asked for.
+    PreconditionFailed,
     /// Every place for a WebSocket is taken.
     TooManySockets,
     /// The daemon is about to stop.
@@ -74,6 +82,12 @@ impl Edge {
             Edge::HostRefused => (StatusCode::FORBIDDEN, "host_refused"),
             Edge::OriginRefused => (StatusCode::FORBIDDEN, "origin_refused"),
             Edge::UpgradeRequired => (StatusCode::UPGRADE_REQUIRED, "upgrade_required"),
+            Edge::NotCompleted => (StatusCode::CONFLICT, "not_completed"),
+            Edge::FileGone => (StatusCode::NOT_FOUND, "file_gone"),
+            Edge::RangeNotSatisfiable => {
+                (StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable")
+            }
+            Edge::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
             Edge::TooManySockets => (StatusCode::SERVICE_UNAVAILABLE, "too_many_sockets"),
             Edge::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
         }
@@ -82,7 +96,10 @@ impl Edge {
 
 fn status(kind: Kind) -> StatusCode {
     match kind {
-        Kind::InvalidUrl | Kind::InvalidOption | Kind::HtmlPage => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::InvalidUrl | Kind::InvalidOption | Kind::HtmlPage | Kind::KeyReused => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        Kind::TooManyKeys => StatusCode::TOO_MANY_REQUESTS,
         Kind::NoSuchDownload => StatusCode::NOT_FOUND,
         Kind::IllegalState | Kind::FileExists | Kind::Changed | Kind::ChecksumMismatch => {
             StatusCode::CONFLICT

@@ -18,12 +18,13 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use super::audit::Audit;
 use super::types::params::Params;
 use super::types::{add, requests};
 use super::{ApiOptions, App, Batches, Lang, rest};
 
 /// Where the daemon thinks that files go; nothing is ever there.
-const ROOT: &str = "/nowhere/files";
+pub(super) const ROOT: &str = "/nowhere/files";
 
 /// Enough to have something to change, few enough to stay fast.
 const MOST_DOWNLOADS: usize = 100;
@@ -57,8 +58,14 @@ pub(super) static WORLD: LazyLock<World> = LazyLock::new(|| {
         lang: Lang::Ru,
         console_batches: Batches::Any,
         root: ROOT.into(),
+        quit: CancellationToken::new(),
     };
-    let app = Arc::new(App::new(engine, options, CancellationToken::new()));
+    let app = Arc::new(App::new(
+        engine,
+        options,
+        Audit::new(),
+        CancellationToken::new(),
+    ));
     World { runtime, app }
 });
 
@@ -95,6 +102,7 @@ pub(super) const BODIES: &[&str] = &[
     "{\"url\":\"http://127.0.0.1:1/a\",\"checksum\":\"<w>\",\"on_conflict\":\"<w>\"}",
     "{\"threads\":<n>,\"speed_limit\":<n>,\"priority\":<n>}",
     "{\"name\":\"<w>\"}",
+    "{\"url\":\"http://127.0.0.1:1/<w>\",\"speed_limit\":<n>}",
     "{\"position\":<n>}",
     "{\"max_downloads\":<n>,\"max_connections\":<n>,\"max_connections_per_host\":<n>}",
     "{\"block_size\":<n>}",
@@ -153,6 +161,7 @@ fn rest_query() {
                 for (method, path) in [
                     (Method::GET, format!("/downloads?{mark}")),
                     (Method::GET, format!("/downloads/a{id}")),
+                    (Method::GET, format!("/downloads/a{id}/content")),
                     (
                         Method::DELETE,
                         format!("/downloads/{}?{mark}", "0".repeat(16)),

@@ -1,21 +1,26 @@
-//! Who asks: every skin (REST, live WebSocket, text console) over the same commands.
+//! Who asks: every skin (REST, live WebSocket, text console, aria2) over the same commands.
 
+pub(crate) mod aria2;
 mod audit;
 mod auth;
 mod browser;
 mod command;
 mod console;
+mod content;
 mod error;
 #[cfg(test)]
 mod fuzz;
 mod list;
 mod live;
+mod metrics;
+mod once;
 mod origin;
 mod rest;
 mod serve;
 mod socket;
 mod tls;
 mod types;
+mod why;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -81,6 +86,8 @@ pub(crate) struct ApiOptions {
     pub(crate) console_batches: Batches,
     /// The directory that a request's `dir` must lie in: where finished files go; absolute.
     pub(crate) root: PathBuf,
+    /// Cancelled when a client asks the daemon to end.
+    pub(crate) quit: CancellationToken,
 }
 
 // By hand, so that the token reaches no log.
@@ -109,11 +116,17 @@ struct App {
     conversations: TaskTracker,
     frames: live::Frames,
     batch: console::LastBatch,
+    aria2: aria2::State,
     audit: audit::Audit,
 }
 
 impl App {
-    fn new(engine: Engine, options: ApiOptions, stop: CancellationToken) -> App {
+    fn new(
+        engine: Engine,
+        options: ApiOptions,
+        audit: audit::Audit,
+        stop: CancellationToken,
+    ) -> App {
         App {
             engine,
             options,
@@ -122,7 +135,8 @@ impl App {
             conversations: TaskTracker::new(),
             frames: live::Frames::default(),
             batch: console::LastBatch::default(),
-            audit: audit::Audit::new(),
+            aria2: aria2::State::default(),
+            audit,
         }
     }
 }

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, RawQuery, State};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::BytesMut;
@@ -22,7 +23,7 @@ use super::socket::Upgrade;
 use super::types::add;
 use super::types::params::Params;
 use super::types::requests;
-use super::{App, console, live};
+use super::{App, aria2, console, content, live, metrics, once};
 
 /// Most bytes in a body.
 const MOST_BYTES: usize = 4 << 20;
@@ -38,21 +39,27 @@ pub(super) fn routes(app: Arc<App>) -> Router {
     let api = Router::new()
         .route("/downloads", post(add_downloads).get(list))
         .route("/downloads/{id}", get(show).patch(update).delete(remove))
+        .route("/downloads/{id}/why", get(why))
         .route("/downloads/{id}/pause", post(pause))
         .route("/downloads/{id}/resume", post(resume))
         .route("/downloads/{id}/retry", post(retry))
         .route("/downloads/{id}/cancel", post(cancel))
         .route("/downloads/{id}/move", post(reorder))
+        .route("/downloads/{id}/content", get(content::serve))
         .route("/stats", get(stats))
         .route("/settings", get(settings).patch(set_settings))
+        .route("/events", get(live::events))
         .route("/ws", get(live::connect));
     Router::new()
         .nest("/api/v1", api)
         .route("/", get(index))
+        .route("/jsonrpc", get(aria2::get).post(aria2::post))
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
+        .route("/metrics", get(metrics::show))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn(metrics::time))
         .with_state(app)
 }
 
@@ -71,10 +78,16 @@ async fn run(app: &App, command: Command) -> Answered {
     Ok((status, [json], answer.to_json()).into_response())
 }
 
-async fn add_downloads(State(app): State<Arc<App>>, body: Body) -> Answered {
-    let add = add::add(arguments(body).await?, &app.options.root)?;
+async fn add_downloads(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Answered {
+    let body = bytes(body).await?;
+    let key = once::key(&headers, &body)?;
+    let add = add::add(members(&body)?, &app.options.root)?;
     command::check_links(&add, &app.options.root).await?;
-    run(&app, Command::Add(add)).await
+    let command = match key {
+        Some(key) => Command::AddOnce(key, add),
+        None => Command::Add(add),
+    };
+    run(&app, command).await
 }
 
 async fn list(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answered {
@@ -84,6 +97,10 @@ async fn list(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answere
 
 async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
     run(&app, Command::Get(read(&id)?)).await
+}
+
+async fn why(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
+    run(&app, Command::Why(read(&id)?)).await
 }
 
 async fn update(State(app): State<Arc<App>>, Path(id): Path<String>, body: Body) -> Answered {
@@ -157,7 +174,8 @@ async fn index(
         "haul is running.\n\n\
          Text console:  ws://{host}/          (python3 -m websockets ws://{host}/)\n\
          REST:          http://{host}/api/v1/downloads\n\
-         Live, JSON-RPC 2.0 over a WebSocket:  ws://{host}/api/v1/ws\n"
+         Live, JSON-RPC 2.0 over a WebSocket:  ws://{host}/api/v1/ws\n\
+         For aria2's clients:  http://{host}/jsonrpc\n"
     )
     .into_response())
 }
@@ -200,14 +218,17 @@ fn pairs(query: Option<String>) -> Result<Params, ApiError> {
 
 /// The members of a JSON body. An empty body has none.
 async fn arguments(body: Body) -> Result<Params, ApiError> {
-    let bytes = bytes(body).await?;
-    if bytes.is_empty() {
-        return Ok(Params::query("")?);
-    }
-    Ok(Params::object(requests::json(&bytes)?)?)
+    members(&bytes(body).await?)
 }
 
-async fn bytes(body: Body) -> Result<Bytes, ApiError> {
+fn members(body: &[u8]) -> Result<Params, ApiError> {
+    if body.is_empty() {
+        return Ok(Params::query("")?);
+    }
+    Ok(Params::object(requests::json(body)?)?)
+}
+
+pub(super) async fn bytes(body: Body) -> Result<Bytes, ApiError> {
     timeout(LONGEST_BODY, collected(body))
         .await
         .unwrap_or_else(|_| {

@@ -23,11 +23,12 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::audit::{self, Audit, Peer};
 use super::auth::{self, Guard};
 use super::origin::Scheme;
-use super::{ApiOptions, App, rest};
+use super::{ApiOptions, App, metrics, rest};
 use neighbours::Neighbours;
 
 /// How long requests and goodbyes may take once the server stops.
@@ -69,9 +70,10 @@ pub(crate) async fn serve(
         Scheme::Http
     };
     let addresses: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
-    let guard = Arc::new(Guard::new(&options, &addresses, scheme));
-    let app = Arc::new(App::new(engine, options, stop.clone()));
-    let audit = app.audit.clone();
+    let audit = Audit::new();
+    let guard = Arc::new(Guard::new(&options, &addresses, scheme, audit.clone()));
+    let app = Arc::new(App::new(engine, options, audit.clone(), stop.clone()));
+    let _counting = AbortOnDropHandle::new(tokio::spawn(metrics::count()));
     let router = rest::routes(app.clone())
         .layer(from_fn_with_state(guard, auth::check))
         .layer(from_fn_with_state(audit.clone(), audit::watch));

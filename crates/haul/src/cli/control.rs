@@ -6,10 +6,10 @@ use serde_json::{Value as Json, json};
 use super::client::{Client, Server};
 use super::downloads::{complete, ids, text};
 use super::exit::{self, Failure};
-use super::human;
 use super::list::statuses;
 use super::output::{self, JsonOutput, Verbosity};
 use crate::config;
+use crate::human;
 
 /// Which downloads.
 #[derive(Debug, Clone, Args)]

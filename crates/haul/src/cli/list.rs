@@ -1,10 +1,10 @@
 //! `haul ls` and `haul show`: what the daemon has.
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::client::{Client, Server};
-use super::downloads::{Pages, complete};
+use super::downloads::{Pages, complete, text};
 use super::exit::{self, Failure};
 use super::output::{self, JsonOutput};
 use super::paint::Paint;
@@ -29,10 +29,17 @@ pub(crate) struct Ls {
 
 /// `haul show`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  haul show 9f1c
+  haul show 9f1c --why
+  haul show 9f1c --json | jq .blocks")]
 pub(crate) struct Show {
     /// The download's id, or its start
     #[arg(value_name = "ID")]
     id: String,
+    /// Say what holds it back: why it is slow, or does not move
+    #[arg(long)]
+    why: bool,
     #[command(flatten)]
     json: JsonOutput,
     #[command(flatten)]
@@ -83,12 +90,25 @@ pub(crate) async fn show(asked: Show) -> anyhow::Result<u8> {
     let [id] = ids.as_slice() else {
         return Err(Failure::new(exit::NOT_FOUND, "no such download").into());
     };
-    let download = client.call("downloads.get", json!({"id": id})).await?;
-    if asked.json.json {
-        output::data(&download)?;
+    let method = if asked.why {
+        "downloads.why"
     } else {
-        output::data(facts(&download, Paint::stdout()))?;
+        "downloads.get"
+    };
+    let answer = client.call(method, json!({"id": id})).await?;
+    if asked.json.json {
+        output::data(&answer)?;
+    } else if asked.why {
+        causes(&answer).try_for_each(output::data)?;
+    } else {
+        output::data(facts(&answer, Paint::stdout()))?;
     }
     client.close().await;
     Ok(exit::DONE)
+}
+
+/// What holds a download back, a line each.
+fn causes(answer: &Json) -> impl Iterator<Item = String> {
+    let causes = answer["causes"].as_array().into_iter().flatten();
+    causes.map(|cause| text(cause, "detail"))
 }

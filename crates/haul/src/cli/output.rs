@@ -5,8 +5,9 @@ use std::io::{self, IsTerminal, Write};
 use clap::Args;
 use indicatif::MultiProgress;
 use tracing::{Level, Metadata};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{FilterExt, filter_fn};
-use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -70,17 +71,29 @@ pub(crate) enum LogDefault {
     Error,
 }
 
+/// Most log lines that wait for whoever reads stderr. More are dropped: a terminal that is halted, or a
+/// pipe that nobody empties, must not halt the downloads.
+const LINES_KEPT: usize = 4096;
+
+/// Writes the log until dropped.
+pub(crate) struct Log(#[expect(dead_code, reason = "kept for its end")] WorkerGuard);
+
 /// Starts logging to stderr; lines go above `bars`, when there are any.
+#[must_use = "the last lines are written when it is dropped"]
 pub(crate) fn start_logging(
     loaded: &Loaded,
     verbosity: Verbosity,
     default: LogDefault,
     bars: Option<MultiProgress>,
-) {
+) -> Log {
     let filter = EnvFilter::new(filter(loaded, verbosity, default));
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(LINES_KEPT)
+        .thread_name("log")
+        .finish(Stderr { bars });
     let lines = fmt::layer()
         .with_ansi(Paint::stderr() == Paint::Coloured)
-        .with_writer(Stderr { bars });
+        .with_writer(writer);
     let lines = match loaded.config.log_format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),
@@ -88,6 +101,7 @@ pub(crate) fn start_logging(
     let lines = lines.with_filter(filter.and(filter_fn(is_for_logs)));
     // It fails only when logging has been started before, and then it goes on as it is.
     let _ = tracing_subscriber::registry().with(lines).try_init();
+    Log(guard)
 }
 
 /// Our own words, and what others say to people. Their chatter below that is about bytes and holds
@@ -119,15 +133,7 @@ struct Stderr {
     bars: Option<MultiProgress>,
 }
 
-impl<'a> MakeWriter<'a> for Stderr {
-    type Writer = &'a Stderr;
-
-    fn make_writer(&'a self) -> &'a Stderr {
-        self
-    }
-}
-
-impl Write for &Stderr {
+impl Write for Stderr {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         // Whoever read our stderr may have gone, and a daemon goes on without him.
         let write = || io::stderr().write_all(line).unwrap_or_default();

@@ -3,8 +3,8 @@
 use serde_json::Value as Json;
 
 use super::downloads::text;
-use super::human;
 use super::paint::{Look, Paint, plain};
+use crate::human;
 
 /// The heading over [`row`].
 pub(crate) fn heading(paint: Paint) -> String {

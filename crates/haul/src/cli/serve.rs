@@ -1,11 +1,12 @@
 //! `haul serve`: the daemon, from its start to its last checkpoint.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use haul_engine::Engine;
+use haul_engine::{Engine, Id, New, Spec};
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -14,8 +15,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{self, Failure};
+use super::listed;
 use super::output::{self, LogDefault, Verbosity};
-use crate::api;
+use crate::api::{self, ApiOptions};
 use crate::assemble::{self, State, Token};
 use crate::config::{self, Config, Flags};
 use crate::shutdown::Signals;
@@ -25,11 +27,16 @@ use crate::shutdown::Signals;
 #[command(after_help = "Examples:
   haul serve
   haul serve --dir /srv/files --speed-limit 20M
+  haul serve --input-file aria2.session
   haul serve --host 0.0.0.0 --tls-cert chain.pem --tls-key key.pem
 Every flag is also a key of haul.toml and an environment variable; `haul config` shows them.")]
 pub(crate) struct Serve {
     #[command(flatten)]
     flags: Flags<config::Serve>,
+    /// Add what FILE lists, - is stdin, unless it is in the list already: an input or session file as
+    /// aria2 writes it
+    #[arg(long, value_name = "FILE")]
+    input_file: Option<PathBuf>,
 }
 
 /// How long a stop may take; less than the ten seconds that are promised.
@@ -38,7 +45,7 @@ const LONGEST_STOP: Duration = Duration::from_secs(9);
 /// Runs the daemon until it is told to stop.
 pub(crate) fn serve(asked: &Serve, verbosity: Verbosity) -> anyhow::Result<u8> {
     let loaded = config::effective(&asked.flags)?;
-    output::start_logging(&loaded, verbosity, LogDefault::Info, None);
+    let _log = output::start_logging(&loaded, verbosity, LogDefault::Info, None);
     for (variable, near) in config::misspelt_variables() {
         tracing::warn!("the environment variable {variable} means nothing; did you mean {near}?");
     }
@@ -50,7 +57,11 @@ pub(crate) fn serve(asked: &Serve, verbosity: Verbosity) -> anyhow::Result<u8> {
     let transfers =
         assemble::transfer_runtime(assemble::Turn::AfterAnswers).context("cannot start threads")?;
     let api = assemble::api_runtime().context("cannot start threads")?;
-    let ended = api.block_on(run(&config, &state, acceptor, &transfers));
+    let wanted = match &asked.input_file {
+        Some(path) => listed::read(path, &config.dir)?,
+        None => Vec::new(),
+    };
+    let ended = api.block_on(run(&config, &state, acceptor, &transfers, wanted));
     // Whatever still runs has been told to stop and has had its time.
     transfers.shutdown_background();
     api.shutdown_background();
@@ -75,6 +86,7 @@ async fn run(
     state: &State,
     acceptor: Option<TlsAcceptor>,
     transfers: &Runtime,
+    wanted: Vec<(Id, Spec)>,
 ) -> anyhow::Result<u8> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let listeners = assemble::listen(&config.host, config.port).await?;
@@ -90,13 +102,20 @@ async fn run(
         transfers.handle().clone(),
     )
     .await?;
+    add_unknown(&engine, wanted).await?;
     let stop = CancellationToken::new();
-    let mut server = start_server(config, &engine, acceptor, token.as_ref(), listeners, &stop);
+    let quit = CancellationToken::new();
+    let api = config.api(
+        token.as_ref().map(|token| token.text().to_owned()),
+        quit.clone(),
+    );
+    let mut server = start_server(&engine, api, acceptor, listeners, &stop);
     announce(config, &addresses, token.as_ref());
     notify(&[NotifyState::Ready]);
 
     let ended = tokio::select! {
         () = signals.next() => Ok(exit::DONE),
+        () = quit.cancelled() => Ok(exit::DONE),
         // It only ends by itself when something is wrong with it.
         ended = server.join_next() => match ended {
             Some(Ok(Err(cause))) => Err(cause),
@@ -122,6 +141,15 @@ async fn run(
     ended
 }
 
+/// Adds the downloads that are not in the list yet.
+async fn add_unknown(engine: &Engine, wanted: Vec<(Id, Spec)>) -> haul_engine::Result<()> {
+    let unknown = wanted.into_iter();
+    let unknown = unknown.filter(|(id, _)| engine.live().get(*id).is_none());
+    let new: Vec<New> = unknown.map(|(id, spec)| New::Named(id, spec)).collect();
+    engine.add(new).await?;
+    Ok(())
+}
+
 /// The token that requests need; beyond loopback there is always one.
 fn token(config: &Config, state: &State) -> anyhow::Result<Option<Token>> {
     match &config.token {
@@ -132,18 +160,16 @@ fn token(config: &Config, state: &State) -> anyhow::Result<Option<Token>> {
 }
 
 fn start_server(
-    config: &Config,
     engine: &Engine,
+    options: ApiOptions,
     acceptor: Option<TlsAcceptor>,
-    token: Option<&Token>,
     listeners: Vec<(SocketAddr, TcpListener)>,
     stop: &CancellationToken,
 ) -> JoinSet<anyhow::Result<()>> {
-    let token = token.map(|token| token.text().to_owned());
     let mut server = JoinSet::new();
     server.spawn(api::serve(
         engine.clone(),
-        config.api(token),
+        options,
         acceptor,
         listeners,
         stop.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use haul_engine::Spec;
@@ -11,7 +11,7 @@ use haul_engine::spec::{Checksum, OnConflict};
 use super::exit::{Failure, USAGE};
 use super::input::{self, Entry};
 use super::output;
-use crate::config;
+use crate::api::aria2::options::{self, Refused, save_as};
 
 /// What to download, and under which name.
 #[derive(Debug, Clone, Args)]
@@ -135,7 +135,8 @@ impl Wanted {
     }
 }
 
-fn read(path: &Path) -> std::io::Result<String> {
+/// The text of an input file, - is stdin.
+pub(crate) fn read(path: &Path) -> std::io::Result<String> {
     if path != Path::new("-") {
         return std::fs::read_to_string(path);
     }
@@ -146,69 +147,9 @@ fn read(path: &Path) -> std::io::Result<String> {
 
 /// Takes over an entry's options; returns the names of those that mean nothing here.
 fn apply(spec: &mut Spec, entry: &Entry) -> Result<Vec<String>, String> {
-    let mut ignored = Vec::new();
-    // `dir` first: a path in `out` is relative to it, whatever their order.
-    for (name, value) in &entry.options {
-        if name == "dir" {
-            spec.dir = Some(PathBuf::from(value));
-        }
-    }
-    for (name, value) in &entry.options {
-        let told = |why: String| format!("{name}={value}: {why}");
-        match name.as_str() {
-            "dir" => {}
-            "out" => save_as(spec, value).map_err(told)?,
-            "header" => spec.headers.push(config::header(value).map_err(told)?),
-            "user-agent" | "referer" => {
-                let header = config::header(&format!("{name}: {value}"));
-                spec.headers.push(header.map_err(told)?);
-            }
-            "checksum" => {
-                let checksum = value.parse::<Checksum>();
-                spec.checksum = Some(checksum.map_err(|error| error.to_string())?);
-            }
-            "max-download-limit" => spec.speed_limit = config::parse_size(value).map_err(told)?,
-            "split" | "threads" => spec.threads = Some(within(value, 1..=256).map_err(told)?),
-            "pause" => spec.paused = value == "true",
-            "allow-overwrite" if value == "true" => spec.on_conflict = OnConflict::Overwrite,
-            "auto-file-renaming" if value == "false" && spec.on_conflict == OnConflict::Rename => {
-                spec.on_conflict = OnConflict::Fail;
-            }
-            // These say what haul does anyway.
-            "allow-overwrite" | "auto-file-renaming" | "continue" => {}
-            _ => ignored.push(name.clone()),
-        }
-    }
-    Ok(ignored)
-}
-
-/// Reads a whole number inside `range`.
-pub(crate) fn within(text: &str, range: std::ops::RangeInclusive<u16>) -> Result<u16, String> {
-    text.parse()
-        .ok()
-        .filter(|number| range.contains(number))
-        .ok_or_else(|| format!("allowed: {}–{}", range.start(), range.end()))
-}
-
-/// Takes a name over; directories in front of it go to the download's directory.
-fn save_as(spec: &mut Spec, path: &str) -> Result<(), String> {
-    let path = Path::new(path);
-    let plain = path
-        .components()
-        .all(|part| !matches!(part, Component::ParentDir));
-    let name = path.file_name().and_then(|name| name.to_str());
-    let Some(name) = name.filter(|_| plain) else {
-        return Err(format!("\"{}\" is not a file's name", path.display()));
-    };
-    spec.name = Some(name.to_owned());
-    let Some(parent) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    else {
-        return Ok(());
-    };
-    spec.dir = Some(spec.dir.take().unwrap_or_default().join(parent));
-    Ok(())
+    let told = |Refused { name, value, why }: Refused| format!("{name}={value}: {why}");
+    let left = options::apply(spec, &entry.options).map_err(told)?;
+    Ok(left.idle.into_iter().map(|(name, _)| name).collect())
 }
 
 #[cfg(test)]

@@ -258,7 +258,7 @@ keys! {
     targets: Option<Targets> = Maybe(Choice(&[("any", Targets::Any), ("public", Targets::Public)])), "",
         About { default: Some("any; public beyond loopback"), ..about(Transfers, "targets", "WHICH") };
     /// Required of every request; beyond loopback one is made up when none is set
-    token: Option<String> = Maybe(Secret(Text { allowed: "visible ASCII characters", check: check_token })), "",
+    token: Option<String> = Maybe(Secret(Text { allowed: "visible ASCII characters, spaces between them", check: check_token })), "",
         about(Server, "token", "TOKEN");
     /// Origins of other web pages that may call
     allowed_origins: Vec<String> = Origins, "", about(Server, "allowed-origins", "ORIGIN");

@@ -29,6 +29,8 @@ pub(crate) use web::header;
 
 use std::path::PathBuf;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::api::{ApiOptions, TlsFiles};
 
 /// The effective configuration of a command, from its flags, the environment and the file.
@@ -117,8 +119,9 @@ impl Config {
         }
     }
 
-    /// What the server is told; `token` is the one in force.
-    pub(crate) fn api(&self, token: Option<String>) -> ApiOptions {
+    /// What the server is told; `token` is the one in force, and `quit` is cancelled when a client asks
+    /// the daemon to end.
+    pub(crate) fn api(&self, token: Option<String>, quit: CancellationToken) -> ApiOptions {
         ApiOptions {
             host: self.host.clone(),
             token,
@@ -126,6 +129,7 @@ impl Config {
             lang: self.lang,
             console_batches: self.console_batches,
             root: self.dir.clone(),
+            quit,
         }
     }
 

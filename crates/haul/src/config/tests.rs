@@ -207,7 +207,7 @@ fn secrets_are_neither_shown_nor_told() {
         "{shown}"
     );
     for (name, value) in [
-        ("token", "hush hush"),
+        ("token", "hush hüsh"),
         ("proxy", "ftp://hush@x"),
         ("proxy", "http://me:hu@sh:hush@"),
         ("headers", "Authorization hush"),

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::world::{self, World};
 
 /// Every download by its id.
-type State = BTreeMap<String, Value>;
+pub(crate) type State = BTreeMap<String, Value>;
 
 /// What the subscriber has held, by revision.
 type History = Arc<Mutex<BTreeMap<u64, State>>>;
@@ -119,7 +119,7 @@ async fn subscribe(url: String, history: History, told: watch::Sender<u64>) {
 }
 
 /// Merges a snapshot or a change into the state.
-fn apply(state: &mut State, news: &Value) {
+pub(crate) fn apply(state: &mut State, news: &Value) {
     for change in world::downloads(news) {
         let id = change["id"].as_str().expect("an id in each entry");
         let held = state.entry(id.to_owned()).or_insert_with(|| json!({}));

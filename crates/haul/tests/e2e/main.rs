@@ -1,14 +1,21 @@
 //! The real binary from end to end: real servers before it, real clients behind it. Each test has
 //! its own directory, servers and daemon, and waits for what it can observe, with a deadline.
 
+mod aria2;
+mod aria2p;
 mod attacks;
+mod commands;
 mod console;
+mod content;
 mod crash;
 mod disk;
+mod events;
 mod exit_codes;
 mod guards;
 mod kills;
 mod live;
+mod metrics;
+mod once;
 mod shuffle;
 mod shutdown;
 mod world;

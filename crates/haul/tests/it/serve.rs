@@ -4,9 +4,10 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, ChildStderr};
+use std::time::{Duration, Instant};
 
-use crate::command::{end, haul};
+use crate::command::{end, end_with_input, haul};
 
 /// A running daemon and the lines that it said at its start.
 struct Serve {
@@ -18,20 +19,31 @@ impl Serve {
     /// Starts one and reads its stderr until a line that begins with `last`. Nobody reads on after
     /// that: a daemon must live without a reader.
     fn start(dir: &Path, arguments: &[&str], last: &str) -> Serve {
+        Serve::start_with_log(dir, arguments, last).0
+    }
+
+    /// The same; what it says from then on is left unread in the pipe.
+    fn start_with_log(
+        dir: &Path,
+        arguments: &[&str],
+        last: &str,
+    ) -> (Serve, BufReader<ChildStderr>) {
         let mut command = haul(dir, &["serve", "--port", "0"]);
         let child = command.args(arguments).spawn().expect("haul starts");
         let said = Vec::new();
         let mut serve = Serve { child, said };
         let stderr = serve.child.stderr.take().expect("it is piped");
-        for line in BufReader::new(stderr).lines() {
-            let line = line.expect("text");
+        let mut log = BufReader::new(stderr);
+        loop {
+            let mut line = String::new();
+            let read = log.read_line(&mut line).expect("text");
+            assert!(read > 0, "it ended without \"{last}\": {:?}", serve.said);
             let found = line.starts_with(last);
-            serve.said.push(line);
+            serve.said.push(line.trim_end().to_owned());
             if found {
-                return serve;
+                return (serve, log);
             }
         }
-        panic!("it ended without \"{last}\": {:?}", serve.said);
     }
 
     fn stop(mut self) {
@@ -154,5 +166,35 @@ fn a_private_certificate_is_named_as_the_trouble_and_trusted_when_given() {
         assert_eq!(ended.code, Some(2), "{}", ended.stderr);
         assert!(ended.stderr.contains("key.pem"), "{}", ended.stderr);
     }
+    daemon.stop();
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_no_download() {
+    let dir = tempfile::tempdir().expect("a directory");
+    // More lines than the pipe and the daemon's own room for them hold.
+    let count = 6000;
+    let arguments = ["--log", "debug", "--retries", "0", "--max-downloads", "64"];
+    let (daemon, log) = Serve::start_with_log(dir.path(), &arguments, "listening on ");
+    let (_, port) = daemon.said[0].rsplit_once(':').expect("an address");
+    let server = format!("http://127.0.0.1:{port}");
+    // Nobody listens on port 1.
+    let urls: Vec<String> = (0..count)
+        .map(|number| format!("http://127.0.0.1:1/{number}"))
+        .collect();
+    let urls = urls.join("\n");
+    let mut add = haul(dir.path(), &["add", "-q", "-i", "-", "--server", &server]);
+    let added = end_with_input(&mut add, &urls);
+    assert_eq!(added.code, Some(0), "{}", added.stderr);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let failed = || {
+        let arguments = ["ls", "--json", "--status", "failed", "--server", &server];
+        let ended = end(&mut haul(dir.path(), &arguments));
+        ended.stdout.matches("\"id\"").count()
+    };
+    while failed() < count {
+        assert!(Instant::now() < deadline, "{} of {count} ended", failed());
+    }
+    drop(log);
     daemon.stop();
 }

@@ -3,10 +3,11 @@
 
 use std::future::pending;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use haul_engine::store::{Checkpoint, Record, SqliteStore, Store};
-use haul_engine::{Id, Result};
+use haul_engine::store::{Checkpoint, Once, Record, SqliteStore, Store};
+use haul_engine::{Id, Result, Spec};
 
 use super::Power;
 
@@ -46,8 +47,24 @@ impl Store for PowerStore {
         self.inner.load()
     }
 
+    fn get(&self, id: Id) -> BoxFuture<'_, Result<Option<Record>>> {
+        self.inner.get(id)
+    }
+
     fn put(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>> {
         self.change(&records.clone(), |inner| inner.put(records))
+    }
+
+    fn put_once(&self, records: Vec<Record>, request: Once) -> BoxFuture<'static, Result<()>> {
+        self.change(&records.clone(), |inner| inner.put_once(records, request))
+    }
+
+    fn advance(&self, records: Vec<Record>) -> BoxFuture<'static, Result<()>> {
+        self.change(&records.clone(), |inner| inner.advance(records))
+    }
+
+    fn respec(&self, id: Id, spec: Spec) -> BoxFuture<'static, Result<()>> {
+        self.change(&[], |inner| inner.respec(id, spec))
     }
 
     fn checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'static, Result<()>> {
@@ -56,6 +73,14 @@ impl Store for PowerStore {
 
     fn remove(&self, ids: Vec<Id>) -> BoxFuture<'static, Result<()>> {
         self.change(&[], |inner| inner.remove(ids))
+    }
+
+    fn requests(&self) -> BoxFuture<'_, Result<Vec<Once>>> {
+        self.inner.requests()
+    }
+
+    fn forget_requests(&self, then: SystemTime) -> BoxFuture<'static, Result<()>> {
+        self.change(&[], |inner| inner.forget_requests(then))
     }
 
     fn claim(&self, id: Id) -> BoxFuture<'_, Result<bool>> {

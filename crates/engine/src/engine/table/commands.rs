@@ -1,5 +1,5 @@
-//! What users ask of the table: add, pause, resume, cancel, remove, move, change. Each answers when
-//! it has taken effect and is durable.
+//! What users ask of a download in the table: pause, resume, cancel, remove, move. Each answers when it
+//! has taken effect and is durable.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,93 +10,17 @@ use futures_util::FutureExt;
 use super::{After, Entry, Reply, Table, Wish, answer};
 use crate::crash::{Point, point};
 use crate::disk::ScratchDir;
-use crate::engine::queue::{Between, Queue};
-use crate::engine::show;
-use crate::engine::{Change, Files, New};
+use crate::engine::Files;
+use crate::engine::queue::Between;
 use crate::error::{Error, Kind, Result};
 use crate::event::View;
 use crate::folder::remove_file_in;
-use crate::plan::name;
 use crate::plan::state::{Input, Status};
 use crate::probe::Found;
-use crate::spec::{Id, Settings, Spec};
+use crate::spec::Id;
 use crate::store::Record;
 
 impl Table {
-    /// Records new downloads; they exist when that is durable.
-    pub(super) fn add(&mut self, new: Vec<New>, reply: Reply<Result<Vec<Arc<View>>>>) {
-        let now = SystemTime::now();
-        let new: Vec<(Record, Option<Box<Found>>)> = new
-            .into_iter()
-            .map(|new| {
-                let (spec, found) = match new {
-                    New::Unseen(spec) => (spec, None),
-                    New::Probed(probed) => (probed.spec, Some(Box::new(probed.found))),
-                };
-                self.last_rank = Queue::rank_after(self.last_rank);
-                let mut record = Record::new(self.new_id(), spec, self.last_rank, now);
-                record.resource = found.as_ref().map(|found| found.resource.clone());
-                (record, found)
-            })
-            .collect();
-        let records = new.iter().map(|(record, _)| record.clone()).collect();
-        let saved = self.context.store.put(records);
-        let adding = async move {
-            match saved.await {
-                Ok(()) => After::Added(new, reply),
-                Err(error) => {
-                    answer(reply, Err(error));
-                    After::Nothing
-                }
-            }
-        };
-        self.saving.push(adding.boxed());
-    }
-
-    /// Takes recorded downloads into the table, starts what may start, and answers.
-    pub(super) fn take_in(
-        &mut self,
-        new: Vec<(Record, Option<Box<Found>>)>,
-        reply: Reply<Result<Vec<Arc<View>>>>,
-    ) {
-        point(Point::Added);
-        let ids: Vec<Id> = new.iter().map(|(record, _)| record.id).collect();
-        for (record, found) in new {
-            self.context.live.insert(show::view(
-                &record,
-                &self.settings,
-                &self.context.config.dir,
-            ));
-            self.rest(record, found);
-        }
-        self.admit();
-        self.let_go_of_connections(&ids);
-        self.tell_positions();
-        let views = ids.iter().filter_map(|id| self.context.live.get(*id));
-        answer(reply, Ok(views.collect()));
-    }
-
-    fn new_id(&self) -> Id {
-        loop {
-            let id = Id(fastrand::u64(1..));
-            if self.context.live.get(id).is_none() && !self.entries.contains_key(&id) {
-                return id;
-            }
-        }
-    }
-
-    /// A download that waits for its turn keeps no connection from others.
-    fn let_go_of_connections(&mut self, ids: &[Id]) {
-        for id in ids {
-            if let Some(Entry::Resting {
-                found: Some(found), ..
-            }) = self.entries.get_mut(id)
-            {
-                found.let_go();
-            }
-        }
-    }
-
     /// Fulfils a wish, at once or when the download has stopped.
     pub(super) fn wish(&mut self, id: Id, wish: Wish, reply: Reply) {
         match self.entries.get_mut(&id) {
@@ -105,7 +29,10 @@ impl Table {
                 Wish::Resume => answer(reply, Err(self.absent(id, "resumed"))),
                 Wish::Cancel => answer(reply, Err(self.absent(id, "cancelled"))),
                 Wish::Remove(files) => self.remove_completed(id, files, reply),
+                Wish::Replace(_) => answer(reply, Err(self.absent(id, "changed"))),
             },
+            // What was asked for before may have let it go on already.
+            Some(Entry::Running(_)) if matches!(wish, Wish::Resume) => self.resume(id, reply),
             Some(Entry::Running(running)) => {
                 running.stop.cancel();
                 running.wishes.push((wish, reply));
@@ -115,6 +42,7 @@ impl Table {
                 Wish::Resume => self.requeue(id, Input::Resume, reply),
                 Wish::Cancel => self.cancel(id, reply),
                 Wish::Remove(_) => self.remove(id, reply),
+                Wish::Replace(change) => self.change_resting(id, change, reply),
             },
         }
     }
@@ -167,6 +95,7 @@ impl Table {
         };
         self.saving.push(cancelling.boxed());
         self.rest(record, None);
+        self.tell_positions();
     }
 
     fn remove(&mut self, id: Id, reply: Reply) {
@@ -197,12 +126,14 @@ impl Table {
         let forgotten = self.context.store.remove(vec![id]);
         let live = self.context.live.clone();
         let root = self.context.config.root.clone();
+        let is_ours = !self.skipped.contains(&id);
         let removing = async move {
             if let Err(error) = forgotten.await {
                 answer(reply, Err(error));
                 return After::Nothing;
             }
-            let path = view.path.as_deref().filter(|_| files == Files::Delete);
+            let path = view.path.as_deref();
+            let path = path.filter(|_| files == Files::Delete && is_ours);
             if let Some(path) = path {
                 delete_delivered(path.to_owned(), root).await;
             }
@@ -218,7 +149,7 @@ impl Table {
     }
 
     /// Why nothing can be done to a download that the table does not hold.
-    fn absent(&self, id: Id, what: &str) -> Error {
+    pub(super) fn absent(&self, id: Id, what: &str) -> Error {
         match self.completed(id) {
             Some(_) => illegal(id, "it is completed", what),
             None => unknown(id),
@@ -296,96 +227,29 @@ impl Table {
         self.update(record, found, reply);
     }
 
-    /// Gives the queued ranks with room between them, in their present order.
-    fn spread_ranks(&mut self) {
+    /// Gives the waiting ranks with room between them, in their present order.
+    pub(super) fn spread_ranks(&mut self) {
         let mut moved = Vec::new();
-        for (id, rank) in self.queue.spread() {
+        for (id, rank) in self.line.spread() {
             let Some(Entry::Resting { record, .. }) = self.entries.get_mut(&id) else {
                 continue;
             };
-            self.queue.remove(id, record.place());
+            let before = record.place();
             record.set_rank(rank);
-            self.queue.insert(id, record.place());
+            self.line.remove(id, before);
+            self.line.insert(id, record.place());
+            // The paused and those between two tries are not in it.
+            if self.queue.remove(id, before) {
+                self.queue.insert(id, record.place());
+            }
             self.last_rank = self.last_rank.max(rank);
             moved.push(record.clone().unpack(id));
         }
         self.save(moved, |_| ());
     }
 
-    pub(super) fn change(&mut self, id: Id, change: &Change, reply: Reply) {
-        if change
-            .name
-            .as_deref()
-            .is_some_and(|wanted| name::safe(wanted).as_deref() != Some(wanted))
-        {
-            let error = Error::new(
-                Kind::InvalidOption,
-                "the name cannot be a file's name here; leave out separators",
-            );
-            return answer(reply, Err(error));
-        }
-        if let Some(Entry::Running(running)) = self.entries.get_mut(&id) {
-            apply(change, &mut running.record.spec);
-            running.rate.set_rate(running.record.spec.speed_limit);
-            let spec = running.record.spec.clone();
-            let tuning = self.tuning(&spec);
-            if let Some(Entry::Running(running)) = self.entries.get(&id) {
-                running.tuning.send_replace(tuning);
-            }
-            let threads = spec.threads.unwrap_or(self.settings.threads);
-            let view = self.context.live.update(id, |view| {
-                view.speed_limit = spec.speed_limit;
-                view.priority = spec.priority;
-                view.threads_limit = threads;
-                if let Some(name) = &change.name {
-                    view.path = view
-                        .path
-                        .as_deref()
-                        .map(|path| path.with_file_name(name).into());
-                    view.name = name.as_str().into();
-                }
-            });
-            return answer(reply, view.ok_or_else(|| unknown(id)));
-        }
-        let Some((mut record, found)) = self.take(id) else {
-            return answer(reply, Err(self.absent(id, "changed")));
-        };
-        apply(change, &mut record.spec);
-        self.update(record, found, reply);
-    }
-
-    pub(super) fn set_settings(&mut self, settings: Settings, reply: Reply<Settings>) {
-        self.context.limits.set(&settings);
-        let each = |settings: &Settings| (settings.threads, settings.block_size);
-        let is_for_each = each(&settings) != each(&self.settings);
-        self.settings = settings.clone();
-        if !is_for_each {
-            // The other caps are shared: no download shows them, and there may be very many.
-            return answer(reply, settings);
-        }
-        let ids: Vec<Id> = self.entries.keys().copied().collect();
-        for id in ids {
-            let Some(entry) = self.entries.get(&id) else {
-                continue;
-            };
-            let spec = match entry {
-                Entry::Running(running) => &running.record.spec,
-                Entry::Resting { record, .. } => record.options(),
-            };
-            let tuning = self.tuning(spec);
-            self.context.live.update(id, |view| {
-                view.threads_limit = tuning.threads;
-                view.block_size = tuning.block_size;
-            });
-            if let Entry::Running(running) = entry {
-                running.tuning.send_replace(tuning);
-            }
-        }
-        answer(reply, settings);
-    }
-
     /// Shows and saves a resting record, then answers.
-    fn update(&mut self, record: Record, found: Option<Box<Found>>, reply: Reply) {
+    pub(super) fn update(&mut self, record: Record, found: Option<Box<Found>>, reply: Reply) {
         let id = record.id;
         let records = vec![record.clone()];
         let view = self.show(&record);
@@ -411,13 +275,6 @@ impl Table {
     fn present(&self, id: Id) -> Result<Arc<View>> {
         self.context.live.get(id).ok_or_else(|| unknown(id))
     }
-}
-
-fn apply(change: &Change, spec: &mut Spec) {
-    spec.speed_limit = change.speed_limit.unwrap_or(spec.speed_limit);
-    spec.threads = change.threads.or(spec.threads);
-    spec.priority = change.priority.unwrap_or(spec.priority);
-    spec.name = change.name.clone().or(spec.name.take());
 }
 
 /// Deletes a finished file where it was delivered, off the table's task.
@@ -447,11 +304,11 @@ async fn delete(paths: impl IntoIterator<Item = Option<PathBuf>> + Send + 'stati
     let _ = deleting.await;
 }
 
-fn unknown(id: Id) -> Error {
+pub(super) fn unknown(id: Id) -> Error {
     Error::new(Kind::NoSuchDownload, format!("there is no download {id}"))
 }
 
-fn illegal(id: Id, why: &str, what: &str) -> Error {
+pub(super) fn illegal(id: Id, why: &str, what: &str) -> Error {
     Error::new(
         Kind::IllegalState,
         format!("download {id} cannot be {what}: {why}"),

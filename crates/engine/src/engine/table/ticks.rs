@@ -1,15 +1,20 @@
 //! What the table does now and then: gauges, positions, and downloads whose next try is due.
 
 use std::collections::HashSet;
+use std::time::SystemTime;
 
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
-use super::{Entry, Table};
+use super::{After, Entry, Table};
 use crate::event::POSITIONS_SHOWN;
 use crate::spec::Id;
 
 /// How often the disk is asked for its free space.
 const LOOK_AT_DISK: u32 = 5;
+
+/// How often requests that count no more are forgotten: every ten minutes.
+const FORGET: u32 = 3000;
 
 impl Table {
     pub(super) fn tick(&mut self) {
@@ -30,7 +35,24 @@ impl Table {
             }));
         }
         self.context.live.set_connections(connections);
+        if self.ticks.is_multiple_of(FORGET) {
+            self.forget_requests();
+        }
         self.ticks = self.ticks.wrapping_add(1);
+    }
+
+    fn forget_requests(&mut self) {
+        let Some(then) = self.requests.forget(SystemTime::now()) else {
+            return;
+        };
+        let forgotten = self.context.store.forget_requests(then);
+        let forgetting = async move {
+            if let Err(error) = forgotten.await {
+                tracing::warn!(%error, "the database keeps requests that count no more");
+            }
+            After::Nothing
+        };
+        self.saving.push(forgetting.boxed());
     }
 
     /// Those whose next try is due come back to their places.
@@ -45,9 +67,10 @@ impl Table {
     /// Tells the head of the queue where it stands.
     pub(super) fn tell_positions(&mut self) {
         let now: Vec<Id> = self.queue.iter().take(POSITIONS_SHOWN).collect();
-        if now == self.told {
+        if now == self.told && !self.has_stirred {
             return;
         }
+        self.has_stirred = false;
         for (position, id) in (0..).zip(&now) {
             self.context
                 .live

@@ -18,6 +18,24 @@ async fn a_finished_connection_is_used_again() {
 }
 
 #[tokio::test]
+async fn a_connection_that_has_proven_fast_is_used_before_a_newer_one() {
+    let long = "x".repeat(1 << 20);
+    let server = Server::start(move |n, _| match n {
+        0 => Reply::ok(&long),
+        _ => Reply::ok("x"),
+    })
+    .await;
+    let (client, _limits) = client(&config());
+    let fast = get(&client, &server.url("/")).await.expect("an answer");
+    let unproven = get(&client, &server.url("/")).await.expect("an answer");
+    for answer in [fast, unproven] {
+        read(answer).await.expect("read");
+    }
+    get(&client, &server.url("/")).await.expect("an answer");
+    assert_eq!(server.connections(), [0, 1, 0]);
+}
+
+#[tokio::test]
 async fn a_dropped_body_closes_its_connection() {
     let server = Server::start(|_, _| Reply::ok("x")).await;
     let (client, limits) = client(&config());

@@ -99,7 +99,7 @@ async fn a_parked_connection_is_reused_handed_on_or_closed() {
         .try_acquire(&a)
         .expect("free")
         .permit
-        .park(Open::new(&open));
+        .park(Open::new(&open), 0);
     assert_eq!(permits.open_now(), 1, "idle ones count");
 
     let Grant { parked, permit } = permits.try_acquire(&a).expect("the idle one");
@@ -109,7 +109,7 @@ async fn a_parked_connection_is_reused_handed_on_or_closed() {
         async move { permits.acquire(&a, Owner::Nobody).await }
     });
     settled().await;
-    permit.park(parked);
+    permit.park(parked, 0);
     let Grant { parked, permit } = same.await.expect("served");
     assert!(parked.is_some(), "handed on to the same host");
 
@@ -118,7 +118,7 @@ async fn a_parked_connection_is_reused_handed_on_or_closed() {
         async move { permits.acquire(&b, Owner::Nobody).await }
     });
     settled().await;
-    permit.park(parked.expect("checked"));
+    permit.park(parked.expect("checked"), 0);
     let other = other.await.expect("served");
     assert!(other.parked.is_none());
     assert_eq!(open.load(Ordering::SeqCst), 0, "closed for the other host");
@@ -131,7 +131,7 @@ async fn an_idle_connection_gives_way_to_another_host() {
     let permits = Permits::new(2, 2);
     for name in ["a", "b"] {
         let grant = permits.try_acquire(&host(name)).expect("free");
-        grant.permit.park(Open::new(&open));
+        grant.permit.park(Open::new(&open), 0);
     }
     let grant = permits.try_acquire(&host("c")).expect("in place of a");
     assert_eq!(open.load(Ordering::SeqCst), 1);
@@ -153,7 +153,7 @@ async fn an_idle_connection_is_closed_after_a_while() {
         async move { permits.reap().await }
     });
     let grant = permits.try_acquire(&host("a")).expect("free");
-    grant.permit.park(Open::new(&open));
+    grant.permit.park(Open::new(&open), 0);
     tokio::time::sleep(Duration::from_secs(14)).await;
     assert_eq!(open.load(Ordering::SeqCst), 1);
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -183,7 +183,7 @@ async fn a_late_download_is_next_however_many_threads_an_early_one_has_waiting()
         settled().await;
     }
     let [first, second] = held;
-    first.permit.park(Box::new("open"));
+    first.permit.park(Box::new("open"), 0);
     settled().await;
     drop(second);
     settled().await;
@@ -237,7 +237,7 @@ async fn lower_caps_hold_as_permits_return() {
         .map(|_| permits.try_acquire(&a).expect("free"))
         .collect();
     let idle = permits.try_acquire(&host("b")).expect("free");
-    idle.permit.park(Open::new(&open));
+    idle.permit.park(Open::new(&open), 0);
     permits.set_caps(2, 4);
     assert_eq!(open.load(Ordering::SeqCst), 0, "idle ones go first");
     assert_eq!(permits.open_now(), 3);
@@ -245,7 +245,7 @@ async fn lower_caps_hold_as_permits_return() {
     assert!(permits.try_acquire(&a).is_none());
     let busy = held.pop().expect("held");
     permits.set_caps(1, 4);
-    busy.permit.park(Open::new(&open));
+    busy.permit.park(Open::new(&open), 0);
     assert_eq!(
         open.load(Ordering::SeqCst),
         0,
@@ -284,7 +284,7 @@ async fn tight_means_fewer_than_half_are_free_for_use() {
     held.push(permits.try_acquire(&a).expect("free"));
     assert!(permits.is_tight(&a));
     assert!(!permits.is_tight(&host("b")));
-    held.pop().expect("held").permit.park(Box::new("idle"));
+    held.pop().expect("held").permit.park(Box::new("idle"), 0);
     assert!(!permits.is_tight(&a), "idle ones are as good as free");
 }
 
@@ -315,7 +315,7 @@ async fn caps_hold_under_a_crowd_that_comes_and_goes() {
                 tokio::task::yield_now().await;
                 match (n + round) % 3 {
                     0 => drop((parked, permit)),
-                    _ => permit.park(parked),
+                    _ => permit.park(parked, 0),
                 }
             }
         });

@@ -1,10 +1,12 @@
 //! Made-up servers, and transfers from them in made-up time: the plan's own decisions on threads that
 //! are a speed and a round trip. Knows neither sockets nor disks.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::limit::{self, Flow};
 use crate::plan::ranges::RangeSet;
 use crate::plan::split::{FAIR_TRIAL, Idle};
 use crate::plan::{Job, LeaseId, Plan};
@@ -27,6 +29,10 @@ pub(super) struct World {
     pub(super) speeds: Vec<u64>,
     /// From `.0` on, the connections have these speeds.
     pub(super) later: Option<(Duration, Vec<u64>)>,
+    /// Bytes that each connection brings at once before it has that speed.
+    pub(super) burst: u64,
+    /// While the machine is busy with something else, every fourth brings a third of that.
+    pub(super) busy: Range<Duration>,
 }
 
 /// How a transfer went.
@@ -43,7 +49,11 @@ impl World {
             Some((from, speeds)) if now >= *from => speeds,
             _ => &self.speeds,
         };
-        speeds[connection.min(speeds.len() - 1)]
+        let speed = speeds[connection.min(speeds.len() - 1)];
+        match self.busy.contains(&now) && connection.is_multiple_of(4) {
+            true => speed / 3,
+            false => speed,
+        }
     }
 
     /// What a new connection takes until its first byte.
@@ -92,11 +102,14 @@ struct Thread {
     connection: usize,
     /// When its first byte comes.
     from: Duration,
+    start: u64,
     at: u64,
     end: u64,
     /// Where the answer ends.
     asked_to: u64,
     hand: Hand,
+    /// Told to stop: it is gone a moment later.
+    is_stopped: bool,
 }
 
 struct Transfer<'a> {
@@ -110,8 +123,10 @@ struct Transfer<'a> {
     threads: Vec<Option<Thread>>,
     speeds: Speeds,
     /// Connections that are open and idle.
-    parked: Vec<usize>,
-    made: usize,
+    parked: limit::Idle,
+    /// What each connection has brought, and what that proves.
+    brought: Vec<u64>,
+    flows: Vec<Flow>,
     requests: u64,
 }
 
@@ -127,15 +142,16 @@ impl Transfer<'_> {
             plan: Plan::new(Some(world.size), RangeSet::new()),
             threads: (0..world.threads).map(|_| None).collect(),
             speeds: Speeds::default(),
-            parked: Vec::new(),
-            made: 0,
+            parked: limit::Idle::default(),
+            brought: Vec::new(),
+            flows: Vec::new(),
             requests: 0,
         }
     }
 
     fn staff(&mut self) {
-        let first_idle = |(number, slot): (u16, &Option<Thread>)| slot.is_none().then_some(number);
-        while let Some(number) = (0..).zip(&self.threads).find_map(first_idle) {
+        let idle = |(number, slot): (u16, &Option<Thread>)| slot.is_none().then_some(number);
+        while let Some(number) = (self.speeds).best((0..).zip(&self.threads).filter_map(idle)) {
             let Some(Job { lease, cut }) = self.job(number) else {
                 return;
             };
@@ -145,23 +161,26 @@ impl Transfer<'_> {
                 thread.expect("only a block at work is cut").end = end;
             }
             let instant = self.start + self.now;
-            let (wait, due) = match (self.requests, self.parked.is_empty()) {
+            let (wait, due) = match (self.requests, self.parked.len()) {
                 // Its answer is there.
                 (0, _) => (Duration::ZERO, Duration::ZERO),
-                (_, false) => (self.world.round_trip, self.world.setup()),
-                (_, true) => (self.world.setup(), self.world.setup()),
+                (_, 0) => (self.world.setup(), self.world.setup()),
+                _ => (self.world.round_trip, self.world.setup()),
             };
             self.requests += 1;
-            let hand = Hand::new(lease.bytes.start, self.speeds.of(number), instant + due);
+            let hand = Hand::new(lease.bytes.start, self.speeds.of(number), instant, due);
             self.plan.expect(lease.id, hand.expected(instant));
+            let connection = self.connection();
             self.threads[usize::from(number)] = Some(Thread {
                 lease: lease.id,
-                connection: self.connection(),
+                connection,
                 from: self.now + wait,
+                start: lease.bytes.start,
                 at: lease.bytes.start,
                 end: lease.bytes.end,
                 asked_to: lease.bytes.end,
                 hand,
+                is_stopped: false,
             });
         }
     }
@@ -181,10 +200,12 @@ impl Transfer<'_> {
     }
 
     fn connection(&mut self) -> usize {
-        self.parked.pop().unwrap_or_else(|| {
-            self.made += 1;
-            self.made - 1
-        })
+        if let Some(parked) = self.parked.pop_best() {
+            return *parked.downcast().expect("only numbers are parked");
+        }
+        self.brought.push(0);
+        self.flows.push(Flow::default());
+        self.flows.len() - 1
     }
 
     /// Lets a little time pass.
@@ -202,17 +223,36 @@ impl Transfer<'_> {
             let share = u128::from(speed(thread)) * u128::from(world.link.min(total));
             let bytes = share / u128::from(total.max(1)) / u128::from(STEPS_A_SECOND);
             let bytes = u64::try_from(bytes).expect("less than the speed");
+            let brought = &mut self.brought[thread.connection];
+            let bytes = match now >= thread.from {
+                true => bytes.max(world.burst.saturating_sub(*brought)),
+                false => 0,
+            };
+            *brought += bytes;
             // Its end may have been moved to before where it is.
             thread.at = (thread.at + bytes).min(thread.end.max(thread.at));
-            if thread.at < thread.end {
+            let is_filled = thread.at >= thread.end;
+            if !is_filled && !thread.is_stopped {
                 continue;
             }
-            thread.hand.observe(thread.at, self.start + self.now);
+            let instant = self.start + self.now;
+            thread.hand.observe(thread.at, instant);
             self.plan.wrote(thread.lease, thread.at);
             self.plan.release(thread.lease);
-            self.speeds.note(number, &thread.hand);
+            if thread.hand.brought() > 0 {
+                self.speeds.note(number, &thread.hand, instant);
+            }
+            if thread.at < thread.asked_to {
+                self.speeds.lose(number);
+            }
             if thread.at == thread.asked_to {
-                self.parked.push(thread.connection);
+                let flow = &mut self.flows[thread.connection];
+                flow.brought(
+                    thread.at - thread.start,
+                    self.now.saturating_sub(thread.from),
+                );
+                self.parked
+                    .push(Box::new(thread.connection), flow.speed(), instant);
             }
             *slot = None;
             has_ended = true;
@@ -253,10 +293,8 @@ impl Transfer<'_> {
     }
 
     fn stop(&mut self, leases: &[LeaseId]) {
-        for slot in &mut self.threads {
-            if let Some(thread) = slot.take_if(|thread| leases.contains(&thread.lease)) {
-                self.plan.release(thread.lease);
-            }
+        for thread in self.threads.iter_mut().flatten() {
+            thread.is_stopped |= leases.contains(&thread.lease);
         }
     }
 }

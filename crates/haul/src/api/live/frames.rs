@@ -4,12 +4,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
 use haul_engine::Stats;
 use haul_engine::event::{Changes, Statuses};
 
 use crate::api::socket::Utf8Bytes;
 use crate::api::types::download::Detail;
-use crate::api::types::rpc;
+use crate::api::types::{events, rpc};
 
 /// What is the same for all subscribers who share: what they see of the list, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +39,15 @@ pub(super) struct Body {
     json: String,
     encoded: Instant,
     /// The last message that was made of it.
-    said: Mutex<Option<Said>>,
+    said: Mutex<Option<Said<Utf8Bytes>>>,
+    /// The last event that was made of it.
+    streamed: Mutex<Option<Said<Bytes>>>,
 }
 
-struct Said {
+struct Said<T> {
     subscription: String,
     from: u64,
-    text: Utf8Bytes,
+    text: T,
 }
 
 impl Body {
@@ -63,26 +66,23 @@ impl Body {
             ),
             encoded: Instant::now(),
             said: Mutex::default(),
+            streamed: Mutex::default(),
         }
     }
 
     /// The message for a subscription that was told everything up to `from`. Nearly all are the first
     /// of their socket and have the same name, and were told the same: they share one.
     pub(super) fn message(&self, subscription: &str, from: u64) -> Utf8Bytes {
-        let mut said = lock(&self.said);
-        if let Some(said) = &*said
-            && said.subscription == subscription
-            && said.from == from
-        {
-            return said.text.clone();
-        }
-        let text = Utf8Bytes::from(rpc::changed(subscription, from, &self.json));
-        *said = Some(Said {
-            subscription: subscription.to_owned(),
-            from,
-            text: text.clone(),
-        });
-        text
+        share(&self.said, subscription, from, || {
+            rpc::changed(subscription, from, &self.json).into()
+        })
+    }
+
+    /// The same as an event of a stream.
+    pub(super) fn event(&self, subscription: &str, from: u64) -> Bytes {
+        share(&self.streamed, subscription, from, || {
+            events::changed(subscription, from, self.to, &self.json).into()
+        })
     }
 
     /// Whether it leads on from `since`. Changes are absolute values: those of a longer way lead to the
@@ -94,6 +94,29 @@ impl Body {
             Some(_) => self.since == since && since < self.to,
         }
     }
+}
+
+/// What was said last, or what `make` makes of it for another one.
+fn share<T: Clone>(
+    said: &Mutex<Option<Said<T>>>,
+    subscription: &str,
+    from: u64,
+    make: impl FnOnce() -> T,
+) -> T {
+    let mut said = lock(said);
+    if let Some(said) = &*said
+        && said.subscription == subscription
+        && said.from == from
+    {
+        return said.text.clone();
+    }
+    let text = make();
+    *said = Some(Said {
+        subscription: subscription.to_owned(),
+        from,
+        text: text.clone(),
+    });
+    text
 }
 
 /// One set of changes for each way in which subscribers see the list.

@@ -36,10 +36,13 @@ pub(super) fn read(method: &str, params: Value) -> Result<Method, ApiError> {
 
 type Reader = fn(Params) -> Result<Method, Error>;
 
-const METHODS: [(&str, Reader); 15] = [
+const METHODS: [(&str, Reader); 16] = [
     ("downloads.add", |params| Ok(Method::Add(params))),
     ("downloads.list", |params| {
         command(Command::List(requests::list(params)?))
+    }),
+    ("downloads.why", |params| {
+        command(Command::Why(requests::only_id(params)?))
     }),
     ("downloads.get", |params| {
         command(Command::Get(requests::only_id(params)?))

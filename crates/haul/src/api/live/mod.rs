@@ -1,6 +1,8 @@
-//! The live skin: JSON-RPC 2.0 over `/api/v1/ws`. Commands are answered in the order they came;
-//! subscriptions push what changed whenever the socket has taken the last frame.
+//! The live skin: JSON-RPC 2.0 over `/api/v1/ws`, and a subscription alone over `/api/v1/events`.
+//! Commands are answered in the order they came; subscriptions push what changed whenever the client
+//! has taken the last frame.
 
+mod events;
 mod frames;
 #[cfg(test)]
 mod fuzz;
@@ -22,6 +24,7 @@ use super::error::{ApiError, Edge};
 use super::socket::{self, Inbox, MOST_BYTES_OUT, Talk, Upgrade, Utf8Bytes};
 use super::types::requests::Wanted;
 use super::types::rpc::{self, Call, Incoming, Invalid};
+pub(super) use events::connect as events;
 pub(super) use frames::Frames;
 use methods::Method;
 use subscription::Subscription;

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use haul_engine::event::{Changes, Fields, Statuses};
 use haul_engine::{Id, Live, Stats, View, Watcher};
 use tokio::time::{Instant, sleep_until};
@@ -24,6 +25,8 @@ pub(super) struct Subscription {
     sight: Sight,
     interval: Duration,
     watcher: Watcher,
+    /// Whether what the client has been shown is not known here: it was told by another subscription.
+    is_back: bool,
     /// The last revision that the client was told: the next frame's `from`.
     told: u64,
     stats: Stats,
@@ -35,6 +38,13 @@ pub(super) struct Subscription {
 struct Filter {
     statuses: Option<Statuses>,
     ids: Option<HashSet<Id>>,
+}
+
+/// Whether a download that seems new to the client can have been shown to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Newcomers {
+    Unseen,
+    PerhapsSeen,
 }
 
 impl Filter {
@@ -50,7 +60,7 @@ impl Filter {
     }
 
     /// Leaves of `changes` what a client that sees this filter has to be told.
-    fn apply(&self, mut changes: Changes) -> Changes {
+    fn apply(&self, mut changes: Changes, newcomers: Newcomers) -> Changes {
         changes.removed.retain(|id| self.names(*id));
         let mut left = Vec::new();
         changes.changed.retain_mut(|(view, fields)| {
@@ -61,7 +71,8 @@ impl Filter {
                 return true;
             };
             // Whether it was shown before is only known while its status stands.
-            let is_new = fields.intersects(Fields::ADDED_AT);
+            let seems_new = fields.intersects(Fields::ADDED_AT);
+            let is_new = seems_new && newcomers == Newcomers::Unseen;
             let moved = fields.intersects(Fields::STATUS);
             if statuses.contains(view.status) {
                 if moved {
@@ -82,11 +93,11 @@ impl Filter {
 impl Subscription {
     /// Begins with the present state. The second value is the answer to `subscribe`, JSON.
     pub(super) fn begin(name: String, wanted: Wanted, live: &Live) -> (Subscription, String) {
+        let mut watcher = live.watch();
         let filter = Filter {
             statuses: wanted.statuses,
             ids: wanted.ids.map(HashSet::from_iter),
         };
-        let mut watcher = live.watch();
         let (revision, downloads, stats) = match &filter.ids {
             Some(ids) => watcher.snapshot_of(ids.iter().copied(), |view| filter.shows(view)),
             None => watcher.snapshot(filter.statuses.unwrap_or(Statuses::ALL)),
@@ -103,11 +114,41 @@ impl Subscription {
             filter,
             interval,
             watcher,
+            is_back: false,
             told: revision,
             stats,
             due: on_grid(*GRID, Instant::now() + interval, interval),
         };
         (subscription, answer)
+    }
+
+    /// Goes on for a client that comes back: `watcher` knows what it has been told. It speaks as soon as
+    /// there is something to say.
+    pub(super) fn go_on(name: String, wanted: Wanted, watcher: Watcher) -> Subscription {
+        let interval = Duration::from_millis(wanted.interval_ms);
+        Subscription {
+            name,
+            sight: Sight {
+                statuses: wanted.statuses,
+                detail: wanted.detail,
+                interval,
+            },
+            filter: Filter {
+                statuses: wanted.statuses,
+                ids: wanted.ids.map(HashSet::from_iter),
+            },
+            interval,
+            told: watcher.sent(),
+            watcher,
+            is_back: true,
+            stats: Stats::default(),
+            due: Instant::now(),
+        }
+    }
+
+    /// The last revision that the client was told.
+    pub(super) fn told(&self) -> u64 {
+        self.told
     }
 
     pub(super) fn name(&self) -> &str {
@@ -122,11 +163,32 @@ impl Subscription {
 
     /// What the client is to be told now; `None` when nothing that it sees has changed.
     pub(super) fn frame(&mut self, live: &Live, frames: &Frames) -> Option<Utf8Bytes> {
+        let (body, from) = self.news(live, frames)?;
+        Some(body.message(&self.name, from))
+    }
+
+    /// The same as an event of a stream.
+    pub(super) fn event(&mut self, live: &Live, frames: &Frames) -> Option<Bytes> {
+        let (body, from) = self.news(live, frames)?;
+        Some(body.event(&self.name, from))
+    }
+
+    /// What has changed, and the revision that it leads on from.
+    fn news(&mut self, live: &Live, frames: &Frames) -> Option<(Arc<Body>, u64)> {
         self.due = next_due(self.due, Instant::now(), self.interval);
         let since = self.watcher.sent();
-        let encode = || Body::encode(&self.filter.apply(live.changes(since)), self.sight.detail);
-        // Hardly two see the same few downloads.
-        let body = if self.filter.ids.is_some() {
+        let is_back = std::mem::take(&mut self.is_back);
+        let newcomers = if is_back {
+            Newcomers::PerhapsSeen
+        } else {
+            Newcomers::Unseen
+        };
+        let encode = || {
+            let changes = self.filter.apply(live.changes(since), newcomers);
+            Body::encode(&changes, self.sight.detail)
+        };
+        // Hardly two see the same few downloads, or come back after the same time.
+        let body = if self.filter.ids.is_some() || is_back {
             Arc::new(encode())
         } else {
             frames.body(self.sight, since, encode)
@@ -137,7 +199,7 @@ impl Subscription {
         }
         self.stats = body.stats;
         let from = std::mem::replace(&mut self.told, body.to);
-        Some(body.message(&self.name, from))
+        Some((body, from))
     }
 }
 
@@ -163,262 +225,4 @@ fn on_grid(start: Instant, at: Instant, interval: Duration) -> Instant {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::api::types::download::tests::sample;
-    use crate::api::types::download::{Detail, Download};
-    use haul_engine::Status;
-    use proptest::prelude::*;
-    use serde_json::{Map, Value, to_value};
-    use std::collections::BTreeMap;
-
-    /// A client: the state that it makes of what it is sent.
-    #[derive(Default)]
-    struct Client {
-        revision: u64,
-        downloads: BTreeMap<String, Map<String, Value>>,
-    }
-
-    impl Client {
-        fn snapshot(answer: &str) -> Client {
-            let answer: Value = serde_json::from_str(answer).expect("JSON");
-            let mut client = Client {
-                revision: answer["revision"].as_u64().expect("a revision"),
-                ..Client::default()
-            };
-            client.merge(&answer);
-            client
-        }
-
-        fn hear(&mut self, frame: &str) {
-            let frame: Value = serde_json::from_str(frame).expect("JSON");
-            let params = &frame["params"];
-            assert_eq!(params["from"], self.revision, "a gap");
-            let revision = params["revision"].as_u64().expect("a revision");
-            assert!(revision > self.revision || params["stats"].is_object());
-            self.revision = revision;
-            for id in params["removed"].as_array().expect("an array") {
-                self.downloads.remove(id.as_str().expect("an id"));
-            }
-            self.merge(params);
-        }
-
-        fn merge(&mut self, params: &Value) {
-            for download in params["downloads"].as_array().expect("an array") {
-                let changed = download.as_object().expect("an object").clone();
-                let id = changed["id"].as_str().expect("an id").to_owned();
-                self.downloads.entry(id).or_default().extend(changed);
-            }
-        }
-    }
-
-    /// What a list of the daemon says, through the same filter.
-    fn truth(live: &Live, filter: &Filter, detail: Detail) -> BTreeMap<String, Map<String, Value>> {
-        let (_, views, _) = live.snapshot(|view| filter.shows(view));
-        views
-            .iter()
-            .map(|view| {
-                let shown = to_value(Download::whole(view, detail)).expect("JSON");
-                let shown = shown.as_object().expect("an object").clone();
-                (view.id.to_string(), shown)
-            })
-            .collect()
-    }
-
-    #[derive(Debug, Clone)]
-    enum Step {
-        Put(u64),
-        Done(u64, u64),
-        Move(u64, Status),
-        Map(u64, u8),
-        Take(u64),
-        /// This subscriber is sent a frame.
-        Speak(usize),
-        /// This one leaves, and another one begins in its place.
-        Join(usize),
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        let id = 0..6u64;
-        prop_oneof![
-            id.clone().prop_map(Step::Put),
-            (id.clone(), 0..99u64).prop_map(|(id, done)| Step::Done(id, done)),
-            (id.clone(), 0..Status::ALL.len())
-                .prop_map(|(id, status)| Step::Move(id, Status::ALL[status])),
-            (id.clone(), 0..9u8).prop_map(|(id, tenths)| Step::Map(id, tenths)),
-            id.prop_map(Step::Take),
-            (0..6usize).prop_map(Step::Speak),
-            (0..6usize).prop_map(Step::Join),
-        ]
-    }
-
-    fn wanted(number: usize) -> Wanted {
-        let statuses = [Status::Downloading, Status::Completed]
-            .into_iter()
-            .collect();
-        Wanted {
-            // Two see everything and two the same states, so that they share frames at different
-            // distances.
-            statuses: matches!(number, 2 | 4 | 5).then_some(statuses),
-            ids: (number == 3 || number == 4).then(|| vec![Id(1), Id(2), Id(100)]),
-            detail: if number == 3 {
-                Detail::Full
-            } else {
-                Detail::Plain
-            },
-            interval_ms: 50,
-        }
-    }
-
-    fn join(number: usize, live: &Live) -> (Subscription, Client) {
-        let (subscription, answer) = Subscription::begin("s1".into(), wanted(number), live);
-        (subscription, Client::snapshot(&answer))
-    }
-
-    proptest! {
-        #[test]
-        fn snapshot_and_changes_give_what_the_list_says(steps in prop::collection::vec(step(), 1..80)) {
-            let live = Live::new();
-            let frames = Frames::default();
-            live.put(View { id: Id(100), ..sample() });
-            // An id is never used again: each `Put` of a number that is gone takes a new one.
-            let mut ids: BTreeMap<u64, Id> = BTreeMap::new();
-            let mut fresh = 0;
-            let mut subscribers: Vec<(Subscription, Client)> = (0..6).map(|number| join(number, &live)).collect();
-            for step in steps {
-                match step {
-                    Step::Put(number) if !ids.contains_key(&number) => {
-                        fresh += 1;
-                        ids.insert(number, Id(fresh));
-                        live.put(View { id: Id(fresh), ..sample() });
-                    }
-                    Step::Put(_) => {}
-                    Step::Done(number, done) => {
-                        if let Some(id) = ids.get(&number) {
-                            live.alter(*id, |view| view.done = done);
-                        }
-                    }
-                    Step::Move(number, status) => {
-                        if let Some(id) = ids.get(&number) {
-                            live.alter(*id, |view| view.status = status);
-                        }
-                    }
-                    Step::Map(number, tenths) => {
-                        if let Some(id) = ids.get(&number) {
-                            live.alter(*id, |view| view.map = tenths.to_string().into());
-                        }
-                    }
-                    Step::Take(number) => {
-                        if let Some(id) = ids.remove(&number) {
-                            live.take(id);
-                        }
-                    }
-                    Step::Join(number) => subscribers[number] = join(number, &live),
-                    Step::Speak(number) => {
-                        let (subscription, client) = &mut subscribers[number];
-                        if subscription.watcher.sent() == live.revision() {
-                            continue;
-                        }
-                        if let Some(frame) = subscription.frame(&live, &frames) {
-                            client.hear(&frame);
-                        }
-                        // A frame of another may be older than the table by what happened since.
-                        if subscription.watcher.sent() == live.revision() {
-                            let truth = truth(&live, &subscription.filter, subscription.sight.detail);
-                            prop_assert_eq!(&client.downloads, &truth);
-                        }
-                    }
-                }
-            }
-            for (subscription, client) in &mut subscribers {
-                while subscription.watcher.sent() < live.revision() {
-                    if let Some(frame) = subscription.frame(&live, &frames) {
-                        client.hear(&frame);
-                    }
-                }
-                let truth = truth(&live, &subscription.filter, subscription.sight.detail);
-                prop_assert_eq!(&client.downloads, &truth);
-            }
-        }
-    }
-
-    #[test]
-    fn subscribers_who_see_the_same_share_one_encoding() {
-        let live = Live::new();
-        let frames = Frames::default();
-        live.put(sample());
-        let some = Statuses::from_iter([Status::Downloading, Status::Completed]);
-        let body = |statuses, since| {
-            let sight = Sight {
-                statuses,
-                detail: Detail::Plain,
-                interval: Duration::from_secs(60),
-            };
-            let encode = || Body::encode(&live.changes(since), Detail::Plain);
-            frames.body(sight, since, encode)
-        };
-        let (all, filtered) = (body(None, 0), body(Some(some), 0));
-        live.alter(sample().id, |view| view.done += 1);
-        // Still the older one: the next frame brings the rest.
-        assert!(Arc::ptr_eq(&body(None, 0), &all));
-        assert!(Arc::ptr_eq(&body(Some(some), 0), &filtered));
-        // Whoever sees other downloads, or is already further, gets a frame of its own.
-        assert!(!Arc::ptr_eq(&all, &filtered));
-        assert_eq!(body(None, all.to).to, live.revision());
-    }
-
-    #[test]
-    fn subscribers_who_were_told_the_same_send_the_same_bytes() {
-        let live = Live::new();
-        live.put(sample());
-        let body = Body::encode(&live.changes(0), Detail::Plain);
-        let first = body.message("s1", 0);
-        assert_eq!(body.message("s1", 0).as_ptr(), first.as_ptr());
-        // Another name, or another revision to lead on from, is another message.
-        assert!(body.message("s2", 0).contains("\"s2\""));
-        let message: Value = serde_json::from_str(&body.message("s2", 7)).expect("JSON");
-        assert_eq!(message["params"]["from"], 7);
-        assert_eq!(message["params"]["revision"], live.revision());
-    }
-
-    #[test]
-    fn frames_keep_their_distance_and_fall_into_step() {
-        let interval = Duration::from_millis(200);
-        let start = *GRID;
-        let at = |millis| start + Duration::from_millis(millis);
-        // On a steady stream: the next place on the grid, though this one was taken a bit late.
-        assert_eq!(next_due(at(400), at(403), interval), at(600));
-        // After a pause: the first place that keeps the distance.
-        assert_eq!(next_due(at(400), at(730), interval), at(1000));
-        assert_eq!(on_grid(start, at(600), interval), at(600));
-        assert_eq!(on_grid(start, at(601), interval), at(800));
-    }
-
-    #[test]
-    fn what_was_never_shown_is_not_said_to_be_gone() {
-        let live = Live::new();
-        let wanted = Wanted {
-            statuses: Some(std::iter::once(Status::Completed).collect()),
-            ids: None,
-            detail: Detail::Plain,
-            interval_ms: 50,
-        };
-        let (mut subscription, _) = Subscription::begin("s1".into(), wanted, &live);
-        let id = sample().id;
-        live.put(sample());
-        let frame = subscription
-            .frame(&live, &Frames::default())
-            .expect("the totals changed");
-        let frame: Value = serde_json::from_str(&frame).expect("JSON");
-        assert_eq!(frame["params"]["removed"], Value::Array(Vec::new()));
-        // Nothing that it shows, and no total, changes with a part of the file.
-        live.alter(id, |view| view.done += 1);
-        assert_eq!(subscription.frame(&live, &Frames::default()), None);
-        live.alter(id, |view| view.status = Status::Completed);
-        let frame = subscription
-            .frame(&live, &Frames::default())
-            .expect("it is shown now");
-        assert!(frame.contains("\"from\":1,"), "{frame}");
-        assert!(frame.contains("\"url\""), "{frame}");
-    }
-}
+mod tests;

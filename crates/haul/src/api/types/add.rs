@@ -41,6 +41,12 @@ const OWN_HEADERS: [&str; 12] = [
     "upgrade",
 ];
 
+/// Whether haul sets this header itself.
+pub(in crate::api) fn is_own_header(name: &str) -> bool {
+    let mut own = OWN_HEADERS.iter();
+    own.any(|own| own.eq_ignore_ascii_case(name))
+}
+
 /// Reads `{"urls":[…], options}` (a download each) or `{"url":"…","mirrors":[…], options}` (one).
 /// A bad URL among `urls` is rejected alone; anything else wrong refuses the request.
 pub(crate) fn add(mut params: Params, root: &Path) -> Result<Add, ApiError> {
@@ -177,7 +183,7 @@ pub(super) fn priority(params: &mut Params) -> Result<Option<i32>, Error> {
 }
 
 /// A file's name: one component, nothing that leads elsewhere.
-pub(super) fn name(name: String) -> Result<String, Error> {
+pub(in crate::api) fn name(name: String) -> Result<String, Error> {
     let refuse = |allowed| Err(refused("name", &Value::String(name.clone()), allowed));
     if name.is_empty() || name == "." || name == ".." {
         return refuse("a file name");
@@ -195,7 +201,7 @@ pub(super) fn name(name: String) -> Result<String, Error> {
 }
 
 /// A directory inside `root`; a relative one counts from there.
-fn dir(text: &str, root: &Path) -> Result<PathBuf, Error> {
+pub(in crate::api) fn dir(text: &str, root: &Path) -> Result<PathBuf, Error> {
     let refuse = || {
         let allowed = format!("a directory inside {}", root.display());
         refused("dir", &Value::String(text.to_owned()), &allowed)

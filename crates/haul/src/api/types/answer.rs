@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use super::download::{Detail, Download, all};
 use super::problem::rejected;
 use crate::api::command::{Answer, Rejected};
+use crate::api::why::Cause;
 
 /// Any of our own wire types as text.
 pub(super) fn to_json(value: &impl Serialize) -> String {
@@ -33,6 +34,7 @@ impl Answer {
             }),
             Answer::Detailed(view) => to_json(&Download::whole(view, Detail::Full)),
             Answer::Download(view) => to_json(&Download::whole(view, Detail::Plain)),
+            Answer::Causes(causes) => to_json(&CausesJson::of(causes)),
             Answer::Settings(settings) => to_json(&SettingsJson::of(settings)),
             Answer::Stats(stats, tasks) => to_json(&TotalsJson {
                 stats: StatsJson::of(stats),
@@ -61,6 +63,30 @@ struct PageJson<'a> {
 
 fn views<S: Serializer>(views: &[Arc<View>], serializer: S) -> Result<S::Ok, S::Error> {
     all(views, serializer)
+}
+
+/// What holds a download back.
+#[derive(Serialize)]
+struct CausesJson<'a> {
+    causes: Vec<CauseJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct CauseJson<'a> {
+    code: &'a str,
+    detail: &'a str,
+}
+
+impl CausesJson<'_> {
+    fn of(causes: &[Cause]) -> CausesJson<'_> {
+        let causes = causes.iter().map(|cause| CauseJson {
+            code: cause.code,
+            detail: &cause.detail,
+        });
+        CausesJson {
+            causes: causes.collect(),
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -402,9 +402,9 @@ pub(crate) mod tests {
         view.url = secret.into();
         view.final_url = Some(secret.into());
         view.mirrors = Arc::new([secret.to_owned()]);
-        let blocks = view.blocks.iter().cloned().map(|block| BlockView {
+        let blocks = view.blocks.iter().map(|block| BlockView {
             url: secret.into(),
-            ..block
+            ..block.clone()
         });
         view.blocks = blocks.collect();
         assert!(!view.blocks.is_empty());

@@ -4,6 +4,7 @@
 pub(crate) mod add;
 pub(crate) mod answer;
 pub(crate) mod download;
+pub(crate) mod events;
 pub(crate) mod params;
 pub(crate) mod problem;
 pub(crate) mod requests;

@@ -1,7 +1,7 @@
 //! The arguments of every command but `add`, read from the wire.
 
 use haul_engine::event::{Direction, List, Sort, Statuses};
-use haul_engine::{Change, Error, Files, Id, Kind, Status};
+use haul_engine::{Change, Error, Files, Id, Kind, Spec, Status};
 use serde_json::Value;
 
 use super::add::{block_size, name, priority, speed_limit, threads};
@@ -95,6 +95,11 @@ pub(crate) fn change(mut params: Params) -> Result<Change, Error> {
         threads: threads(&mut params)?,
         priority: priority(&mut params)?,
         name: params.text("name")?.map(name).transpose()?,
+        url: params
+            .text("url")?
+            .map(|text| Spec::parse_url(&text))
+            .transpose()?,
+        ..Change::default()
     };
     params.finish()?;
     Ok(change)

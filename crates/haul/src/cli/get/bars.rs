@@ -6,8 +6,8 @@ use std::collections::hash_map::Entry;
 use haul_engine::{Id, Status, View};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::cli::human;
 use crate::cli::paint::{Paint, plain};
+use crate::human;
 
 /// Most bars beside the total; more active downloads than that are summed up only.
 const MOST_BARS: usize = 12;

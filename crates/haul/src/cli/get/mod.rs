@@ -56,7 +56,7 @@ pub(crate) struct Get {
 pub(crate) fn get(asked: &Get, verbosity: Verbosity) -> anyhow::Result<u8> {
     let loaded = config::effective(&asked.flags)?;
     let progress = Progress::start(verbosity, asked.json);
-    output::start_logging(&loaded, verbosity, LogDefault::Error, progress.bars());
+    let _log = output::start_logging(&loaded, verbosity, LogDefault::Error, progress.bars());
     let dir = std::path::absolute(&asked.dir).context("the current directory cannot be told")?;
     let specs = resume::settle(asked.wanted.specs()?, &dir);
     assemble::create_dir(&dir)?;

@@ -10,9 +10,9 @@ use url::Url;
 use super::Leave;
 use crate::api::{Detail, Download};
 use crate::cli::exit;
-use crate::cli::human;
 use crate::cli::output::{self, JsonOutput, Verbosity};
 use crate::cli::paint::plain;
+use crate::human;
 
 /// How downloads that ended are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,9 +14,9 @@ use tokio::time::Instant;
 
 use super::bars::Bars;
 use super::outcome::Outcome;
-use crate::cli::human;
 use crate::cli::output::{self, JsonOutput, Verbosity};
 use crate::cli::paint::plain;
+use crate::human;
 
 /// How progress is shown.
 enum Show {

@@ -144,6 +144,8 @@ mod tests {
             done: std::iter::once(0..10).collect(),
             seals: Seals::default(),
             stamp: None,
+            skipped: false,
+            url_replaced: false,
             path: None,
             inode: None,
             digest: None,

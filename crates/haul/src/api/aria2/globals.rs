@@ -1,0 +1,145 @@
+//! aria2's global options: those that are our run-time settings, and those that hold for downloads added
+//! here later. The latter last as long as the process, as they do in aria2.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use haul_engine::Spec;
+use serde_json::{Map, Value, json};
+
+use super::envelope::Failure;
+use super::options::{Pair, Refused};
+use super::{add, one, session};
+use crate::api::App;
+use crate::api::command::{self, Command, SettingsChange};
+use crate::config;
+
+/// What has been given.
+#[derive(Default)]
+pub(super) struct Globals(Mutex<Vec<Pair>>);
+
+/// Downloads at once that a user may want.
+const MOST_DOWNLOADS: usize = 10_000;
+
+impl Globals {
+    /// A leaf lock: nothing else is locked or awaited while it is held.
+    fn lock(&self) -> MutexGuard<'_, Vec<Pair>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The options of a new download for which these are given.
+    pub(super) fn under(&self, given: &[Pair]) -> Vec<Pair> {
+        let is_given = |name: &str| given.iter().any(|(own, _)| own == name);
+        let held = self.lock();
+        let unsaid = held.iter();
+        let unsaid = unsaid.filter(|(name, _)| !is_given(name) && name != session::OPTION);
+        unsaid.chain(given).cloned().collect()
+    }
+
+    /// One of them.
+    pub(super) fn get(&self, wanted: &str) -> Option<String> {
+        let held = self.lock();
+        let mut found = held.iter();
+        let found = found.find(|(name, _)| name == wanted);
+        found.map(|(_, value)| value.clone())
+    }
+
+    /// `aria2.getGlobalOption`.
+    pub(super) async fn told(&self, app: &App) -> Result<Value, Failure> {
+        let settings = app.engine.settings().await?;
+        let mut told = Map::new();
+        let mut tell = |name: &str, value: String| told.insert(name.to_owned(), json!(value));
+        tell("dir", app.options.root.to_string_lossy().into_owned());
+        tell(
+            "max-concurrent-downloads",
+            settings.max_downloads.to_string(),
+        );
+        tell(
+            "max-overall-download-limit",
+            settings.speed_limit.to_string(),
+        );
+        tell("split", settings.threads.to_string());
+        let each = settings.max_connections_per_host.to_string();
+        tell("max-connection-per-server", each);
+        tell("max-download-limit", "0".to_owned());
+        tell("allow-overwrite", "false".to_owned());
+        tell("auto-file-renaming", "true".to_owned());
+        tell("continue", "true".to_owned());
+        one::put(&mut told, self.lock().clone());
+        Ok(Value::Object(told))
+    }
+
+    /// `aria2.changeGlobalOption`: all of them, or none when one is bad.
+    pub(super) async fn change(&self, app: &App, given: Vec<Pair>) -> Result<Value, Failure> {
+        let mut settings = SettingsChange::default();
+        let mut kept = Vec::new();
+        for (name, value) in given {
+            match name.as_str() {
+                // What holds for one download only, and what is nobody's business.
+                "gid" | "pause" | "out" | "checksum" | "rpc-secret" => {}
+                "max-concurrent-downloads" => settings.max_downloads = Some(count(&name, &value)?),
+                "max-overall-download-limit" => settings.speed_limit = Some(size(&name, &value)?),
+                session::OPTION => {
+                    let path = session::place(&value, &app.options.root).await?;
+                    kept.push((name, path.to_string_lossy().into_owned()));
+                }
+                _ => kept.push((name, value)),
+            }
+        }
+        // Bad values are refused now, and not when a download is added.
+        let nowhere = Spec::parse_url("http://unset.invalid/").map_err(Failure::from)?;
+        add::take(&mut Spec::new(nowhere), &kept, &app.options.root)?;
+        if settings != SettingsChange::default() {
+            command::apply(Command::SetSettings(settings), &app.engine).await?;
+        }
+        let mut held = self.lock();
+        held.retain(|(name, _)| !kept.iter().any(|(new, _)| new == name));
+        held.extend(kept);
+        Ok(json!("OK"))
+    }
+}
+
+fn count(name: &str, value: &str) -> Result<usize, Failure> {
+    let number = value.parse().ok();
+    let number = number.filter(|number| (1..=MOST_DOWNLOADS).contains(number));
+    number.ok_or_else(|| problem(name, value, format!("allowed: 1–{MOST_DOWNLOADS}")))
+}
+
+fn size(name: &str, value: &str) -> Result<u64, Failure> {
+    config::parse_size(value).map_err(|why| problem(name, value, why))
+}
+
+fn problem(name: &str, value: &str, why: String) -> Failure {
+    add::problem(Refused {
+        name: name.to_owned(),
+        value: value.to_owned(),
+        why,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_download_says_goes_before_what_holds_for_all() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let globals = Globals(Mutex::new(vec![
+            pair("split", "4"),
+            pair("header", "A: b"),
+            pair("header", "C: d"),
+            pair(session::OPTION, "/srv/files/session"),
+        ]));
+        assert_eq!(
+            globals.under(&[pair("split", "2")]),
+            [
+                pair("header", "A: b"),
+                pair("header", "C: d"),
+                pair("split", "2")
+            ]
+        );
+        assert_eq!(
+            globals.under(&[pair("header", "E: f")]),
+            [pair("split", "4"), pair("header", "E: f")]
+        );
+    }
+}
