@@ -12,7 +12,7 @@ async fn each_refusal_is_one_line_that_says_who_what_and_why() {
     let daemon = world
         .daemon(&[&WITH_TOKEN[..], &["--log-format", "json"]].concat())
         .await;
-    let asked: [(&str, &[&str], &str); 4] = [
+    let asked: [(&str, &[&str], &str); 5] = [
         (
             "GET /api/v1/stats?token=wrong-secret",
             &[HOST],
@@ -31,6 +31,12 @@ async fn each_refusal_is_one_line_that_says_who_what_and_why() {
         (
             "GET /",
             &[HOST, "Authorization: Bearer wrong-secret"],
+            "unauthorized",
+        ),
+        // Its calls have to show the token.
+        (
+            "GET /jsonrpc?method=aria2.getVersion&id=1",
+            &[HOST],
             "unauthorized",
         ),
     ];
@@ -59,6 +65,11 @@ async fn each_refusal_is_one_line_that_says_who_what_and_why() {
                 .expect("a text")
                 .trim_matches('"')
                 .to_owned()
+        };
+        let method = if target.starts_with("/jsonrpc") {
+            "call"
+        } else {
+            method
         };
         assert_eq!(shown("method"), method);
         assert_eq!(shown("path"), path);
