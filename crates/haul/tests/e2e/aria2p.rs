@@ -35,7 +35,7 @@ async fn aria2p_adds_watches_changes_and_removes_downloads() {
         small_url.as_str(),
     ];
     let ended = world::end(world::start(by(
-        Command::new(python).into(),
+        Command::new(python),
         Path::new("."),
         &args,
     )));
