@@ -86,6 +86,7 @@ async fn ask(client: &Client, source: &Source, block: Option<u64>) -> Result<(An
             headers: &source.headers,
             owner: source.owner,
             turn: None,
+            ahead: Some(&source.ahead),
         })
         .await?;
     let first = reply::first(&head(&answer), block);
