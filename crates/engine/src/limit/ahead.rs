@@ -74,3 +74,77 @@ impl Ahead {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::{Limits, Owner};
+    use crate::spec::Settings;
+    use std::sync::Arc;
+    use url::Url;
+
+    fn host(name: &str) -> Host {
+        Host::of(&Url::parse(&format!("http://{name}/")).expect("a URL"))
+    }
+
+    /// Connections that come at once.
+    fn maker(limits: &Arc<Limits>, host: &Host) -> impl FnMut() -> Option<Coming> {
+        let (limits, host) = (limits.clone(), host.clone());
+        move || {
+            let grant = limits.acquire_at_once(&host, Owner::Nobody)?;
+            Some(Coming::new(tokio::spawn(async { Some(grant) })))
+        }
+    }
+
+    /// Lets every task that can run do so.
+    async fn settled() {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_are_begun_than_are_allowed_and_none_afterwards() {
+        let (limits, host) = (Limits::new(&Settings::default()), host("a"));
+        let ahead = Ahead::default();
+        ahead.begin(&host, maker(&limits, &host));
+        assert_eq!(limits.open_now(), 0, "nobody has allowed it");
+        let ahead = Ahead::default();
+        ahead.allow(3);
+        ahead.begin(&host, maker(&limits, &host));
+        ahead.begin(&host, maker(&limits, &host));
+        assert_eq!(limits.open_now(), 3);
+        ahead.keep(1);
+        settled().await;
+        assert_eq!(limits.open_now(), 1, "those that are of no use are closed");
+        let taken = ahead.take(&host).await.expect("one is left");
+        assert!(ahead.take(&host).await.is_none());
+        drop(taken);
+        ahead.begin(&super::tests::host("b"), maker(&limits, &host));
+        assert_eq!(limits.open_now(), 0, "the answer is there");
+    }
+
+    #[tokio::test]
+    async fn those_to_a_host_that_only_redirects_are_closed() {
+        let limits = Limits::new(&Settings::default());
+        let (from, to) = (host("from"), host("to"));
+        let ahead = Ahead::default();
+        ahead.allow(2);
+        ahead.begin(&from, maker(&limits, &from));
+        assert!(ahead.take(&to).await.is_none());
+        ahead.begin(&to, maker(&limits, &to));
+        settled().await;
+        assert_eq!(limits.open_now(), 2);
+        assert!(ahead.take(&from).await.is_none());
+        assert!(ahead.take(&to).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn one_that_did_not_come_about_leaves_no_trace() {
+        let host = host("a");
+        let ahead = Ahead::default();
+        ahead.allow(1);
+        ahead.begin(&host, || Some(Coming::new(tokio::spawn(async { None }))));
+        assert!(ahead.take(&host).await.is_none());
+    }
+}

@@ -5,6 +5,7 @@ mod commands;
 mod deliver;
 mod disk;
 mod download;
+mod far;
 mod group;
 mod layers;
 mod lifecycle;
