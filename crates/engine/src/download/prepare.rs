@@ -118,7 +118,10 @@ impl Download {
                     self.gather(&mut found).await?;
                     return Ok(found);
                 }
-                Err(error) => self.wait_after(&error).await?,
+                Err(error) => {
+                    source.ahead.keep(0);
+                    self.wait_after(&error).await?;
+                }
             }
         }
     }

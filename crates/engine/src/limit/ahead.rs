@@ -37,6 +37,9 @@ impl Ahead {
     pub(crate) fn keep(&self, of_use: usize) {
         self.allow(0);
         let mut made = self.made();
+        if of_use == 0 {
+            made.to = None;
+        }
         let from = of_use.min(made.coming.len());
         let closed = made.coming.split_off(from);
         // A connection that closes gives its permit back, which takes another lock.
@@ -47,10 +50,10 @@ impl Ahead {
     /// Begins as many as are allowed, in place of those to another host. `make` returns `None` when no
     /// more can be had.
     pub(crate) fn begin(&self, host: &Host, make: impl FnMut() -> Option<Coming>) {
-        if self.made().to.as_ref() == Some(host) {
+        let most = self.most.load(Ordering::Relaxed);
+        if most == 0 || self.made().to.as_ref() == Some(host) {
             return;
         }
-        let most = self.most.load(Ordering::Relaxed);
         let made = Made {
             to: Some(host.clone()),
             coming: std::iter::from_fn(make).take(most).collect(),
@@ -105,7 +108,8 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_are_begun_than_are_allowed_and_none_afterwards() {
-        let (limits, host) = (Limits::new(&Settings::default()), host("a"));
+        let limits = Limits::new(&Settings::default());
+        let (host, other) = (host("a"), host("b"));
         let ahead = Ahead::default();
         ahead.begin(&host, maker(&limits, &host));
         assert_eq!(limits.open_now(), 0, "nobody has allowed it");
@@ -115,13 +119,28 @@ mod tests {
         ahead.begin(&host, maker(&limits, &host));
         assert_eq!(limits.open_now(), 3);
         ahead.keep(1);
+        ahead.begin(&other, maker(&limits, &other));
         settled().await;
         assert_eq!(limits.open_now(), 1, "those that are of no use are closed");
         let taken = ahead.take(&host).await.expect("one is left");
         assert!(ahead.take(&host).await.is_none());
         drop(taken);
-        ahead.begin(&super::tests::host("b"), maker(&limits, &host));
+        ahead.begin(&other, maker(&limits, &other));
         assert_eq!(limits.open_now(), 0, "the answer is there");
+    }
+
+    #[tokio::test]
+    async fn after_an_answer_that_was_none_they_are_begun_anew() {
+        let (limits, host) = (Limits::new(&Settings::default()), host("a"));
+        let ahead = Ahead::default();
+        for _ in 0..2 {
+            ahead.allow(2);
+            ahead.begin(&host, maker(&limits, &host));
+            assert_eq!(limits.open_now(), 2);
+            ahead.keep(0);
+            settled().await;
+            assert_eq!(limits.open_now(), 0);
+        }
     }
 
     #[tokio::test]

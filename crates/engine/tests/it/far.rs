@@ -78,6 +78,19 @@ async fn a_server_that_has_room_for_few_connections_gives_the_file_all_the_same(
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_server_wants_to_be_left_alone_no_connection_is_kept() {
+    let (origin, world) = (Origin::start().await, world_of(4).await);
+    let busy = "status=503&status_times=1&retry_after=3&gate_before=go";
+    let url = origin.url(&format!("/a.bin?size=4M&seed=6&etag=%22x%22&{busy}"));
+    let id = world.add(url).await;
+    origin.wait_open(4).await;
+    origin.open_gate("go");
+    until("they are closed", || origin.open_now() == 0).await;
+    assert_eq!(origin.log().len(), 1, "it is not asked again so soon");
+    assert_right(&*world.ended(id).await, 6, 4 * MIB);
+}
+
 /// What waits for a connection is served before those for later.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_than_half_of_a_hosts_connections_are_made_for_later() {
