@@ -7,16 +7,17 @@
 mod names;
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags};
+use rustix::fs::{AtFlags, CWD, RenameFlags};
 
 use crate::crash::{Point, point};
 use crate::error::{Error, Kind, Result};
-use crate::folder::{is_inside, parent, sync_dir};
+use crate::folder::{Pinned, is_inside, parent, sync_dir};
 use crate::plan::name;
 use crate::spec::{Config, OnConflict};
 use names::{Names, RealNames, There};
@@ -106,8 +107,13 @@ pub(crate) enum Placed {
 
 /// Moves the synced scratch file to `target` for good. Without `Overwrite` an existing file is never
 /// replaced, and with it a link is replaced, never what it leads to.
-pub(crate) fn place(scratch: &Path, target: &Path, on_conflict: OnConflict) -> Result<Placed> {
-    let placed = rename(scratch, target, on_conflict)?;
+pub(crate) fn place(
+    scratch: &Path,
+    target: &Path,
+    on_conflict: OnConflict,
+    bounds: Bounds<'_>,
+) -> Result<Placed> {
+    let placed = rename(scratch, target, on_conflict, bounds)?;
     if placed == Placed::Done {
         let dir = parent(target);
         sync_dir(dir).map_err(|cause| Error::disk("sync the directory", dir, &cause))?;
@@ -116,14 +122,24 @@ pub(crate) fn place(scratch: &Path, target: &Path, on_conflict: OnConflict) -> R
 }
 
 /// [`place`] without its last step: the name is on the medium when its directory is synced.
-pub(crate) fn rename(scratch: &Path, target: &Path, on_conflict: OnConflict) -> Result<Placed> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the user asked to replace the file"
-    )]
+pub(crate) fn rename(
+    scratch: &Path,
+    target: &Path,
+    on_conflict: OnConflict,
+    bounds: Bounds<'_>,
+) -> Result<Placed> {
+    let fail = |cause: io::Error| Error::disk("deliver the file to", target, &cause);
+    let (dir, name) = (parent(target), target.file_name().unwrap_or_default());
+    // Judged and used as the one that it is now: a link that takes its place later changes nothing.
+    let pinned = Pinned::open(dir).map_err(fail)?;
+    if let Bounds::Root(config) = bounds {
+        check_pinned(&pinned, dir, config)?;
+    }
     let moved = match on_conflict {
-        OnConflict::Overwrite => fs::rename(scratch, target),
-        _ => rename_to_free_name(scratch, target),
+        OnConflict::Overwrite => {
+            rustix::fs::renameat(CWD, scratch, &pinned, name).map_err(io::Error::from)
+        }
+        _ => rename_to_free_name(scratch, &pinned, name),
     };
     match moved {
         Ok(()) => {
@@ -132,35 +148,66 @@ pub(crate) fn rename(scratch: &Path, target: &Path, on_conflict: OnConflict) -> 
         }
         Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(Placed::Taken),
         Err(cause) if cause.kind() == io::ErrorKind::CrossesDevices => Ok(Placed::FarAway),
-        Err(cause) => Err(Error::disk("deliver the file to", target, &cause)),
+        Err(cause) => Err(fail(cause)),
     }
 }
 
-fn rename_to_free_name(scratch: &Path, target: &Path) -> io::Result<()> {
-    match rustix::fs::renameat_with(CWD, scratch, CWD, target, RenameFlags::NOREPLACE) {
+fn rename_to_free_name(scratch: &Path, dir: &Pinned, name: &OsStr) -> io::Result<()> {
+    match rustix::fs::renameat_with(CWD, scratch, dir, name, RenameFlags::NOREPLACE) {
         // Some file systems do not know the flag; a hard link refuses an existing name as well.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
-            fs::hard_link(scratch, target)?;
+            rustix::fs::linkat(CWD, scratch, dir, name, AtFlags::empty())?;
             fs::remove_file(scratch)
         }
         other => Ok(other?),
     }
 }
 
+/// Where a file may be delivered.
+#[derive(Clone, Copy)]
+pub(crate) enum Bounds<'a> {
+    /// To the directory that the operator has set.
+    None,
+    /// To the directory of a download's own, in the root of this configuration.
+    Root(&'a Config),
+}
+
+impl<'a> Bounds<'a> {
+    /// Those of a download with this directory of its own.
+    pub(crate) fn of(own: Option<&Path>, config: &'a Config) -> Bounds<'a> {
+        own.map_or(Bounds::None, |_| Bounds::Root(config))
+    }
+}
+
+/// As [`check_own_dir`], with nothing that can change in between.
+fn check_pinned(pinned: &Pinned, dir: &Path, config: &Config) -> Result<()> {
+    if pinned.is_inside(&config.state_dir) {
+        return Err(refuse_own(dir, "is where haul keeps its own state"));
+    }
+    match &config.root {
+        Some(root) if !pinned.is_inside(root) => Err(leads_out(dir, root)),
+        _ => Ok(()),
+    }
+}
+
+fn refuse_own(own: &Path, why: &str) -> Error {
+    let detail = format!("dir: {} {why}", own.display());
+    Error::new(Kind::InvalidOption, detail)
+}
+
+fn leads_out(own: &Path, root: &Path) -> Error {
+    let why = format!("leads out of {} through a link", root.display());
+    refuse_own(own, &why)
+}
+
 /// Whether files may go to a download's own directory: it has to lie where such directories may, at
 /// the moment of use, because links may have been made since it was asked for.
 pub(crate) fn check_own_dir(own: &Path, config: &Config) -> Result<()> {
-    let refuse = |why: String| {
-        let detail = format!("dir: {} {why}", own.display());
-        Err(Error::new(Kind::InvalidOption, detail))
-    };
     if is_inside(own, &config.state_dir) {
-        return refuse("is where haul keeps its own state".to_owned());
+        return Err(refuse_own(own, "is where haul keeps its own state"));
     }
     match &config.root {
-        Some(root) if !is_inside(own, root) => {
-            refuse(format!("leads out of {} through a link", root.display()))
-        }
+        Some(root) if !is_inside(own, root) => Err(leads_out(own, root)),
         _ => Ok(()),
     }
 }

@@ -1,12 +1,14 @@
 //! Directories: makes them so that they outlive a power cut, and tells whether a file can be renamed
 //! from one to another. Knows nothing of what is put there.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, StatxFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags};
 
 /// Makes a directory and its parents with these permissions, as far as they are missing. The names
 /// of those that it made are on the medium when it returns.
@@ -82,6 +84,56 @@ pub fn is_inside(dir: &Path, root: &Path) -> bool {
     })
 }
 
+/// A directory that stays the same one, whatever its path leads to by now: what is asked of it holds for
+/// what is done in it.
+pub(crate) struct Pinned {
+    dir: OwnedFd,
+    path: PathBuf,
+}
+
+impl Pinned {
+    /// The directory that this path leads to at this moment.
+    pub(crate) fn open(path: &Path) -> io::Result<Pinned> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Pinned {
+            dir: rustix::fs::open(path, flags, Mode::empty())?,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Whether it lies in `root`, both where they really are.
+    pub(crate) fn is_inside(&self, root: &Path) -> bool {
+        let place = fs::read_link(format!("/proc/self/fd/{}", self.dir.as_raw_fd()));
+        match (place, root.canonicalize()) {
+            (Ok(place), Ok(root)) => place.starts_with(root),
+            // The system does not tell: its path has to do.
+            (Err(_), _) => is_inside(&self.path, root),
+            (_, Err(_)) => false,
+        }
+    }
+}
+
+impl AsFd for Pinned {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+}
+
+/// Deletes a file. With a `root` that its path begins with, nothing is deleted where a link leads out of
+/// it.
+///
+/// # Errors
+/// [`PermissionDenied`](io::ErrorKind::PermissionDenied) when one does.
+pub(crate) fn remove_file_in(root: Option<&Path>, path: &Path) -> io::Result<()> {
+    let dir = Pinned::open(parent(path))?;
+    if root.is_some_and(|root| path.starts_with(root) && !dir.is_inside(root)) {
+        let why = "a link on the way leads out of the download directory";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    }
+    let name = path.file_name().unwrap_or(OsStr::new(""));
+    Ok(rustix::fs::unlinkat(&dir, name, AtFlags::empty())?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,5 +174,42 @@ mod tests {
         assert!(!inside("out"));
         assert!(!inside("out/new"));
         assert!(!inside("dangling"));
+    }
+
+    #[test]
+    fn a_pinned_directory_is_judged_by_where_it_is_and_not_by_its_path() {
+        let root = tempfile::tempdir().expect("a directory");
+        let outside = tempfile::tempdir().expect("a directory");
+        let sub = root.path().join("sub");
+        fs::create_dir(&sub).expect("a directory");
+        let pinned = Pinned::open(&sub).expect("pinned");
+        // Swapped after it was opened, then before.
+        fs::remove_dir(&sub).expect("removed");
+        std::os::unix::fs::symlink(outside.path(), &sub).expect("a link");
+        assert!(pinned.is_inside(root.path()));
+        let swapped = Pinned::open(&sub).expect("pinned");
+        fs::remove_file(&sub).expect("removed");
+        fs::create_dir(&sub).expect("a directory");
+        assert!(!swapped.is_inside(root.path()));
+        assert!(is_inside(&sub, root.path()), "by its path it is");
+    }
+
+    #[test]
+    fn no_file_is_deleted_behind_a_link_that_leads_out() {
+        let root = tempfile::tempdir().expect("a directory");
+        let outside = tempfile::tempdir().expect("a directory");
+        let theirs = outside.path().join("a.bin");
+        fs::write(&theirs, "theirs").expect("a file");
+        std::os::unix::fs::symlink(outside.path(), root.path().join("sub")).expect("a link");
+        let path = root.path().join("sub/a.bin");
+        let refused = remove_file_in(Some(root.path()), &path).expect_err("refused");
+        assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
+        assert!(theirs.exists());
+        let ours = root.path().join("b.bin");
+        fs::write(&ours, "ours").expect("a file");
+        remove_file_in(Some(root.path()), &ours).expect("deleted");
+        assert!(!ours.exists());
+        // Delivered elsewhere under an older configuration.
+        remove_file_in(Some(root.path()), &theirs).expect("deleted");
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Duration, Instant};
 
 use crate::crash::{Point, point};
-use crate::deliver::{self, Placed, Target};
+use crate::deliver::{self, Bounds, Placed, Target};
 use crate::disk::{Scratch, Standing};
 use crate::error::{Error, Kind, Result};
 use crate::folder::{make_dirs, parent, sync_dir};
@@ -366,7 +366,7 @@ fn name_in(dir: &Path, files: Vec<Aimed>, config: &Config) -> Vec<Waiting> {
     let is_there = !files.is_empty() && make_dirs(dir, 0o777).is_ok();
     for aimed in files {
         point(Point::Targeted);
-        if is_there && is_named(&aimed) {
+        if is_there && is_named(&aimed, config) {
             named.push(aimed.file);
         } else {
             aimed.file.leave();
@@ -390,7 +390,7 @@ fn allowed(aimed: Aimed, config: &Config) -> Option<Aimed> {
 }
 
 /// Renames the file, if it is the one that was written.
-fn is_named(aimed: &Aimed) -> bool {
+fn is_named(aimed: &Aimed, config: &Config) -> bool {
     let Whole {
         record, scratch, ..
     } = &aimed.file.whole;
@@ -398,7 +398,8 @@ fn is_named(aimed: &Aimed) -> bool {
     if !matches!(scratch.standing(), Ok(Standing::Sound)) {
         return false;
     }
-    let placed = deliver::rename(scratch.path(), &aimed.path, record.spec.on_conflict);
+    let bounds = Bounds::of(record.spec.dir.as_deref(), config);
+    let placed = deliver::rename(scratch.path(), &aimed.path, record.spec.on_conflict, bounds);
     placed == Ok(Placed::Done)
 }
 

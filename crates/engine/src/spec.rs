@@ -108,7 +108,10 @@ impl Spec {
         let refuse = |why: &str| {
             Error::new(
                 Kind::InvalidUrl,
-                format!("\"{text}\" {why}; give an absolute http:// or https:// URL"),
+                format!(
+                    "\"{}\" {why}; give an absolute http:// or https:// URL",
+                    without_login(text)
+                ),
             )
         };
         let url = Url::parse(text).map_err(|cause| refuse(&format!("is not a URL ({cause})")))?;
@@ -124,6 +127,17 @@ impl Spec {
             return Err(refuse("has no \"//\" after its scheme"));
         }
         Ok(url)
+    }
+}
+
+/// A text that is no URL as far as it can be shown: everything that could be user-info is left out.
+fn without_login(text: &str) -> String {
+    let Some((before, after)) = text.rsplit_once('@') else {
+        return text.to_owned();
+    };
+    match before.split_once("//") {
+        Some((scheme, _)) => format!("{scheme}//…@{after}"),
+        None => format!("…@{after}"),
     }
 }
 
@@ -457,5 +471,19 @@ mod tests {
             );
         }
         assert!(Spec::parse_url("HTTP://host/a").is_ok());
+    }
+
+    #[test]
+    fn a_password_in_what_is_no_url_is_not_repeated() {
+        for wrong in [
+            "ftp://user:s3cret@host/a",
+            "http:/user:s3cret@host/a",
+            "user:s3cret@host",
+            "http://user:s3cret@p@ss@ho st/",
+        ] {
+            let error = Spec::parse_url(wrong).expect_err(wrong);
+            assert!(!error.detail.contains("s3cret"), "{error}");
+            assert!(error.detail.contains("…@ho"), "{error}");
+        }
     }
 }

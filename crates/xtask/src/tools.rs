@@ -49,6 +49,20 @@ pub(crate) fn for_tests() -> Result<PathBuf> {
     Ok(python)
 }
 
+/// The Chromium that page tests run in. Where it cannot be installed the tests do without and say so;
+/// CI cannot do without.
+pub(crate) fn chromium() -> Result<PathBuf> {
+    if find("chromium").is_none() {
+        apt_install("chromium")?;
+    }
+    find("chromium").context("chromium is installed and not to be found")
+}
+
+/// Whether nobody is there who could install what is missing, so that it must not be missing.
+pub(crate) fn is_ci() -> bool {
+    std::env::var_os("CI").is_some()
+}
+
 /// A cargo-deny of the right version: the prebuilt one when there is one for this machine,
 /// otherwise built from source.
 pub(crate) fn cargo_deny() -> Result<PathBuf> {

@@ -24,12 +24,12 @@ fn an_existing_file_is_never_replaced_unless_asked() {
     let dir = dir_with(&["a.bin", "scratch"]);
     let (scratch, target) = (dir.path().join("scratch"), dir.path().join("a.bin"));
     assert_eq!(
-        place(&scratch, &target, OnConflict::Rename),
+        place(&scratch, &target, OnConflict::Rename, Bounds::None),
         Ok(Placed::Taken)
     );
     assert_eq!(fs::read_to_string(&target).expect("kept"), "a.bin");
     assert_eq!(
-        place(&scratch, &target, OnConflict::Overwrite),
+        place(&scratch, &target, OnConflict::Overwrite, Bounds::None),
         Ok(Placed::Done)
     );
     assert_eq!(fs::read_to_string(&target).expect("replaced"), "scratch");
@@ -58,7 +58,10 @@ fn a_delivered_file_is_recognised_by_its_inode_and_length() {
     let inode = fs::metadata(&scratch).expect("meta").ino();
     let is_ours = |target: &str| is_delivered(&scratch, &dir.path().join(target), inode, 7);
     assert!(!is_ours("final"));
-    assert_eq!(place(&scratch, &target, OnConflict::Fail), Ok(Placed::Done));
+    assert_eq!(
+        place(&scratch, &target, OnConflict::Fail, Bounds::None),
+        Ok(Placed::Done)
+    );
     assert!(is_ours("final"));
     assert!(!is_ours("other"));
     // Numbers of deleted files are given out again: another file has another length, mostly.
@@ -91,7 +94,7 @@ fn a_link_is_replaced_and_never_what_it_leads_to() {
         std::os::unix::fs::symlink(leads_to, &target).expect("a link");
         let chosen = choose(dir.path(), "a.bin", OnConflict::Overwrite).expect("a target");
         assert_eq!(chosen, Target::Place(target.clone()));
-        let placed = place(&scratch, &target, OnConflict::Overwrite);
+        let placed = place(&scratch, &target, OnConflict::Overwrite, Bounds::None);
         assert_eq!(placed, Ok(Placed::Done));
         assert!(fs::symlink_metadata(&target).expect("there").is_file());
     }
@@ -206,4 +209,80 @@ fn where_names_are_not_folded_case_makes_two_files() {
     fs::hard_link(dir.path().join("A.txt"), dir.path().join("a.txt")).expect("a link");
     let chosen = choose(dir.path(), "a.txt", OnConflict::Overwrite).expect("a target");
     assert_eq!(chosen, Target::Place(dir.path().join("a.txt")));
+}
+
+/// Bounds of files that go to a directory of their own in `root`.
+fn bounded(root: &Path) -> Config {
+    let mut config = Config::new(root.to_owned(), root.join(".haul"));
+    config.root = Some(root.to_owned());
+    config
+}
+
+#[test]
+fn a_link_that_takes_a_directorys_place_while_files_are_delivered_leads_none_of_them_out() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let root = tempfile::tempdir().expect("a directory");
+    let outside = tempfile::tempdir().expect("a directory");
+    let config = bounded(root.path());
+    let (sub, real, link) = (
+        root.path().join("sub"),
+        root.path().join("real"),
+        root.path().join("link"),
+    );
+    fs::create_dir(&sub).expect("a directory");
+    std::os::unix::fs::symlink(outside.path(), &link).expect("a link");
+    let over = AtomicBool::new(false);
+    let (mut placed, mut refused) = (0, 0);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            let swap = |from: &Path, to: &Path| {
+                rustix::fs::renameat(CWD, from, CWD, to).expect("swapped");
+            };
+            while !over.load(Ordering::Relaxed) {
+                swap(&sub, &real);
+                swap(&link, &sub);
+                swap(&sub, &link);
+                swap(&real, &sub);
+            }
+        });
+        // Both have to be met: until then it goes on.
+        for n in 0.. {
+            let scratch = root.path().join("scratch");
+            fs::write(&scratch, "").expect("a file");
+            let target = sub.join(n.to_string());
+            match place(&scratch, &target, OnConflict::Rename, Bounds::Root(&config)) {
+                Ok(done) => {
+                    assert_eq!(done, Placed::Done);
+                    placed += 1;
+                }
+                Err(error) if error.kind == Kind::InvalidOption => refused += 1,
+                // For a moment there is nothing.
+                Err(_) => {}
+            }
+            if n > 500 && placed > 0 && refused > 0 {
+                break;
+            }
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    let outside = fs::read_dir(outside.path()).expect("a directory");
+    assert_eq!(outside.count(), 0, "{placed} placed, {refused} refused");
+}
+
+#[test]
+fn the_state_is_no_place_for_a_file_whatever_link_leads_there() {
+    let root = tempfile::tempdir().expect("a directory");
+    let config = bounded(root.path());
+    fs::create_dir(&config.state_dir).expect("a directory");
+    std::os::unix::fs::symlink(".haul", root.path().join("sub")).expect("a link");
+    let scratch = root.path().join("scratch");
+    fs::write(&scratch, "").expect("a file");
+    let target = root.path().join("sub/lock");
+    let refused = place(
+        &scratch,
+        &target,
+        OnConflict::Overwrite,
+        Bounds::Root(&config),
+    );
+    assert_eq!(refused.expect_err("refused").kind, Kind::InvalidOption);
 }

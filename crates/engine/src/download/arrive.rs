@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Download;
 use crate::crash::{Point, point};
-use crate::deliver::{self, Placed, Target};
+use crate::deliver::{self, Bounds, Placed, Target};
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result};
 use crate::folder::make_dirs;
@@ -86,12 +86,14 @@ impl Download {
 
     async fn place(&self, scratch: PathBuf, path: PathBuf) -> Result<Placed> {
         let on_conflict = self.record.spec.on_conflict;
+        let (own, config) = (self.record.spec.dir.clone(), self.context.config.clone());
         let placed = tokio::task::spawn_blocking(move || {
             if let Some(dir) = path.parent() {
                 make_dirs(dir, 0o777)
                     .map_err(|cause| Error::disk("make the directory", dir, &cause))?;
             }
-            deliver::place(&scratch, &path, on_conflict)
+            let bounds = Bounds::of(own.as_deref(), &config);
+            deliver::place(&scratch, &path, on_conflict, bounds)
         });
         let broken = |cause| {
             Err(Error::new(

@@ -95,6 +95,24 @@ impl Dialer {
         Ok(allowed)
     }
 
+    /// Refuses a name that leads to an address which the policy refuses, as far as that can be seen from
+    /// here: the proxy looks it up again, and may take any of its addresses.
+    async fn check_found_here(&self, host: &Host<&str>, port: u16) -> Result<()> {
+        if self.targets == Targets::Any {
+            return Ok(());
+        }
+        let found = match self.given(host, port) {
+            Some(given) => given,
+            // What only the proxy knows is for the proxy to judge.
+            None => addresses(host, port).await.unwrap_or_default(),
+        };
+        let is_allowed = |address: &SocketAddr| target::allows(self.targets, address.ip());
+        match found.iter().all(is_allowed) {
+            true => Ok(()),
+            false => Err(target::refused(host)),
+        }
+    }
+
     /// The addresses that the configuration gives to `host`, in its order.
     fn given(&self, host: &Host<&str>, port: u16) -> Option<Vec<SocketAddr>> {
         let Host::Domain(name) = host else {
@@ -113,7 +131,13 @@ impl Dialer {
     ) -> Result<TcpStream> {
         let resolved = match &proxy.speaks {
             Speaks::Socks(_) => Some(self.resolve(host, port).await?),
-            Speaks::Http(_) | Speaks::SocksNames(_) => {
+            Speaks::Http(_) => {
+                target::check_unresolved(self.targets, host)?;
+                self.check_found_here(host, port).await?;
+                None
+            }
+            // Who writes `socks5h` wants no name looked up here.
+            Speaks::SocksNames(_) => {
                 target::check_unresolved(self.targets, host)?;
                 None
             }
@@ -310,6 +334,25 @@ mod tests {
             "http://localhost:1/",
             "http://[::1]:1/",
             "http://0x7f.1:1/",
+            "http://2130706433:1/",
+            "http://017700000001:1/",
+            "http://127.1:1/",
+            "http://127.0.0.1.:1/",
+            "http://LOCALHOST:1/",
+            "http://１２７.０.０.１:1/",
+            "http://①②⑦.0.0.1:1/",
+            "http://127%2E0.0.1:1/",
+            "http://0:1/",
+            "http://0.0.0.0:1/",
+            "http://[::]:1/",
+            "http://[::ffff:127.0.0.1]:1/",
+            "http://[::ffff:7f00:1]:1/",
+            "http://[64:ff9b::127.0.0.1]:1/",
+            "http://example.org@127.0.0.1:1/",
+            "http://example.org:80@127.0.0.1:1/",
+            "http://127.0.0.1:1\\@example.org/",
+            "http://169.254.169.254:1/latest/meta-data/",
+            "http://[fd00:ec2::254]:1/",
         ] {
             let url = Url::parse(private).expect("a URL");
             let error = dialer
@@ -320,6 +363,29 @@ mod tests {
             assert_eq!(error.kind, Kind::TargetRefused, "{private}: {error}");
             assert!(!error.retryable());
         }
+    }
+
+    #[tokio::test]
+    async fn of_a_name_with_both_only_the_public_addresses_are_dialled() {
+        let mut config = Config::new("/files".into(), "/state".into());
+        config.targets = Targets::Public;
+        let ips = [
+            "127.0.0.1",
+            "1.1.1.1",
+            "::1",
+            "::ffff:10.0.0.1",
+            "2606:4700::1",
+        ];
+        let ips = ips.map(|ip| ip.parse().expect("an address"));
+        config.hosts = vec![("both.example".to_owned(), ips.to_vec())];
+        let dialer = Dialer::new(&config).expect("a dialer");
+        let found = dialer.resolve(&Host::Domain("both.example"), 80).await;
+        let found: Vec<String> = found
+            .expect("some are public")
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(found, ["1.1.1.1:80", "[2606:4700::1]:80"]);
     }
 
     #[tokio::test]

@@ -18,23 +18,24 @@ const fn v6(a: u16, b: u16, c: u16, prefix: u8) -> Ipv6Net {
 }
 
 /// IPv4 that is not the public internet (IANA special-purpose registry).
-const NOT_PUBLIC_V4: [Ipv4Net; 16] = [
-    v4(0, 0, 0, 0, 8),       // this host
-    v4(10, 0, 0, 0, 8),      // private
-    v4(100, 64, 0, 0, 10),   // shared by carriers
-    v4(127, 0, 0, 0, 8),     // loopback
-    v4(169, 254, 0, 0, 16),  // link-local, cloud metadata
-    v4(172, 16, 0, 0, 12),   // private
-    v4(192, 0, 0, 0, 24),    // protocol assignments
-    v4(192, 0, 2, 0, 24),    // documentation
-    v4(192, 31, 196, 0, 24), // AS112
-    v4(192, 88, 99, 0, 24),  // 6to4 relays
-    v4(192, 168, 0, 0, 16),  // private
-    v4(198, 18, 0, 0, 15),   // benchmarks
-    v4(198, 51, 100, 0, 24), // documentation
-    v4(203, 0, 113, 0, 24),  // documentation
-    v4(224, 0, 0, 0, 4),     // multicast
-    v4(240, 0, 0, 0, 4),     // reserved, broadcast
+const NOT_PUBLIC_V4: [Ipv4Net; 17] = [
+    v4(0, 0, 0, 0, 8),        // this host
+    v4(10, 0, 0, 0, 8),       // private
+    v4(100, 64, 0, 0, 10),    // shared by carriers
+    v4(127, 0, 0, 0, 8),      // loopback
+    v4(168, 63, 129, 16, 32), // a cloud's metadata at a public address
+    v4(169, 254, 0, 0, 16),   // link-local, cloud metadata
+    v4(172, 16, 0, 0, 12),    // private
+    v4(192, 0, 0, 0, 24),     // protocol assignments
+    v4(192, 0, 2, 0, 24),     // documentation
+    v4(192, 31, 196, 0, 24),  // AS112
+    v4(192, 88, 99, 0, 24),   // 6to4 relays
+    v4(192, 168, 0, 0, 16),   // private
+    v4(198, 18, 0, 0, 15),    // benchmarks
+    v4(198, 51, 100, 0, 24),  // documentation
+    v4(203, 0, 113, 0, 24),   // documentation
+    v4(224, 0, 0, 0, 4),      // multicast
+    v4(240, 0, 0, 0, 4),      // reserved, broadcast
 ];
 
 /// The only part of IPv6 that is given out for the public internet …
@@ -135,6 +136,9 @@ mod tests {
             "100.64.0.1",
             "127.0.0.1",
             "127.255.0.1",
+            "100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
             "169.254.169.254",
             "172.31.255.255",
             "192.168.1.1",
@@ -147,6 +151,12 @@ mod tests {
             "::1",
             "::ffff:127.0.0.1",
             "::ffff:10.0.0.1",
+            "::ffff:169.254.169.254",
+            "::ffff:0:127.0.0.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b::",
+            "2001:0:7f00:1::",
+            "fd20:ce::254",
             "::7f00:1",
             "64:ff9b::a9fe:a9fe",
             "64:ff9b:1::1",

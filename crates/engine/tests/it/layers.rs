@@ -63,8 +63,8 @@ const ROOMS: [(&str, &[&str]); 26] = [
     (
         "engine",
         &[
-            "crash", "error", "spec", "plan", "context", "disk", "download", "event", "group",
-            "http", "limit", "opened", "probe", "source", "store",
+            "crash", "error", "folder", "spec", "plan", "context", "disk", "download", "event",
+            "group", "http", "limit", "opened", "probe", "source", "store",
         ],
     ),
 ];

@@ -1,4 +1,4 @@
-//! Who may ask at all: `Host`, then `Origin`, then the token, for every path and every upgrade.
+//! Who may ask at all: `Host`, then the page, then the token, for every path and every upgrade.
 //! Knows no command. Tokens are compared in constant time and reach no log.
 
 use std::net::SocketAddr;
@@ -12,13 +12,17 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::ApiOptions;
+use super::audit::{Audit, Peer};
+use super::browser::{self, Asker};
 use super::error::{ApiError, Edge};
-use super::origin::Served;
+use super::origin::{Scheme, Served};
 
 /// What the checks are made against.
 pub(super) struct Guard {
     served: Served,
     key: Option<Arc<Key>>,
+    /// Where calls without the token are told.
+    audit: Audit,
 }
 
 /// Where calls bring the token themselves: a request that has not shown it gets that far, and no further
@@ -27,12 +31,21 @@ const TOKEN_IN_CALLS: &str = "/jsonrpc";
 
 /// Marks a request whose calls have to show the token.
 #[derive(Clone)]
-pub(super) struct Unproven(Arc<Key>);
+pub(super) struct Unproven {
+    key: Arc<Key>,
+    audit: Audit,
+    peer: Option<Peer>,
+}
 
 impl Unproven {
-    /// Whether this is the token.
-    pub(super) fn is_token(&self, token: &str) -> bool {
-        self.0.is_token(token)
+    /// Whether a call shows the token. One that does not is told to the log.
+    pub(super) fn admits(&self, token: Option<&str>) -> bool {
+        let is_right = token.is_some_and(|token| self.key.is_token(token));
+        if !is_right {
+            let audit = &self.audit;
+            audit.request(self.peer, "call", TOKEN_IN_CALLS, "unauthorized");
+        }
+        is_right
     }
 }
 
@@ -49,8 +62,13 @@ struct Key {
 }
 
 impl Guard {
-    /// For a daemon at these addresses. `is_tls` says whether the server itself speaks TLS.
-    pub(super) fn new(options: &ApiOptions, listening: &[SocketAddr], scheme: Scheme) -> Guard {
+    /// For a daemon at these addresses, which speaks this itself.
+    pub(super) fn new(
+        options: &ApiOptions,
+        listening: &[SocketAddr],
+        scheme: Scheme,
+        audit: Audit,
+    ) -> Guard {
         let port = listening.first().map_or(0, SocketAddr::port);
         let key = options.token.as_deref().map(|token| {
             Arc::new(Key {
@@ -64,51 +82,30 @@ impl Guard {
             })
         });
         Guard {
-            served: Served::new(&options.host, &options.allowed_origins, listening),
+            served: Served::new(&options.host, &options.allowed_origins, listening, scheme),
             key,
+            audit,
         }
     }
 }
 
-/// What the server speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scheme {
-    Http,
-    Https,
-}
-
-/// Checks a request, answers preflights, and names the allowed page in the answer.
+/// Checks a request, answers preflights, and tells browsers what may be done with the answer.
 pub(super) async fn check(
     State(guard): State<Arc<Guard>>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
-    let host = match host(&request, &guard.served) {
-        Ok(host) => host,
-        Err(error) => return error.into_response(),
-    };
-    let page = match page(request.headers(), &host, &guard.served) {
-        Ok(page) => page,
-        Err(error) => return error.into_response(),
-    };
-    let mut response = if is_preflight(&request) {
-        preflight(page.is_some(), request.headers())
-    } else {
-        match guard.key.as_ref().map_or(Pass::Free, |key| key.pass(&request)) {
-            Pass::Free => next.run(request).await,
-            Pass::Later(unproven) => {
-                request.extensions_mut().insert(unproven);
-                next.run(request).await
-            }
-            Pass::Exchange(cookie) => exchange(cookie),
-            Pass::Refused => ApiError::edge(
-                Edge::Unauthorized,
-                "the token is missing or wrong; send \"Authorization: Bearer TOKEN\", or for a WebSocket the subprotocol \"bearer.TOKEN\"",
-            )
-            .into_response(),
+    let asker = host(&request, &guard.served)
+        .and_then(|host| browser::asker(&request, &host, &guard.served));
+    let (asker, mut response) = match asker {
+        Ok(asker) => {
+            let response = admit(&guard, &asker, request, next).await;
+            (Some(asker), response)
         }
+        Err(error) => (None, error.into_response()),
     };
-    if let Some(page) = page {
+    browser::protect(&mut response, asker.as_ref());
+    if let Some(Asker::OtherPage(page)) = asker {
         let headers = response.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, page);
         headers.insert(
@@ -121,6 +118,36 @@ pub(super) async fn check(
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
     }
     response
+}
+
+/// Answers a request of somebody who may ask, if he has the token.
+async fn admit(guard: &Guard, asker: &Asker, mut request: Request, next: Next) -> Response {
+    if is_preflight(&request) {
+        let is_other_page = matches!(asker, Asker::OtherPage(_));
+        return preflight(is_other_page, request.headers());
+    }
+    let pass = match &guard.key {
+        Some(key) => key.pass(&request, asker),
+        None => Pass::Free,
+    };
+    match pass {
+        Pass::Free => next.run(request).await,
+        Pass::Later(key) => {
+            let unproven = Unproven {
+                key,
+                audit: guard.audit.clone(),
+                peer: request.extensions().get::<Peer>().copied(),
+            };
+            request.extensions_mut().insert(unproven);
+            next.run(request).await
+        }
+        Pass::Exchange(cookie) => exchange(cookie),
+        Pass::Refused => ApiError::edge(
+            Edge::Unauthorized,
+            "the token is missing or wrong; send \"Authorization: Bearer TOKEN\", or for a WebSocket the subprotocol \"bearer.TOKEN\"",
+        )
+        .into_response(),
+    }
 }
 
 /// The `Host` of a request, if it is one that we serve.
@@ -147,29 +174,6 @@ fn host(request: &Request, served: &Served) -> Result<String, ApiError> {
         }
     }
     Ok(host.to_owned())
-}
-
-/// The `Origin` when it is another page that may call; `None` for programs and our own page.
-fn page(headers: &HeaderMap, host: &str, served: &Served) -> Result<Option<HeaderValue>, ApiError> {
-    let mut origins = headers.get_all(header::ORIGIN).iter();
-    let refuse = |shown: &str| {
-        ApiError::edge(
-            Edge::OriginRefused,
-            format!(
-                "pages of \"{shown}\" may not call; list the origin in \"allowed_origins\" to let them"
-            ),
-        )
-    };
-    let origin = match (origins.next(), origins.next()) {
-        (None, _) => return Ok(None),
-        (Some(origin), None) => origin,
-        (Some(_), Some(_)) => return Err(refuse("two origins")),
-    };
-    let text = origin.to_str().map_err(|_| refuse("…"))?;
-    if !served.admits(text, host) {
-        return Err(refuse(text));
-    }
-    Ok(served.is_allowed(text).then(|| origin.clone()))
 }
 
 fn is_preflight(request: &Request) -> bool {
@@ -218,12 +222,12 @@ enum Pass {
     /// The token came in the address of the page: swap it for this cookie.
     Exchange(String),
     /// Its calls have to show the token.
-    Later(Unproven),
+    Later(Arc<Key>),
     Refused,
 }
 
 impl Key {
-    fn pass(self: &Arc<Key>, request: &Request) -> Pass {
+    fn pass(self: &Arc<Key>, request: &Request, asker: &Asker) -> Pass {
         let path = request.uri().path();
         let headers = request.headers();
         if path == "/healthz" {
@@ -241,10 +245,10 @@ impl Key {
         }
         let is_known = bearer(headers).is_some_and(|token| self.is_token(token))
             || subprotocol(headers).is_some_and(|token| self.is_token(token))
-            || self.has_cookie(headers);
+            || (asker.may_use_cookie(request) && self.has_cookie(headers));
         match is_known {
             true => Pass::Free,
-            false if path == TOKEN_IN_CALLS => Pass::Later(Unproven(self.clone())),
+            false if path == TOKEN_IN_CALLS => Pass::Later(self.clone()),
             false => Pass::Refused,
         }
     }
@@ -305,11 +309,6 @@ fn exchange(cookie: String) -> Response {
     let headers = [
         (header::LOCATION, HeaderValue::from_static("/")),
         (header::SET_COOKIE, cookie),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("no-referrer"),
-        ),
     ];
     (StatusCode::SEE_OTHER, headers).into_response()
 }

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use haul_engine::{Error, Kind};
 use http::{HeaderValue, StatusCode, header};
 
+use super::audit::Refused;
 use super::command::Rejected;
 use super::types::problem::Problem;
 use super::types::rpc::Failure;
@@ -130,6 +131,24 @@ impl ApiError {
         ApiError::Edge(what, detail.into())
     }
 
+    /// Its code, when somebody is turned away who may be up to no good: that is worth a line in the log.
+    fn refusal(&self) -> Option<Refused> {
+        let ApiError::Edge(edge, _) = self else {
+            return None;
+        };
+        let is_refusal = matches!(
+            edge,
+            Edge::BodyTooLarge
+                | Edge::BodyIncomplete
+                | Edge::TooManyUrls
+                | Edge::Unauthorized
+                | Edge::HostRefused
+                | Edge::OriginRefused
+                | Edge::TooManySockets
+        );
+        is_refusal.then(|| Refused(edge.says().1))
+    }
+
     /// The request brings `count` URLs.
     pub(crate) fn too_many_urls(count: usize, most: usize) -> ApiError {
         ApiError::edge(
@@ -198,6 +217,9 @@ impl IntoResponse for ApiError {
         let detail = self.to_string();
         let body = Problem::new(status.as_u16(), title, code, &detail, self.rejected()).to_json();
         let mut response = (status, body).into_response();
+        if let Some(refused) = self.refusal() {
+            response.extensions_mut().insert(refused);
+        }
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,

@@ -18,6 +18,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use super::audit::Audit;
 use super::types::params::Params;
 use super::types::{add, requests};
 use super::{ApiOptions, App, Batches, Lang, rest};
@@ -59,7 +60,12 @@ pub(super) static WORLD: LazyLock<World> = LazyLock::new(|| {
         root: ROOT.into(),
         quit: CancellationToken::new(),
     };
-    let app = Arc::new(App::new(engine, options, CancellationToken::new()));
+    let app = Arc::new(App::new(
+        engine,
+        options,
+        Audit::new(),
+        CancellationToken::new(),
+    ));
     World { runtime, app }
 });
 

@@ -6,6 +6,8 @@ use std::sync::{Arc, LazyLock};
 use haul_engine::event::{Direction, Key, List, Rank, Sort};
 use haul_engine::{Error, Kind, Live, View};
 
+use super::types::download::shown_url;
+
 /// Rows that are taken from the table at once when their text has to be looked at. The table is
 /// locked meanwhile, and the thread answers nobody else before it has looked at all of them.
 const PIECE: usize = 1000;
@@ -88,7 +90,7 @@ struct Wanted(String);
 
 impl Wanted {
     fn is_in(&self, view: &View) -> bool {
-        self.is_part_of(&view.name) || self.is_part_of(&view.url)
+        self.is_part_of(&view.name) || self.is_part_of(&shown_url(&view.url))
     }
 
     fn is_part_of(&self, text: &str) -> bool {

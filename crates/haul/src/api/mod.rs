@@ -1,7 +1,9 @@
 //! Who asks: every skin (REST, live WebSocket, text console, aria2) over the same commands.
 
 pub(crate) mod aria2;
+mod audit;
 mod auth;
+mod browser;
 mod command;
 mod console;
 mod content;
@@ -115,10 +117,16 @@ struct App {
     frames: live::Frames,
     batch: console::LastBatch,
     aria2: aria2::State,
+    audit: audit::Audit,
 }
 
 impl App {
-    fn new(engine: Engine, options: ApiOptions, stop: CancellationToken) -> App {
+    fn new(
+        engine: Engine,
+        options: ApiOptions,
+        audit: audit::Audit,
+        stop: CancellationToken,
+    ) -> App {
         App {
             engine,
             options,
@@ -128,6 +136,7 @@ impl App {
             frames: live::Frames::default(),
             batch: console::LastBatch::default(),
             aria2: aria2::State::default(),
+            audit,
         }
     }
 }

@@ -7,12 +7,30 @@ use std::str::FromStr;
 use http::uri::Authority;
 use url::Url;
 
+/// What the server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    fn name(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+}
+
 /// The names under which the daemon is reached and the pages that may call it.
 #[derive(Debug)]
 pub(crate) struct Served {
     /// Lower-case names and addresses, without brackets.
     names: Vec<String>,
     ports: Vec<u16>,
+    /// That of our own pages. Behind a proxy that adds TLS they have another, which is to be allowed.
+    scheme: Scheme,
     /// Whether every address of the machine is listened on.
     is_everywhere: bool,
     /// Origins of other pages that may call.
@@ -26,7 +44,12 @@ struct Place {
 }
 
 impl Served {
-    pub(crate) fn new(host: &str, allowed: &[String], listening: &[SocketAddr]) -> Served {
+    pub(crate) fn new(
+        host: &str,
+        allowed: &[String],
+        listening: &[SocketAddr],
+        scheme: Scheme,
+    ) -> Served {
         let mut names = vec!["localhost".to_owned(), bare(host)];
         names.extend(listening.iter().map(|address| address.ip().to_string()));
         let allowed = allowed
@@ -36,6 +59,7 @@ impl Served {
         Served {
             names,
             ports: listening.iter().map(SocketAddr::port).collect(),
+            scheme,
             is_everywhere: listening
                 .iter()
                 .any(|address| address.ip().is_unspecified()),
@@ -62,7 +86,14 @@ impl Served {
 
     /// Whether a page of `origin` may call, when asked at `host`.
     pub(crate) fn admits(&self, origin: &str, host: &str) -> bool {
-        self.is_allowed(origin) || is_own(origin, host)
+        self.is_allowed(origin) || self.is_own(origin, host)
+    }
+
+    /// Whether a page of `origin` was served by us at `host`. On the same host and port another scheme is
+    /// another server's.
+    fn is_own(&self, origin: &str, host: &str) -> bool {
+        let is_our_scheme = Url::parse(origin).is_ok_and(|url| url.scheme() == self.scheme.name());
+        is_our_scheme && Place::read(host).is_some_and(|place| is_at(origin, &place))
     }
 
     /// Whether `origin` is one of the other pages that may call.
@@ -97,11 +128,6 @@ fn bare(host: &str) -> String {
     host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
 }
 
-/// Whether a page of `origin` was served by us at `host`.
-fn is_own(origin: &str, host: &str) -> bool {
-    Place::read(host).is_some_and(|place| is_at(origin, &place))
-}
-
 /// Whether the page of `origin` lies at `place`; a port left out is the scheme's own.
 fn is_at(origin: &str, place: &Place) -> bool {
     let Ok(url) = Url::parse(origin) else {
@@ -127,7 +153,7 @@ mod tests {
             .map(|address| address.parse().expect("an address"))
             .collect();
         let allowed: Vec<String> = allowed.iter().map(|origin| (*origin).to_owned()).collect();
-        Served::new(host, &allowed, &listening)
+        Served::new(host, &allowed, &listening, Scheme::Http)
     }
 
     #[test]
@@ -191,7 +217,6 @@ mod tests {
         );
         for (origin, host) in [
             ("http://localhost:8765", "localhost:8765"),
-            ("https://localhost:8765", "localhost:8765"),
             ("http://LOCALHOST:8765", "localhost:8765"),
             ("http://[::1]:8765", "[::1]:8765"),
             ("http://localhost", "localhost"),
@@ -211,6 +236,12 @@ mod tests {
             ("https://ui.example.evil", "localhost:8765"),
             ("http://ui.example", "localhost:8765"),
             ("ftp://localhost:8765", "localhost:8765"),
+            ("https://localhost:8765", "localhost:8765"),
+            ("https://localhost", "localhost"),
+            ("http://localhost:8765@evil.example", "localhost:8765"),
+            ("http://localhost:8765.evil.example", "localhost:8765"),
+            ("http://evil.example#localhost:8765", "localhost:8765"),
+            ("http://evil.localhost:8765", "localhost:8765"),
             ("chrome-extension://abd", "localhost:8765"),
         ] {
             assert!(!served.admits(origin, host), "{origin} at {host}");

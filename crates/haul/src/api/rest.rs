@@ -11,9 +11,10 @@ use axum::extract::{Path, RawQuery, State};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use bytes::BytesMut;
 use haul_engine::Id;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use tokio::time::timeout;
 
 use super::command::{self, Answer, Command};
@@ -26,6 +27,9 @@ use super::{App, aria2, console, content, live, metrics, once};
 
 /// Most bytes in a body.
 const MOST_BYTES: usize = 4 << 20;
+
+/// Most bytes that are read of one that is too large.
+const MOST_BYTES_DROPPED: usize = 64 << 20;
 
 /// Longest wait for a whole body.
 const LONGEST_BODY: Duration = Duration::from_secs(60);
@@ -225,22 +229,44 @@ fn members(body: &[u8]) -> Result<Params, ApiError> {
 }
 
 pub(super) async fn bytes(body: Body) -> Result<Bytes, ApiError> {
-    let Ok(collected) = timeout(LONGEST_BODY, Limited::new(body, MOST_BYTES).collect()).await
-    else {
+    timeout(LONGEST_BODY, collected(body))
+        .await
+        .unwrap_or_else(|_| {
+            Err(ApiError::edge(
+                Edge::BodyIncomplete,
+                "the body was not complete after 60 s",
+            ))
+        })
+}
+
+/// All of a body. Of one that is too large some more is read and dropped: a client that is cut off in the
+/// middle of sending seldom sees the answer.
+async fn collected(mut body: Body) -> Result<Bytes, ApiError> {
+    let mut held = BytesMut::new();
+    let mut came = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|cause| {
+            let why = format!("the body broke off: {cause}");
+            ApiError::edge(Edge::BodyIncomplete, why)
+        })?;
+        let Ok(piece) = frame.into_data() else {
+            continue;
+        };
+        came += piece.len();
+        if came <= MOST_BYTES {
+            held.extend_from_slice(&piece);
+        } else {
+            held = BytesMut::new();
+        }
+        if came > MOST_BYTES_DROPPED {
+            break;
+        }
+    }
+    if came > MOST_BYTES {
         return Err(ApiError::edge(
-            Edge::BodyIncomplete,
-            "the body was not complete after 60 s",
-        ));
-    };
-    match collected {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(cause) if cause.is::<LengthLimitError>() => Err(ApiError::edge(
             Edge::BodyTooLarge,
             "a body is at most 4 MiB; send the URLs in several requests",
-        )),
-        Err(cause) => Err(ApiError::edge(
-            Edge::BodyIncomplete,
-            format!("the body broke off: {cause}"),
-        )),
+        ));
     }
+    Ok(held.freeze())
 }

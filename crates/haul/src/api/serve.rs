@@ -1,6 +1,8 @@
 //! The server: takes connections from the listeners, with or without TLS, and ends them in order.
 //! Knows no path and no command.
 
+mod neighbours;
+
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,9 +11,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use haul_engine::Engine;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -20,8 +25,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::auth::{self, Guard, Scheme};
+use super::audit::{self, Audit, Peer};
+use super::auth::{self, Guard};
+use super::origin::Scheme;
 use super::{ApiOptions, App, metrics, rest};
+use neighbours::Neighbours;
 
 /// How long requests and goodbyes may take once the server stops.
 const LONGEST_STOP: Duration = Duration::from_secs(5);
@@ -38,6 +46,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Most connections at once on one listener; more wait in the system's queue.
 const MOST_CONNECTIONS: usize = 4096;
 
+/// Most of them from one machine.
+const MOST_FROM_ONE: usize = MOST_CONNECTIONS / 2;
+
+/// Most bytes of a request's head.
+const MOST_HEAD: usize = 64 << 10;
+
+/// How long what we send may lie there unread: whoever is gone, or never reads, leaves his place.
+const LONGEST_UNREAD: Duration = Duration::from_secs(120);
+
 /// Serves until `stop` is cancelled, then closes every WebSocket with 1001, gives open requests
 /// 5 s, and returns. With an `acceptor` it speaks TLS.
 pub(crate) async fn serve(
@@ -53,10 +70,13 @@ pub(crate) async fn serve(
         Scheme::Http
     };
     let addresses: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
-    let guard = Arc::new(Guard::new(&options, &addresses, scheme));
-    let app = Arc::new(App::new(engine, options, stop.clone()));
+    let audit = Audit::new();
+    let guard = Arc::new(Guard::new(&options, &addresses, scheme, audit.clone()));
+    let app = Arc::new(App::new(engine, options, audit.clone(), stop.clone()));
     let _counting = AbortOnDropHandle::new(tokio::spawn(metrics::count()));
-    let router = rest::routes(app.clone()).layer(from_fn_with_state(guard, auth::check));
+    let router = rest::routes(app.clone())
+        .layer(from_fn_with_state(guard, auth::check))
+        .layer(from_fn_with_state(audit.clone(), audit::watch));
 
     let doors = listeners
         .into_iter()
@@ -64,6 +84,7 @@ pub(crate) async fn serve(
             let door = Door {
                 router: router.clone(),
                 acceptor: acceptor.clone(),
+                audit: audit.clone(),
                 stop: stop.clone(),
             };
             door.keep(listener)
@@ -83,6 +104,7 @@ pub(crate) async fn serve(
 struct Door {
     router: Router,
     acceptor: Option<TlsAcceptor>,
+    audit: Audit,
     stop: CancellationToken,
 }
 
@@ -90,6 +112,7 @@ impl Door {
     /// Takes connections until the server stops, then waits for those that are busy.
     async fn keep(self, listener: TcpListener) {
         let mut connections = JoinSet::new();
+        let mut neighbours = Neighbours::new(MOST_FROM_ONE);
         loop {
             let taken = tokio::select! {
                 biased;
@@ -98,13 +121,18 @@ impl Door {
                 taken = listener.accept(), if connections.len() < MOST_CONNECTIONS => taken,
             };
             match taken {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(
-                        stream,
-                        self.acceptor.clone(),
-                        self.router.clone(),
-                        self.stop.clone(),
-                    ));
+                Ok((stream, address)) => {
+                    let peer = Peer(address);
+                    let Some(place) = neighbours.admit(address.ip()) else {
+                        self.audit.connection(Some(peer), "too_many_connections");
+                        continue;
+                    };
+                    let (acceptor, router) = (self.acceptor.clone(), self.router.clone());
+                    let stop = self.stop.clone();
+                    connections.spawn(async move {
+                        connection(stream, peer, acceptor, router, stop).await;
+                        drop(place);
+                    });
                 }
                 Err(cause) => {
                     tracing::warn!(%cause, "a connection could not be taken");
@@ -123,30 +151,46 @@ impl Door {
 
 async fn connection(
     stream: TcpStream,
+    peer: Peer,
     acceptor: Option<TlsAcceptor>,
     router: Router,
     stop: CancellationToken,
 ) {
-    // Live changes are small and wanted at once. A socket that refuses is only slower.
-    let _ = stream.set_nodelay(true);
+    prepare(&stream);
     let Some(acceptor) = acceptor else {
-        return requests(stream, router, &stop).await;
+        return requests(stream, peer, router, &stop).await;
     };
     match timeout(LONGEST_HANDSHAKE, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => requests(stream, router, &stop).await,
+        Ok(Ok(stream)) => requests(stream, peer, router, &stop).await,
         Ok(Err(cause)) => tracing::debug!(%cause, "a TLS handshake failed"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
 }
 
-async fn requests<S>(stream: S, router: Router, stop: &CancellationToken)
+/// A socket that refuses is only slower to answer, or to notice that nobody reads.
+fn prepare(stream: &TcpStream) {
+    // Live changes are small and wanted at once.
+    let _ = stream.set_nodelay(true);
+    let millis = u32::try_from(LONGEST_UNREAD.as_millis()).unwrap_or(u32::MAX);
+    let _ = set_tcp_user_timeout(stream, millis);
+}
+
+async fn requests<S>(stream: S, peer: Peer, router: Router, stop: &CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let answer = TowerToHyperService::new(router);
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(LONGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .max_header_size(MOST_HEAD)
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |mut request: http::Request<Incoming>| {
+                request.extensions_mut().insert(peer);
+                answer.call(request)
+            }),
+        )
         .with_upgrades();
     let mut served = pin!(served);
     let ended = tokio::select! {
@@ -202,6 +246,7 @@ mod tests {
         let door = Door {
             router,
             acceptor,
+            audit: Audit::new(),
             stop: stop.clone(),
         };
         let kept = AbortOnDropHandle::new(tokio::spawn(door.keep(listener)));
@@ -239,6 +284,18 @@ mod tests {
         assert!(begun.elapsed() < LONGEST_STOP);
         drop(idle);
         assert!(TcpStream::connect(served.address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_socket_notices_that_nobody_reads() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let _client = TcpStream::connect(address).await.expect("connected");
+        let (stream, _) = listener.accept().await.expect("a connection");
+        prepare(&stream);
+        let unread = rustix::net::sockopt::tcp_user_timeout(&stream).expect("an option");
+        assert_eq!(u128::from(unread), LONGEST_UNREAD.as_millis());
+        assert!(stream.nodelay().expect("an option"));
     }
 
     #[tokio::test]

@@ -37,6 +37,9 @@ pub(super) const MOST_BYTES_OUT: usize = 128 << 20;
 /// message is.
 const PIECE: usize = 16 << 10;
 
+/// Most pings and pongs of a client from one ping of ours to the next.
+const MOST_CONTROLS: u32 = 1000;
+
 const PING_EVERY: Duration = Duration::from_secs(20);
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 /// How long the client is given to answer our goodbye.
@@ -112,10 +115,16 @@ pub(super) fn open<T: Talk>(
         ));
     };
     let (app, conversations) = (app.clone(), app.conversations.clone());
+    let peer = upgrade.peer();
     let (response, socket) = upgrade.grant();
     let conversation = async move {
         match socket.await {
-            Ok(socket) => converse(socket, start(app.clone()), &app.stop).await,
+            Ok(socket) => {
+                let end = converse(socket, start(app.clone()), &app.stop).await;
+                if let Some(code) = end.refusal() {
+                    app.audit.connection(peer, code);
+                }
+            }
             Err(cause) => tracing::debug!(%cause, "a client left before it had its WebSocket"),
         }
         drop(permit);
@@ -141,6 +150,8 @@ enum End {
     BadText,
     /// Not the WebSocket protocol.
     Protocol,
+    /// Pings without end.
+    Flood,
 }
 
 impl End {
@@ -154,6 +165,19 @@ impl End {
             End::NotText => Some((1003, "send text")),
             End::BadText => Some((1007, "text is UTF-8")),
             End::Protocol => Some((1002, "not the WebSocket protocol")),
+            End::Flood => Some((1008, "too many pings")),
+        }
+    }
+
+    /// Its code, when the client has done what clients do not do.
+    fn refusal(self) -> Option<&'static str> {
+        match self {
+            End::Left | End::Stopping | End::Silent => None,
+            End::TooLarge => Some("message_too_large"),
+            End::NotText => Some("not_text"),
+            End::BadText => Some("not_utf8"),
+            End::Protocol => Some("not_websocket"),
+            End::Flood => Some("too_many_pings"),
         }
     }
 
@@ -201,7 +225,7 @@ impl Rest {
     }
 }
 
-async fn converse(socket: Socket, mut talk: impl Talk, stop: &CancellationToken) {
+async fn converse(socket: Socket, mut talk: impl Talk, stop: &CancellationToken) -> End {
     let (mut sink, mut stream) = socket.split();
     let end = exchange(&mut sink, &mut stream, &mut talk, stop).await;
     tracing::debug!(?end, "a WebSocket ends");
@@ -214,6 +238,7 @@ async fn converse(socket: Socket, mut talk: impl Talk, stop: &CancellationToken)
             finish(&mut talk, stop).await;
         }
     }
+    end
 }
 
 async fn exchange(
@@ -224,6 +249,7 @@ async fn exchange(
 ) -> End {
     let mut heard = Instant::now();
     let mut ping = heard + PING_EVERY;
+    let mut controls = 0;
     // While true, the sink holds one piece of a message that the client has not taken yet, and nothing
     // more is put into it.
     let mut flushing = false;
@@ -254,7 +280,12 @@ async fn exchange(
                     Some(Err(error)) => return End::of(&error),
                     Some(Ok(message)) => match text(message) {
                         Ok(Some(text)) => talk.hear(text),
-                        Ok(None) => {}
+                        Ok(None) => {
+                            controls += 1;
+                            if controls > MOST_CONTROLS {
+                                return End::Flood;
+                            }
+                        }
                         Err(end) => return end,
                     },
                 }
@@ -263,6 +294,7 @@ async fn exchange(
             () = sleep_until(heard + LONGEST_SILENCE) => return End::Silent,
             () = sleep_until(ping), if !flushing => {
                 ping = Instant::now() + PING_EVERY;
+                controls = 0;
                 Message::Ping(Bytes::new())
             }
             text = talk.say(), if !flushing => rest.begin(text),

@@ -1,8 +1,8 @@
 //! The state directory: its lock, its database, its token. Knows nothing of who runs on it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -73,22 +73,48 @@ impl State {
 
     /// Opens the database in it.
     pub(crate) fn open_store(&self) -> haul_engine::Result<Arc<dyn Store>> {
-        let store = SqliteStore::open(&self.dir.join("haul.db"))?;
+        let store = SqliteStore::open(&self.private("haul.db")?)?;
         Ok(Arc::new(store))
     }
 
     /// Opens the database in it for one command, after which nobody is likely to need it.
     pub(crate) fn open_store_for_a_while(&self) -> haul_engine::Result<Arc<dyn Store>> {
-        let store = SqliteStore::open_for_a_while(&self.dir.join("haul.db"))?;
+        let store = SqliteStore::open_for_a_while(&self.private("haul.db")?)?;
         Ok(Arc::new(store))
+    }
+
+    /// A file in it that only its owner may read, whoever may look into the directory: it holds headers
+    /// and URLs with their secrets. What the database puts beside it gets the same permissions.
+    fn private(&self, name: &str) -> haul_engine::Result<PathBuf> {
+        let path = self.dir.join(name);
+        let fail = |cause| haul_engine::Error::disk("keep to ourselves", &path, &cause);
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(fail)?;
+        let there = file.metadata().map_err(fail)?;
+        if !is_private(&there) {
+            file.set_permissions(Permissions::from_mode(0o600))
+                .map_err(fail)?;
+        }
+        Ok(path)
     }
 
     /// The token kept here, or a new one.
     pub(crate) fn token(&self) -> anyhow::Result<Token> {
         let path = self.dir.join("token");
-        match fs::read_to_string(&path) {
-            Ok(kept) if !kept.trim().is_empty() => return Ok(Token::Kept(kept.trim().to_owned())),
-            Ok(_) => {}
+        match read_private(&path) {
+            Ok(Some(kept)) if !kept.trim().is_empty() => {
+                return Ok(Token::Kept(kept.trim().to_owned()));
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => tracing::warn!(
+                path = %path.display(),
+                "others can read the token, or have put it there: making a new one"
+            ),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
             Err(cause) => return Err(haul_engine::Error::disk("read", &path, &cause).into()),
         }
@@ -130,6 +156,24 @@ fn refuse_strange_link(dir: &Path) -> haul_engine::Result<()> {
     Err(haul_engine::Error::new(Kind::DiskPermission, detail))
 }
 
+/// What is in a file, unless others may read it or have made it.
+fn read_private(path: &Path) -> io::Result<Option<String>> {
+    let mut file = File::open(path)?;
+    let there = file.metadata()?;
+    if !is_private(&there) {
+        return Ok(None);
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(Some(text))
+}
+
+/// Whether a file is ours, and nobody else's to read.
+fn is_private(there: &Metadata) -> bool {
+    let owner = geteuid().as_raw();
+    there.is_file() && there.uid() == owner && there.mode() & 0o077 == 0
+}
+
 /// Writes a file for its owner only. It is written aside and renamed, so that a crash leaves no half
 /// of it behind.
 #[expect(
@@ -138,10 +182,14 @@ fn refuse_strange_link(dir: &Path) -> haul_engine::Result<()> {
 )]
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let aside = path.with_extension("new");
+    // What a crash has left there may be readable for others, and is not written into.
+    match fs::remove_file(&aside) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
+        _ => {}
+    }
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(&aside)?;
     writeln!(file, "{text}")?;
@@ -168,8 +216,6 @@ impl Token {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn mode(path: &Path) -> u32 {
@@ -231,6 +277,41 @@ mod tests {
             panic!("the second one is kept");
         };
         assert_eq!(kept, made);
+    }
+
+    #[test]
+    fn a_token_that_others_could_read_is_replaced() {
+        let root = tempfile::tempdir().expect("a directory");
+        let dir = root.path().join("state");
+        let state = State::take(&dir).expect("a state");
+        let leaked = state.token().expect("a token").text().to_owned();
+        let path = dir.join("token");
+        let open = || Permissions::from_mode(0o644);
+        fs::set_permissions(&path, open()).expect("set");
+        // Left by a crash, and readable too.
+        fs::write(dir.join("token.new"), "").expect("a file");
+        fs::set_permissions(dir.join("token.new"), open()).expect("set");
+        let Token::New(made) = state.token().expect("a token") else {
+            panic!("it is kept");
+        };
+        assert_ne!(made, leaked);
+        assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn the_database_is_its_owners_whoever_may_look_into_the_directory() {
+        let root = tempfile::tempdir().expect("a directory");
+        let dir = root.path().join("state");
+        let state = State::take(&dir).expect("a state");
+        fs::set_permissions(&dir, Permissions::from_mode(0o755)).expect("set");
+        fs::write(dir.join("haul.db"), "").expect("one of an older version");
+        fs::set_permissions(dir.join("haul.db"), Permissions::from_mode(0o644)).expect("set");
+        let store = state.open_store().expect("a store");
+        for entry in fs::read_dir(&dir).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+        drop(store);
     }
 
     #[test]

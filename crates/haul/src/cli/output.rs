@@ -4,8 +4,13 @@ use std::io::{self, IsTerminal, Write};
 
 use clap::Args;
 use indicatif::MultiProgress;
+use tracing::{Level, Metadata};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use super::paint::Paint;
 use crate::config::{Loaded, LogFormat, Source};
@@ -81,24 +86,31 @@ pub(crate) fn start_logging(
     default: LogDefault,
     bars: Option<MultiProgress>,
 ) -> Log {
-    let filter = filter(loaded, verbosity, default);
+    let filter = EnvFilter::new(filter(loaded, verbosity, default));
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(LINES_KEPT)
         .thread_name("log")
         .finish(Stderr { bars });
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
+    let lines = fmt::layer()
         .with_ansi(Paint::stderr() == Paint::Coloured)
         .with_writer(writer);
-    // Both fail only when logging has been started before, and then it goes on as it is.
-    let _ = match loaded.config.log_format {
-        LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().try_init(),
+    let lines = match loaded.config.log_format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
     };
+    let lines = lines.with_filter(filter.and(filter_fn(is_for_logs)));
+    // It fails only when logging has been started before, and then it goes on as it is.
+    let _ = tracing_subscriber::registry().with(lines).try_init();
     Log(guard)
 }
 
-// Only our own words: other crates' chatter at these levels is about bytes, and may hold secrets.
+/// Our own words, and what others say to people. Their chatter below that is about bytes and holds
+/// secrets: whole messages, whole heads. No filter brings it into a log.
+fn is_for_logs(metadata: &Metadata<'_>) -> bool {
+    let ours = metadata.target().starts_with("haul");
+    ours || *metadata.level() <= Level::INFO
+}
+
 const DEBUG: &str = "info,haul=debug,haul_engine=debug";
 const TRACE: &str = "info,haul=trace,haul_engine=trace";
 

@@ -3,6 +3,7 @@
 
 mod aria2;
 mod aria2p;
+mod attacks;
 mod commands;
 mod console;
 mod content;

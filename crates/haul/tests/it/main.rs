@@ -5,4 +5,5 @@ mod command;
 mod config;
 mod fake;
 mod get;
+mod security;
 mod serve;

@@ -14,6 +14,7 @@ use crate::engine::Files;
 use crate::engine::queue::Between;
 use crate::error::{Error, Kind, Result};
 use crate::event::View;
+use crate::folder::remove_file_in;
 use crate::plan::state::{Input, Status};
 use crate::probe::Found;
 use crate::spec::Id;
@@ -124,6 +125,7 @@ impl Table {
         };
         let forgotten = self.context.store.remove(vec![id]);
         let live = self.context.live.clone();
+        let root = self.context.config.root.clone();
         let is_ours = !self.skipped.contains(&id);
         let removing = async move {
             if let Err(error) = forgotten.await {
@@ -132,7 +134,9 @@ impl Table {
             }
             let path = view.path.as_deref();
             let path = path.filter(|_| files == Files::Delete && is_ours);
-            delete([path.map(Into::into)]).await;
+            if let Some(path) = path {
+                delete_delivered(path.to_owned(), root).await;
+            }
             answer(reply, live.remove(id).ok_or_else(|| unknown(id)));
             After::Nothing
         };
@@ -271,6 +275,18 @@ impl Table {
     fn present(&self, id: Id) -> Result<Arc<View>> {
         self.context.live.get(id).ok_or_else(|| unknown(id))
     }
+}
+
+/// Deletes a finished file where it was delivered, off the table's task.
+async fn delete_delivered(path: PathBuf, root: Option<PathBuf>) {
+    let deleting = tokio::task::spawn_blocking(move || {
+        if let Err(cause) = remove_file_in(root.as_deref(), &path)
+            && cause.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %path.display(), %cause, "a file could not be deleted");
+        }
+    });
+    let _ = deleting.await;
 }
 
 /// Deletes files, off the table's task: that of a large file takes long. One that is gone already is

@@ -237,3 +237,44 @@ async fn a_redirect_to_a_private_address_is_refused_on_its_hop() {
     assert_eq!(error.url.as_deref(), Some("http://169.254.169.254/latest"));
     assert_eq!(proxy.heard().len(), 1);
 }
+
+#[tokio::test]
+async fn a_proxy_is_not_asked_for_what_leads_to_private_addresses() {
+    let proxy = Server::start(|_, head| {
+        if head.contains("/there") {
+            return Reply::ok("came");
+        }
+        Reply::keep(
+            "HTTP/1.1 302 Found\r\nLocation: http://inside.example/\r\nContent-Length: 0\r\n\r\n",
+        )
+    })
+    .await;
+    let mut config = through(&format!("http://{}", proxy.address));
+    config.targets = Targets::Public;
+    let given = |name: &str, ips: &[&str]| {
+        let ips = ips.iter().map(|ip| ip.parse().expect("an address"));
+        (name.to_owned(), ips.collect())
+    };
+    config.hosts = vec![
+        given("inside.example", &["10.0.0.1"]),
+        given("both.example", &["1.1.1.1", "127.0.0.1"]),
+    ];
+    let client = client(&config).0;
+    let ask = async |url: &str| get(&client, &Url::parse(url).expect("a URL")).await;
+    for url in [
+        "http://inside.example/",
+        "https://both.example/",
+        "http://127.0.0.1/",
+        "http://[::ffff:169.254.169.254]/",
+        "http://router/",
+        // A public name, and then a redirect to a private one.
+        "http://open.invalid/",
+    ] {
+        let error = ask(url).await.err().expect(url);
+        assert_eq!(error.kind, Kind::TargetRefused, "{url}: {error}");
+    }
+    let asked = proxy.heard().len();
+    assert_eq!(asked, 1, "only the public name got as far as the proxy");
+    // A name that is not known here is the proxy's to judge.
+    assert!(ask("http://open.invalid/there").await.is_ok());
+}

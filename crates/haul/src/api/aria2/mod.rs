@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 
 pub(super) use transport::{get, post};
 
-/// Sockets at once that have not shown the token yet.
+/// Bodies and sockets at once that have not shown the token yet.
 const MOST_UNKNOWN: usize = 64;
 
 /// What the skin holds as long as the process lives.
@@ -36,7 +36,7 @@ pub(super) struct State {
     /// 40 hex digits, other ones in each process.
     session: String,
     globals: globals::Globals,
-    /// One permit per WebSocket that has not shown the token yet.
+    /// One permit for each of those.
     unknown: Arc<Semaphore>,
 }
 

@@ -25,17 +25,12 @@ impl Standing {
         self.missing.is_none() || self.has_shown
     }
 
-    /// Whether calls need a token.
-    pub(super) fn needs_token(&self) -> bool {
-        self.missing.is_some()
-    }
-
     /// Checks one call's token. Without a configured one any will do.
     pub(super) fn admit(&mut self, token: Option<&str>) -> Result<(), Failure> {
         let Some(missing) = &self.missing else {
             return Ok(());
         };
-        if token.is_some_and(|token| missing.is_token(token)) {
+        if missing.admits(token) {
             self.has_shown = true;
             return Ok(());
         }

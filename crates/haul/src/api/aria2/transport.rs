@@ -11,8 +11,9 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::envelope::{self, Failure, Invalid, Message, Read};
 use super::method::{self, too_large};
@@ -95,8 +96,11 @@ pub(crate) async fn post(
     unproven: Option<Extension<Unproven>>,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let bytes = rest::bytes(body).await?;
     let mut standing = Standing::new(unproven.map(|Extension(unproven)| unproven));
+    // A body takes memory before its calls can show the token.
+    let permit = unknown(&app, &standing)?;
+    let bytes = rest::bytes(body).await?;
+    drop(permit);
     let said = answer(&app, &mut standing, envelope::read(&bytes)).await;
     Ok(respond(said.status, "application/json-rpc", said.body))
 }
@@ -115,9 +119,6 @@ pub(crate) async fn get(
             upgrade.map_err(|cause| ApiError::edge(Edge::UpgradeRequired, cause.to_string()))?;
         return connect(&app, standing, upgrade);
     }
-    if !standing.needs_token() {
-        refuse_other_pages(&headers, &app.options.allowed_origins)?;
-    }
     let Query { message, callback } = Query::read(&query.unwrap_or_default());
     let said = answer(&app, &mut standing, message).await;
     let Some(callback) = callback else {
@@ -128,40 +129,22 @@ pub(crate) async fn get(
 }
 
 fn connect(app: &Arc<App>, standing: Standing, upgrade: Upgrade) -> Result<Response, ApiError> {
-    let mut permit = None;
-    if !standing.is_known() {
-        let Ok(free) = app.aria2.unknown.clone().try_acquire_owned() else {
-            return Err(ApiError::edge(
-                Edge::TooManySockets,
-                "too many WebSockets are open that have not shown the token; show it sooner",
-            ));
-        };
-        permit = Some(free);
-    }
+    let permit = unknown(app, &standing)?;
     socket::open(app, upgrade, |app| Aria2Talk::new(app, standing, permit))
 }
 
-/// A page can have a script fetched from us, and its request has no `Origin`. Where no token is needed,
-/// it would be as good as a call from a page that may call.
-fn refuse_other_pages(headers: &HeaderMap, allowed: &[String]) -> Result<(), ApiError> {
-    const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    if !matches!(text(SITE), Some("cross-site" | "same-site")) {
-        return Ok(());
+/// One of the places for those who have not shown the token yet, for whoever has not.
+fn unknown(app: &App, standing: &Standing) -> Result<Option<OwnedSemaphorePermit>, ApiError> {
+    if standing.is_known() {
+        return Ok(None);
     }
-    let page = text(header::REFERER).and_then(|referer| url::Url::parse(referer).ok());
-    let page = page.map(|page| page.origin().ascii_serialization());
-    if page.is_some_and(|page| {
-        allowed
-            .iter()
-            .any(|origin| origin.eq_ignore_ascii_case(&page))
-    }) {
-        return Ok(());
+    match app.aria2.unknown.clone().try_acquire_owned() {
+        Ok(permit) => Ok(Some(permit)),
+        Err(_) => Err(ApiError::edge(
+            Edge::TooManySockets,
+            "too many are here that have not shown the token; send it as \"Authorization: Bearer\", or sooner",
+        )),
     }
-    Err(ApiError::edge(
-        Edge::OriginRefused,
-        "a page of another site may not call; list its origin in \"allowed_origins\", or set a token",
-    ))
 }
 
 fn respond(status: StatusCode, content_type: &'static str, body: String) -> Response {
@@ -312,26 +295,5 @@ mod tests {
             assert!(!is_name(other), "{other}");
         }
         assert!(!is_name(&"a".repeat(MOST_CALLBACK + 1)));
-    }
-
-    #[test]
-    fn a_script_of_another_page_is_refused_where_no_token_is_needed() {
-        let allowed = ["https://friend.example".to_owned()];
-        let asked = |pairs: &[(&'static str, &'static str)]| {
-            let mut headers = HeaderMap::new();
-            for (name, value) in pairs {
-                headers.insert(*name, HeaderValue::from_static(value));
-            }
-            refuse_other_pages(&headers, &allowed).is_ok()
-        };
-        assert!(asked(&[]), "a program");
-        assert!(asked(&[("sec-fetch-site", "none")]), "typed by a user");
-        assert!(asked(&[("sec-fetch-site", "same-origin")]), "our page");
-        assert!(!asked(&[("sec-fetch-site", "cross-site")]));
-        assert!(!asked(&[("sec-fetch-site", "same-site")]));
-        let friend = ("referer", "https://friend.example/ui/");
-        assert!(asked(&[("sec-fetch-site", "cross-site"), friend]));
-        let other = ("referer", "https://evil.example/https://friend.example/");
-        assert!(!asked(&[("sec-fetch-site", "cross-site"), other]));
     }
 }

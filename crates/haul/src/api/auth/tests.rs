@@ -21,7 +21,7 @@ fn guard(token: Option<&str>) -> Arc<Guard> {
         quit: tokio_util::sync::CancellationToken::new(),
     };
     let listening = [SocketAddr::from(([127, 0, 0, 1], 8765))];
-    Arc::new(Guard::new(&options, &listening, Scheme::Http))
+    Arc::new(Guard::new(&options, &listening, Scheme::Http, Audit::new()))
 }
 
 async fn ask(guard: &Arc<Guard>, request: &str, headers: &[(&str, &str)]) -> Response {

@@ -13,7 +13,7 @@ use super::backend::{Acted, Backend, List, Verb};
 use super::phrase::{self, Phrase};
 use super::recording::{END, Heard, Recording};
 use crate::api::socket::{Inbox, Talk, Utf8Bytes};
-use crate::api::types::download::file_url;
+use crate::api::types::download::{file_url, shown_url};
 use crate::api::{Batches, Lang};
 
 /// How often `watch` speaks.
@@ -313,7 +313,7 @@ impl<B: Backend> Talk for Console<B> {
 
 /// A download as its list shows it.
 fn line(view: &View) -> Phrase {
-    let url = view.url.to_string();
+    let url = shown_url(&view.url).into_owned();
     match view.status {
         Status::Completed => Phrase::Downloaded {
             url,

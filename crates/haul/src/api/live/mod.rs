@@ -43,7 +43,7 @@ pub(super) async fn connect(
             format!("this is a WebSocket that speaks JSON-RPC 2.0: {cause}"),
         )
     })?;
-    // Only this name is ever chosen: a `bearer.…` among the offers is a secret, not a protocol.
+    // Before a `bearer.…` among the offers, which is a secret rather than a protocol.
     upgrade.choose("haul.v1");
     socket::open(&app, upgrade, LiveTalk::new)
 }

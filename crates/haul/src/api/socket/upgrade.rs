@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::MOST_BYTES_IN;
+use crate::api::audit::Peer;
 
 /// An open WebSocket.
 pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
@@ -26,7 +27,8 @@ pub(in crate::api) struct Upgrade {
     asked: WebSocketUpgrade,
     connection: OnUpgrade,
     key: HeaderValue,
-    protocol: Option<&'static str>,
+    protocol: Option<HeaderValue>,
+    peer: Option<Peer>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
@@ -36,6 +38,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
         parts: &mut Parts,
         state: &S,
     ) -> Result<Upgrade, WebSocketUpgradeRejection> {
+        let peer = parts.extensions.get::<Peer>().copied();
         let connection = parts.extensions.get::<OnUpgrade>().cloned();
         let key = parts.headers.get(header::SEC_WEBSOCKET_KEY).cloned();
         let asked = WebSocketUpgrade::from_request_parts(parts, state).await?;
@@ -44,15 +47,34 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
             connection: connection.expect("the framework refuses a connection that cannot change"),
             key: key.expect("the framework refuses a request without a key"),
             protocol: None,
+            peer,
         })
     }
 }
 
 impl Upgrade {
+    /// Who asks.
+    pub(super) fn peer(&self) -> Option<Peer> {
+        self.peer
+    }
+
     /// Chooses a subprotocol, if the client offers it.
     pub(in crate::api) fn choose(&mut self, protocol: &'static str) {
         let mut offered = self.asked.requested_protocols();
-        self.protocol = offered.any(|name| name == protocol).then_some(protocol);
+        if offered.any(|name| name == protocol) {
+            self.protocol = Some(HeaderValue::from_static(protocol));
+        }
+    }
+
+    /// The token as a subprotocol, when nothing else was offered that could be chosen: browsers give up a
+    /// WebSocket of whose protocols none is. Whoever offered it knows it.
+    fn bearer(&self) -> Option<HeaderValue> {
+        let mut offered = self.asked.requested_protocols();
+        let mut bearer = offered
+            .find(|name| name.as_bytes().starts_with(b"bearer."))?
+            .clone();
+        bearer.set_sensitive(true);
+        Some(bearer)
     }
 
     /// The answer that grants it, and the socket, which is there once the answer was sent.
@@ -67,8 +89,7 @@ impl Upgrade {
         )];
         let status = StatusCode::SWITCHING_PROTOCOLS;
         let mut response = (status, upgrade, accept).into_response();
-        if let Some(protocol) = self.protocol {
-            let protocol = HeaderValue::from_static(protocol);
+        if let Some(protocol) = self.protocol.clone().or_else(|| self.bearer()) {
             let headers = response.headers_mut();
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
         }

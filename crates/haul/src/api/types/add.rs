@@ -19,6 +19,12 @@ const MOST_URLS: usize = 100_000;
 /// Most bytes in a name, as file systems have it.
 const MOST_NAME_BYTES: usize = 255;
 
+/// Most bytes of one request's headers together: servers take no more.
+const MOST_HEADER_BYTES: usize = 64 << 10;
+
+/// Most bytes that the options of one request may come to: each download gets its own.
+const MOST_OPTION_BYTES: usize = 64 << 20;
+
 /// Headers that haul sets itself: a second opinion on them would break the transfer.
 const OWN_HEADERS: [&str; 12] = [
     "accept-encoding",
@@ -66,6 +72,14 @@ pub(crate) fn add(mut params: Params, root: &Path) -> Result<Add, ApiError> {
     if urls.len() > MOST_URLS {
         return Err(ApiError::too_many_urls(urls.len(), MOST_URLS));
     }
+    let each = weight(&template);
+    if each.saturating_mul(urls.len()) > MOST_OPTION_BYTES {
+        return Err(invalid(&format!(
+            "headers and dir have {each} bytes, for each of {} URLs; send fewer URLs at a time",
+            urls.len()
+        ))
+        .into());
+    }
     if template.name.is_some() && urls.len() > 1 {
         let count = urls.len();
         return Err(invalid(&format!(
@@ -91,6 +105,17 @@ pub(crate) fn add(mut params: Params, root: &Path) -> Result<Add, ApiError> {
         }
     }
     Ok(add)
+}
+
+/// Bytes of what each download gets a copy of.
+fn weight(template: &Spec) -> usize {
+    let dir = template.dir.as_ref().map_or(0, |dir| dir.as_os_str().len());
+    dir + header_bytes(&template.headers)
+}
+
+fn header_bytes(headers: &[(String, String)]) -> usize {
+    let lengths = headers.iter().map(|(name, value)| name.len() + value.len());
+    lengths.sum()
 }
 
 /// Every option, in a spec whose URL is yet to come.
@@ -203,7 +228,7 @@ fn headers(value: Value) -> Result<Vec<(String, String)>, Error> {
             "an object like {\"Referer\": \"https://host/\"}",
         ));
     };
-    members
+    let headers = members
         .into_iter()
         .map(|(name, value)| {
             let Ok(known) = HeaderName::from_bytes(name.as_bytes()) else {
@@ -226,7 +251,11 @@ fn headers(value: Value) -> Result<Vec<(String, String)>, Error> {
                 ))),
             }
         })
-        .collect()
+        .collect::<Result<Vec<_>, Error>>()?;
+    if header_bytes(&headers) > MOST_HEADER_BYTES {
+        return Err(invalid("headers: at most 64 KiB together"));
+    }
+    Ok(headers)
 }
 
 fn invalid(detail: &str) -> Error {
@@ -345,6 +374,23 @@ mod tests {
     fn one_name_is_not_for_several_urls() {
         let error = detail(json!({"urls": ["http://h/a", "http://h/b"], "name": "x"}));
         assert!(error.contains("name"), "{error}");
+    }
+
+    #[test]
+    fn many_urls_with_long_options_are_refused_before_each_gets_its_copy() {
+        let long = "x".repeat(MOST_HEADER_BYTES);
+        let error = detail(json!({"url": "http://h/a", "headers": {"X": long}}));
+        assert!(error.contains("64 KiB"), "{error}");
+        let some = "x".repeat(MOST_HEADER_BYTES / 2);
+        let error = detail(json!({
+            "urls": vec!["http://h/a"; 3000], "headers": {"Cookie": some}
+        }));
+        assert!(
+            error.contains("fewer URLs") && !error.contains("xxx"),
+            "{error}"
+        );
+        let few = read(json!({"urls": vec!["http://h/a"; 100], "headers": {"Cookie": some}}));
+        assert_eq!(few.expect("readable").specs.len(), 100);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One download as JSON, whole or only what changed. One table says which JSON key shows which
 //! fields of the live state, so the two can never disagree.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use haul_engine::event::{BlockView, DigestView, Fields, ThreadState};
 use haul_engine::{Error, Id, Status, View};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use url::Url;
 
 /// Whether what the single threads do is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,9 +67,9 @@ macro_rules! table {
 }
 
 table! { view,
-    "url" <- URL = *view.url,
-    "final_url" <- FINAL_URL = view.final_url.as_deref(),
-    "mirrors" <- MIRRORS = *view.mirrors,
+    "url" <- URL = shown_url(&view.url),
+    "final_url" <- FINAL_URL = view.final_url.as_deref().map(shown_url),
+    "mirrors" <- MIRRORS = Urls(&view.mirrors),
     "name" <- NAME = *view.name,
     "path" <- PATH = view.path.as_deref().map(Path::to_string_lossy),
     "file_url" <- PATH | STATUS = file_url(view),
@@ -180,7 +182,7 @@ impl Serialize for Blocks<'_> {
                 ThreadState::Waiting => "waiting",
                 ThreadState::Retrying => "retrying",
             },
-            url: &block.url,
+            url: shown_url(&block.url),
         }))
     }
 }
@@ -193,7 +195,32 @@ struct Block<'a> {
     done: u64,
     speed: u64,
     state: &'static str,
-    url: &'a str,
+    url: Cow<'a, str>,
+}
+
+struct Urls<'a, T>(&'a [T]);
+
+impl<T: AsRef<str>> Serialize for Urls<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|url| shown_url(url.as_ref())))
+    }
+}
+
+/// A URL as it is shown to whoever may ask: with its query, which can tell files apart, and without its
+/// password, which cannot.
+pub(crate) fn shown_url(text: &str) -> Cow<'_, str> {
+    // Most have nothing to hide.
+    if !text.contains('@') {
+        return Cow::Borrowed(text);
+    }
+    match Url::parse(text) {
+        Ok(mut url) if url.password().is_some() => {
+            // It fails only for URLs that cannot have a password, and this one has one.
+            let _ = url.set_password(Some("***"));
+            Cow::Owned(url.into())
+        }
+        _ => Cow::Borrowed(text),
+    }
 }
 
 /// Where the finished file is, as a URL (RFC 8089); `None` before it is finished.
@@ -359,6 +386,31 @@ pub(crate) mod tests {
         assert_eq!(at(None, 7, Status::Completed), 100.0);
         assert_eq!(at(Some(0), 0, Status::Completed), 100.0);
         assert_eq!(at(Some(0), 0, Status::Downloading), 0.0);
+    }
+
+    #[test]
+    fn a_password_is_not_shown_and_the_rest_of_a_url_is() {
+        for (url, shown) in [
+            ("http://u:s3cret@h/a?k=v#f", "http://u:***@h/a?k=v#f"),
+            ("http://u@h/a", "http://u@h/a"),
+            ("http://h/a@b:c", "http://h/a@b:c"),
+        ] {
+            assert_eq!(shown_url(url), shown);
+        }
+        let mut view = sample();
+        let secret = "http://u:s3cret@h/a";
+        view.url = secret.into();
+        view.final_url = Some(secret.into());
+        view.mirrors = Arc::new([secret.to_owned()]);
+        let blocks = view.blocks.iter().map(|block| BlockView {
+            url: secret.into(),
+            ..block.clone()
+        });
+        view.blocks = blocks.collect();
+        assert!(!view.blocks.is_empty());
+        let json = to_value(Download::whole(&view, Detail::Full)).expect("JSON");
+        assert_eq!(json["blocks"][0]["url"], "http://u:***@h/a");
+        assert!(!json.to_string().contains("s3cret"), "{json}");
     }
 
     #[test]

@@ -15,7 +15,9 @@ use tempfile::TempDir;
 
 pub(crate) use files::{File, make, sha256};
 pub(crate) use lines::{delivered, loading, queued};
-pub(crate) use process::{Ended, by, descriptors, end, haul, program, signal, start, threads};
+pub(crate) use process::{
+    Ended, by, descriptors, end, haul, program, resident, signal, start, threads,
+};
 
 /// The program under test.
 pub(crate) const HAUL: &str = env!("CARGO_BIN_EXE_haul");

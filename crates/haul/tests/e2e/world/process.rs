@@ -89,6 +89,18 @@ pub(crate) fn threads(pid: u32) -> usize {
     count(&format!("/proc/{pid}/task"))
 }
 
+/// Bytes of memory that a process holds now.
+pub(crate) fn resident(pid: u32) -> u64 {
+    const PAGE: u64 = 4096;
+    let path = format!("/proc/{pid}/statm");
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let pages = text.split_whitespace().nth(1);
+    let pages: u64 = pages
+        .and_then(|pages| pages.parse().ok())
+        .expect("a number");
+    pages * PAGE
+}
+
 fn count(dir: &str) -> usize {
     fs::read_dir(dir)
         .unwrap_or_else(|error| panic!("{dir}: {error}; has the process ended?"))

@@ -1,0 +1,180 @@
+//! A headless Chromium and its tabs, driven over its own debugging protocol. Knows nothing of haul; any
+//! test of pages can stand on it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+/// Long enough for anything that is not stuck, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Names that lead to this machine, as a name of an attacker's would. `localhost` stays itself.
+const NAMES: &str = "MAP *.example 127.0.0.1";
+
+/// A running browser. Dropping it ends it.
+pub(crate) struct Chromium {
+    process: Child,
+    endpoint: String,
+    _profile: TempDir,
+}
+
+impl Chromium {
+    /// The program, if there is one.
+    pub(crate) fn find() -> Option<PathBuf> {
+        if let Some(named) = std::env::var_os("HAUL_TEST_CHROMIUM") {
+            return Some(named.into());
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut places = std::env::split_paths(&path).map(|dir| dir.join("chromium"));
+        places.find(|place| place.is_file())
+    }
+
+    /// Starts it with a profile of its own.
+    pub(crate) async fn start(program: &Path) -> Chromium {
+        let profile = TempDir::with_prefix("haul-chromium-").expect("a directory");
+        let process = Command::new(program)
+            .args(["--headless=new", "--remote-debugging-port=0"])
+            // Tests run as root, too, and pages here are ours.
+            .args(["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
+            .args(["--no-first-run", "--disable-extensions", "--disable-sync"])
+            .args([
+                "--disable-background-networking",
+                "--disable-component-update",
+            ])
+            // What keeps pages away is to be the daemon and not the browser's own prompt.
+            .arg("--disable-features=LocalNetworkAccessChecks,Translate,OptimizationHints")
+            .arg(format!("--host-resolver-rules={NAMES}"))
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg("about:blank")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|why| panic!("{}: {why}", program.display()));
+        let mut chromium = Chromium {
+            process,
+            endpoint: String::new(),
+            _profile: profile,
+        };
+        chromium.endpoint = chromium.endpoint().await;
+        chromium
+    }
+
+    /// Where it listens: it writes that into its profile.
+    async fn endpoint(&mut self) -> String {
+        let told = self._profile.path().join("DevToolsActivePort");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let text = std::fs::read_to_string(&told).unwrap_or_default();
+            if let Some((port, path)) = text.split_once('\n') {
+                return format!("ws://127.0.0.1:{port}{}", path.trim());
+            }
+            let ended = self.process.try_wait().expect("a child of ours");
+            assert!(ended.is_none(), "Chromium has ended: {ended:?}");
+            assert!(Instant::now() < deadline, "Chromium does not listen");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// An empty tab that shares no cookie with another.
+    pub(crate) async fn tab(&self) -> Tab {
+        let (socket, _) = connect_async(&self.endpoint).await.expect("it listens");
+        let mut tab = Tab {
+            socket,
+            session: None,
+            calls: 0,
+        };
+        let context = tab.call("Target.createBrowserContext", json!({})).await;
+        let context = context["browserContextId"].clone();
+        let blank = json!({"url": "about:blank", "browserContextId": context});
+        let target = tab.call("Target.createTarget", blank).await;
+        let attach = json!({"targetId": target["targetId"], "flatten": true});
+        let attached = tab.call("Target.attachToTarget", attach).await;
+        tab.session = Some(attached["sessionId"].clone());
+        tab.call("Page.enable", json!({})).await;
+        tab
+    }
+}
+
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        // It may have ended by itself, and then there is nothing to do.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// One tab.
+pub(crate) struct Tab {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    session: Option<Value>,
+    calls: u64,
+}
+
+impl Tab {
+    /// Goes to an address and waits until the page is loaded, whatever the server answers.
+    pub(crate) async fn open(&mut self, url: &str) {
+        let gone = self.call("Page.navigate", json!({"url": url})).await;
+        assert_eq!(gone.get("errorText"), None, "{url}: {gone}");
+        self.until(|said| said["method"] == "Page.loadEventFired")
+            .await;
+    }
+
+    /// The value of an expression in the page; a promise is waited for.
+    pub(crate) async fn value(&mut self, expression: &str) -> Value {
+        let asked = json!({
+            "expression": expression, "awaitPromise": true, "returnByValue": true,
+        });
+        let answer = self.call("Runtime.evaluate", asked).await;
+        assert_eq!(
+            answer.get("exceptionDetails"),
+            None,
+            "{expression}: {answer}"
+        );
+        answer["result"]["value"].clone()
+    }
+
+    /// The text that a person sees.
+    pub(crate) async fn text(&mut self) -> String {
+        let text = self.value("document.body.innerText").await;
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    async fn call(&mut self, method: &str, params: Value) -> Value {
+        self.calls += 1;
+        let id = self.calls;
+        let mut call = json!({"id": id, "method": method, "params": params});
+        if let Some(session) = &self.session {
+            call["sessionId"] = session.clone();
+        }
+        let sent = self.socket.send(Message::text(call.to_string())).await;
+        sent.expect("Chromium listens");
+        let answer = self.until(|said| said["id"] == id).await;
+        assert_eq!(answer.get("error"), None, "{method}: {answer}");
+        answer["result"].clone()
+    }
+
+    async fn until(&mut self, is_it: impl Fn(&Value) -> bool) -> Value {
+        let waiting = async {
+            loop {
+                let said = self.socket.next().await.expect("Chromium goes on");
+                let Message::Text(text) = said.expect("Chromium goes on") else {
+                    continue;
+                };
+                let said: Value = serde_json::from_str(&text).expect("JSON");
+                if is_it(&said) {
+                    return said;
+                }
+            }
+        };
+        timeout(PATIENCE, waiting).await.expect("in time")
+    }
+}

@@ -1,0 +1,156 @@
+//! WebSocket frames that no honest client sends: each ends with the right code, soon, and the daemon goes
+//! on.
+
+use haul_testkit::daemon::Daemon;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::{SOON, connect, downloads};
+use crate::world::World;
+
+const FIN: u8 = 0x80;
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+const PING: u8 = 9;
+const MASKED: u8 = 0x80;
+
+async fn open(daemon: &Daemon, path: &str) -> TcpStream {
+    let mut stream = connect(daemon).await;
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+        daemon.port()
+    );
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.expect("an answer"));
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "));
+    stream
+}
+
+/// A masked frame; its mask is zero, so that its bytes are as written.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match u8::try_from(payload.len()) {
+        Ok(len @ 0..=125) => bytes.push(MASKED | len),
+        _ => {
+            bytes.push(MASKED | 127);
+            bytes.extend((payload.len() as u64).to_be_bytes());
+        }
+    }
+    bytes.extend([0; 4]);
+    bytes.extend(payload);
+    bytes
+}
+
+/// Reads frames until one says goodbye; its code.
+async fn code(stream: &mut TcpStream) -> u16 {
+    let reading = async {
+        loop {
+            let [first, len] = [stream.read_u8().await?, stream.read_u8().await?];
+            let len = match len {
+                126 => u64::from(stream.read_u16().await?),
+                127 => stream.read_u64().await?,
+                len => u64::from(len),
+            };
+            let mut payload = vec![0; usize::try_from(len).expect("short")];
+            stream.read_exact(&mut payload).await?;
+            if first == FIN | 8 {
+                return Ok::<_, std::io::Error>(u16::from_be_bytes([payload[0], payload[1]]));
+            }
+        }
+    };
+    let code = timeout(SOON, reading).await.expect("in time");
+    code.expect("a goodbye")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_breaks_the_protocol_ends_its_socket_with_the_right_code() {
+    let world = World::new();
+    let daemon = world.daemon(&[]).await;
+    let unmasked = [FIN | TEXT, 1, b'a'];
+    let endless = [
+        &[FIN | TEXT, MASKED | 127][..],
+        &(1u64 << 62).to_be_bytes(),
+        &[0; 4],
+    ]
+    .concat();
+    let cases: [(&str, Vec<u8>, u16); 11] = [
+        ("no mask", unmasked.to_vec(), 1002),
+        ("a reserved bit", frame(FIN | 0x40 | TEXT, b"a"), 1002),
+        ("a reserved kind", frame(FIN | 3, b"a"), 1002),
+        ("a reserved control", frame(FIN | 0xb, b"a"), 1002),
+        ("a ping in parts", frame(PING, b"a"), 1002),
+        ("a long ping", frame(FIN | PING, &[b'a'; 126]), 1002),
+        ("an end without a beginning", frame(FIN, b"a"), 1002),
+        (
+            "two beginnings",
+            [frame(TEXT, b"a"), frame(FIN | TEXT, b"b")].concat(),
+            1002,
+        ),
+        ("text that is none", frame(FIN | TEXT, &[0xff]), 1007),
+        ("bytes that are no text", frame(FIN | BINARY, &[0xff]), 1003),
+        ("more than there is", endless, 1009),
+    ];
+    for path in ["/", "/api/v1/ws"] {
+        for (what, bytes, expected) in &cases {
+            let mut stream = open(&daemon, path).await;
+            stream.write_all(bytes).await.expect("sent");
+            assert_eq!(code(&mut stream).await, *expected, "{what} at {path}");
+        }
+    }
+    assert_eq!(downloads(&daemon).await, 0, "it still answers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_in_endless_pieces_is_bounded() {
+    let world = World::new();
+    let daemon = world.daemon(&[]).await;
+    let mut stream = open(&daemon, "/").await;
+    let piece = vec![b'a'; 1 << 20];
+    let (mut reader, mut writer) = stream.split();
+    let writing = async {
+        let begun = writer.write_all(&frame(TEXT, &piece)).await;
+        let mut ended = begun;
+        while ended.is_ok() {
+            ended = writer.write_all(&frame(0, &piece)).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let reading = async {
+        let mut said = Vec::new();
+        let _ = timeout(SOON, reader.read_to_end(&mut said)).await;
+        said
+    };
+    let said = tokio::select! {
+        () = writing => unreachable!("it never ends"),
+        said = reading => said,
+    };
+    let goodbye = [&[FIN | 8][..], &[0], &1009u16.to_be_bytes()].concat();
+    assert!(
+        said.len() > 4 && said[0] == goodbye[0] && said[2..4] == goodbye[2..],
+        "{said:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pings_without_end_end_the_socket() {
+    let world = World::new();
+    let daemon = world.daemon(&[]).await;
+    let mut stream = open(&daemon, "/api/v1/ws").await;
+    // Far less than a minute's worth of an honest client's, and more than any sends in one breath.
+    let flood = frame(FIN | PING, b"").repeat(1_200);
+    stream.write_all(&flood).await.expect("sent");
+    assert_eq!(code(&mut stream).await, 1008);
+    let mut honest = open(&daemon, "/api/v1/ws").await;
+    honest
+        .write_all(&frame(FIN | PING, b"x"))
+        .await
+        .expect("sent");
+    let mut pong = [0; 3];
+    honest.read_exact(&mut pong).await.expect("a pong");
+    assert_eq!(pong, [FIN | 0xa, 1, b'x']);
+}

@@ -1,0 +1,133 @@
+//! Secrets that haul is given: they reach their own origin and nothing else, least of all a log.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
+use futures_util::{SinkExt, StreamExt};
+use haul_testkit::http;
+use haul_testkit::origin::Origin;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+use crate::world::{World, add, until, until_status};
+
+const SECRET: &str = "s3cr3t";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_reaches_the_log_however_much_is_logged() {
+    let origin = Origin::start().await;
+    let world = World::new();
+    let daemon = world.daemon(&["--token", SECRET, "--log", "trace"]).await;
+    let bearer = format!("Bearer {SECRET}");
+    let url = origin.url("/a.bin?size=100K&seed=1&etag=%22x%22");
+    let with_login = url
+        .as_str()
+        .replacen("://", &format!("://user:{SECRET}@"), 1);
+    let lost = format!("http://user:{SECRET}@127.0.0.1:1/lost?key={SECRET}");
+    let body = json!({
+        "urls": [with_login, lost, format!("ftp://u:{SECRET}@h/")],
+        "headers": {"Cookie": SECRET, "Authorization": SECRET, "X-Key": SECRET},
+    });
+    let list = daemon.url("/api/v1/downloads");
+    let headers = [
+        ("Authorization", bearer.as_str()),
+        ("Content-Type", "application/json"),
+    ];
+    let body = body.to_string();
+    let added = http::request_with("POST", &list, &headers, body.as_bytes()).await;
+    let added = added.expect("an answer");
+    assert_eq!(added.status, 201, "{}", added.text());
+    // The caller's own words come back; everything that is shown to others does not hold them.
+    let shown: Value = added.json()["downloads"].clone();
+    assert!(
+        !shown.to_string().contains(&format!(":{SECRET}@")),
+        "{shown}"
+    );
+
+    let page = http::request("GET", &daemon.url(&format!("/?token={SECRET}")), b"").await;
+    let page = page.expect("an answer");
+    assert_eq!(page.status, 303);
+    assert_eq!(page.header("location"), Some("/"));
+    let wrong = http::request("GET", &daemon.url(&format!("/?token={SECRET}x")), b"").await;
+    assert_eq!(wrong.expect("an answer").status, 401);
+
+    for (path, line) in [
+        ("/", format!("start\n{with_login}\nend\nloading")),
+        ("/api/v1/ws", format!(r#"{{"id":1,"method":"{SECRET}"}}"#)),
+    ] {
+        let mut request = daemon.ws(path).into_client_request().expect("a URL");
+        let protocol = format!("bearer.{SECRET}").parse().expect("a value");
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", protocol);
+        // The client wants to hear which protocol was chosen, the daemon chooses none.
+        let (mut socket, _) = match tokio_tungstenite::connect_async(request).await {
+            Ok(open) => open,
+            Err(why) => panic!("{path}: {why}"),
+        };
+        for line in line.lines() {
+            socket.send(Message::text(line)).await.expect("sent");
+        }
+        let said = socket.next().await.expect("an answer").expect("a message");
+        let said = said.into_text().expect("text");
+        assert!(!said.contains(&format!(":{SECRET}@")), "{said}");
+        drop(socket);
+    }
+    // Both downloads have come to an end by now, or at least to an attempt.
+    until("both to be tried", async || {
+        let shown = http::request_with("GET", &list, &headers[..1], b"").await;
+        let list = shown.expect("an answer").json();
+        assert!(!list.to_string().contains(&format!(":{SECRET}@")), "{list}");
+        let all = list["downloads"].as_array().expect("a list").clone();
+        let tried =
+            |one: &Value| one["status"] == "completed" || one["attempts"].as_u64() > Some(0);
+        all.iter().all(tried).then_some(())
+    })
+    .await;
+    let said = daemon.said();
+    assert!(said.contains("completed"), "it logs: {said}");
+    let at = said.find(SECRET);
+    let around = at.map(|at| &said[at.saturating_sub(300)..(at + 100).min(said.len())]);
+    assert_eq!(around, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_stay_with_their_origin_when_it_redirects_to_another_port() {
+    let (home, away) = (Origin::start().await, Origin::start().await);
+    let world = World::new();
+    let netrc = world.path("netrc");
+    std::fs::write(&netrc, "machine 127.0.0.1 login n password s3cr3t\n").expect("a file");
+    std::fs::set_permissions(&netrc, Permissions::from_mode(0o600)).expect("set");
+    let daemon = world
+        .daemon(&["--netrc", "netrc", "--header", "X-Config: s3cr3t"])
+        .await;
+    let elsewhere = away.url("/b.bin?size=100K&seed=2");
+    let mut leading = home.url("/a.bin");
+    let elsewhere = elsewhere.as_str().replace('?', "%3F").replace('&', "%26");
+    leading.set_query(Some(&format!("redirect_to={elsewhere}")));
+    let mut with_login = leading.clone();
+    with_login.set_username("user").expect("a user");
+    with_login.set_password(Some(SECRET)).expect("a password");
+    let headers = json!({"Authorization": SECRET, "Cookie": SECRET, "X-Key": SECRET});
+    for (url, options) in [
+        (leading.as_str(), json!({"headers": headers})),
+        (leading.as_str(), json!({})),
+        (with_login.as_str(), json!({})),
+    ] {
+        let id = add(&daemon, url, options).await;
+        let done = until_status(&daemon, &id, "completed").await;
+        let last = done["final_url"].as_str().expect("a URL");
+        assert!(last.contains("/b.bin") && !last.contains(SECRET), "{last}");
+    }
+    let names = ["authorization", "cookie", "x-key", "x-config"];
+    let told = |origin: &Origin, name: &str| {
+        let log = origin.log();
+        log.iter()
+            .filter(|seen| seen.header(name).is_some())
+            .count()
+    };
+    assert_eq!(names.map(|name| told(&away, name)), [0; 4]);
+    let home = names.map(|name| told(&home, name));
+    assert!(home.iter().all(|count| *count > 0), "{home:?}");
+}
