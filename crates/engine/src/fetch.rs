@@ -82,6 +82,7 @@ async fn open(
             headers: &source.headers,
             owner: source.owner,
             turn: Some(turn),
+            ahead: Some(&source.ahead),
         })
         .await?;
     let head = Head {

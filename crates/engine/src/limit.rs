@@ -2,6 +2,7 @@
 //! HTTP: an open connection that waits for its next request is only kept here, and dropped when
 //! somebody needs its permit more.
 
+mod ahead;
 mod flow;
 mod idle;
 mod permits;
@@ -14,10 +15,11 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::spec::Settings;
+pub(crate) use ahead::{Ahead, Coming};
 pub(crate) use flow::Flow;
 #[cfg(test)]
 pub(crate) use idle::Idle;
-pub(crate) use permits::{Grant, Host, Permit};
+pub(crate) use permits::{Grant, Host, Parked, Permit};
 pub(crate) use queue::Owner;
 pub(crate) use rate::Bucket;
 pub(crate) use rates::Rates;
@@ -52,6 +54,11 @@ impl Limits {
     /// gives the place in the queue up.
     pub(crate) async fn acquire(&self, host: &Host, owner: Owner) -> Grant {
         self.permits.acquire(host, owner).await
+    }
+
+    /// A connection to `host` that can be had at once.
+    pub(crate) fn acquire_at_once(&self, host: &Host, owner: Owner) -> Option<Grant> {
+        self.permits.acquire_at_once(host, owner)
     }
 
     /// Most connections that the host of `url` is given now.

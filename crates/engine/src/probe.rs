@@ -86,12 +86,15 @@ async fn ask(client: &Client, source: &Source, block: Option<u64>) -> Result<(An
             headers: &source.headers,
             owner: source.owner,
             turn: None,
+            ahead: Some(&source.ahead),
         })
         .await?;
     let first = reply::first(&head(&answer), block);
     match first {
         Ok(first) => Ok((answer, first)),
         Err(error) => {
+            // They have proven nothing of how many the server accepts.
+            source.ahead.keep(0);
             if let Retry::FewerConnections { after } = error.retry {
                 answer.body.refused(after);
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::limit::Owner;
+use crate::limit::{Ahead, Owner};
 
 /// So many answers in a row must speak of another version before that is believed: a node of many
 /// may be behind the others, or name the same bytes differently.
@@ -26,6 +26,8 @@ pub(crate) struct Source {
     pub(crate) headers: Vec<(String, String)>,
     /// Whose share of the connections it takes.
     pub(crate) owner: Owner,
+    /// Connections for its threads, made while the first answer is awaited.
+    pub(crate) ahead: Ahead,
     /// Where the last walk along the redirects ended.
     at: Mutex<Url>,
     /// Where answers to requests for a block began: of all, or of some when they are very many.
@@ -47,6 +49,7 @@ impl Source {
             home,
             headers,
             owner,
+            ahead: Ahead::default(),
             answers: Mutex::default(),
             setup: AtomicU64::new(0),
             is_doubtful: AtomicBool::new(false),

@@ -255,6 +255,9 @@ impl<'a> Transfer<'a> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut looks = tokio::time::interval_at(Instant::now() + LOOK, LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.staff();
+        // One thread has the first answer, and each other one asks for a connection.
+        self.source.ahead.keep(self.workers.len().saturating_sub(1));
         loop {
             if self.plan.is_filled() {
                 return Ok(());

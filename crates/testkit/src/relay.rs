@@ -1,7 +1,10 @@
 //! A TCP relay between a client and a server whose line can be cut and mended: while it is cut no
-//! connection can be made, and those that were made are reset. It does not look at the bytes.
+//! connection can be made, and those that were made are reset. It may have room for a few connections
+//! only. It does not look at the bytes.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -13,6 +16,7 @@ use url::Url;
 pub struct Relay {
     server: SocketAddr,
     address: SocketAddr,
+    room: Room,
     /// `None` while it is cut.
     line: Option<AbortOnDropHandle<()>>,
 }
@@ -23,12 +27,25 @@ impl Relay {
     /// # Panics
     /// When no port can be had on the loopback address.
     pub async fn to(server: SocketAddr) -> Relay {
+        Relay::narrow(server, usize::MAX).await
+    }
+
+    /// A line to `server` with room for `most` connections at once: others are reset.
+    ///
+    /// # Panics
+    /// When no port can be had on the loopback address.
+    pub async fn narrow(server: SocketAddr, most: usize) -> Relay {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let line = Some(run(listener, server));
+        let room = Room {
+            most,
+            turned_away: Arc::default(),
+        };
+        let line = Some(run(listener, server, room.clone()));
         Relay {
             server,
             address,
+            room,
             line,
         }
     }
@@ -42,6 +59,11 @@ impl Relay {
         let port = Some(self.address.port());
         url.set_port(port).expect("an http URL has a port");
         url
+    }
+
+    /// How many connections there was no room for.
+    pub fn turned_away(&self) -> usize {
+        self.room.turned_away.load(Ordering::SeqCst)
     }
 
     /// Cuts the line, and returns when it is.
@@ -59,14 +81,29 @@ impl Relay {
     /// When its port was taken by another program meanwhile.
     pub async fn mend(&mut self) {
         let listener = TcpListener::bind(self.address).await;
-        self.line = Some(run(listener.expect("the port of before"), self.server));
+        let listener = listener.expect("the port of before");
+        self.line = Some(run(listener, self.server, self.room.clone()));
     }
 }
 
-fn run(listener: TcpListener, server: SocketAddr) -> AbortOnDropHandle<()> {
+/// How many connections there may be.
+#[derive(Clone)]
+struct Room {
+    most: usize,
+    turned_away: Arc<AtomicUsize>,
+}
+
+fn run(listener: TcpListener, server: SocketAddr, room: Room) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
         let mut connections = JoinSet::new();
         while let Ok((client, _)) = listener.accept().await {
+            while connections.try_join_next().is_some() {}
+            if connections.len() >= room.most {
+                let _ = client.set_zero_linger();
+                drop(client);
+                room.turned_away.fetch_add(1, Ordering::SeqCst);
+                continue;
+            }
             connections.spawn(pass_on(client, server));
         }
     }))

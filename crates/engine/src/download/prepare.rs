@@ -14,6 +14,7 @@ use crate::error::{Error, Kind};
 use crate::limit::Owner;
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
+use crate::plan::split;
 use crate::probe::{self, Found, Html, Manner};
 use crate::source::Source;
 use crate::spec::OnFull;
@@ -88,6 +89,7 @@ impl Download {
                 return Ok(found);
             }
             found.let_go();
+            source.ahead.keep(0);
             self.wait_for_room(needed).await?;
             self.found = Some(found);
         }
@@ -103,6 +105,9 @@ impl Download {
             let manner = tries
                 .manner
                 .unwrap_or(Manner::Block(self.tuning.borrow().block_size));
+            if matches!(manner, Manner::Block(_)) {
+                source.ahead.allow(self.other_threads());
+            }
             let stop = self.stop.clone();
             let answer = tokio::select! {
                 () = stop.cancelled() => return Err(Halt::Stopped),
@@ -111,12 +116,22 @@ impl Download {
             match answer {
                 Ok(mut found) => {
                     self.has_begun = true;
+                    let of_use = blocks_to_come(&found).min(self.other_threads());
+                    source.ahead.keep(of_use);
                     self.gather(&mut found).await?;
                     return Ok(found);
                 }
-                Err(error) => self.wait_after(&error).await?,
+                Err(error) => {
+                    source.ahead.keep(0);
+                    self.wait_after(&error).await?;
+                }
             }
         }
+    }
+
+    /// Threads besides the one that has the first block.
+    fn other_threads(&self) -> usize {
+        usize::from(self.tuning.borrow().threads).saturating_sub(1)
     }
 
     /// A small file that comes whole and at once is here before anything else happens.
@@ -294,4 +309,16 @@ impl Download {
         self.say(Some(why));
         self.sleep(LOOK_AGAIN).await
     }
+}
+
+/// How many blocks there can be behind the one that came with the first answer.
+fn blocks_to_come(found: &Found) -> usize {
+    let (Some(size), Some(opened)) = (found.resource.size, &found.opened) else {
+        return 0;
+    };
+    if !found.resource.ranges {
+        return 0;
+    }
+    let missing = size - opened.len.unwrap_or(size).min(size);
+    usize::try_from(missing.div_ceil(split::MIN_BLOCK)).unwrap_or(usize::MAX)
 }

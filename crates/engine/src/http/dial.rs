@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use url::{Host, Url};
 
 use crate::error::{Error, Kind, Result};
@@ -52,14 +53,15 @@ impl Dialer {
         }
     }
 
-    /// A connection that takes requests for `url`.
-    pub(super) async fn dial(&self, url: &Url) -> Result<Wire> {
-        tokio::time::timeout(self.connect_timeout, self.open(url))
+    /// A connection that takes requests for `url`. `reached` is told as soon as somebody is there, which
+    /// with TLS is half of the way.
+    pub(super) async fn dial(&self, url: &Url, reached: &Notify) -> Result<Wire> {
+        tokio::time::timeout(self.connect_timeout, self.open(url, reached))
             .await
             .unwrap_or_else(|_| Err(fault::connect_timeout(self.connect_timeout)))
     }
 
-    async fn open(&self, url: &Url) -> Result<Wire> {
+    async fn open(&self, url: &Url, reached: &Notify) -> Result<Wire> {
         let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
             return Err(Error::new(
                 Kind::InvalidUrl,
@@ -70,6 +72,7 @@ impl Dialer {
             None => connect(&self.resolve(&host, port).await?).await?,
             Some(proxy) => self.through(proxy, url, &host, port).await?,
         };
+        reached.notify_one();
         match url.scheme() {
             "https" => Ok(Wire::tls(self.tls.open(tcp, url).await?)),
             _ => Ok(Wire::plain(tcp)),
@@ -352,7 +355,11 @@ mod tests {
             "http://[fd00:ec2::254]:1/",
         ] {
             let url = Url::parse(private).expect("a URL");
-            let error = dialer.dial(&url).await.err().expect(private);
+            let error = dialer
+                .dial(&url, &Notify::new())
+                .await
+                .err()
+                .expect(private);
             assert_eq!(error.kind, Kind::TargetRefused, "{private}: {error}");
             assert!(!error.retryable());
         }
@@ -385,7 +392,11 @@ mod tests {
     async fn an_unknown_name_is_a_passing_dns_error() {
         let dialer = Dialer::new(&Config::new("/files".into(), "/state".into())).expect("a dialer");
         let url = Url::parse("http://no-such-name.invalid/").expect("a URL");
-        let error = dialer.dial(&url).await.err().expect("no address");
+        let error = dialer
+            .dial(&url, &Notify::new())
+            .await
+            .err()
+            .expect("no address");
         assert_eq!(error.kind, Kind::Dns);
         assert!(error.retryable());
     }

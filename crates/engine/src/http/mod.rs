@@ -33,12 +33,13 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper::body::Incoming;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
 use crate::error::{Error, Kind, Result};
-use crate::limit::{Grant, Host, Limits, Owner, Permit};
+use crate::limit::{Ahead, Coming, Grant, Host, Limits, Owner, Parked, Permit};
 use crate::spec::Config;
 
 use body::After;
@@ -49,6 +50,10 @@ use dial::Dialer;
 use redirect::{Cookies, Trail};
 use request::{Form, Requests};
 
+/// Whoever is reached, and has not answered so long after the first try to reach him, is far away: one
+/// more round trip is worth being saved.
+const FAR: Duration = Duration::from_millis(30);
+
 /// The client. Clones share its connections and cookies.
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -56,7 +61,7 @@ pub(crate) struct Client {
 }
 
 struct Inner {
-    dialer: Dialer,
+    dialer: Arc<Dialer>,
     requests: Requests,
     jar: Jar,
     limits: Arc<Limits>,
@@ -79,6 +84,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) owner: Owner,
     /// True while this waits for a connection that is in other hands.
     pub(crate) turn: Option<&'a AtomicBool>,
+    /// Where to find, and to leave, connections that are made before they are needed.
+    pub(crate) ahead: Option<&'a Ahead>,
 }
 
 /// An answer with its body still to be read.
@@ -98,7 +105,7 @@ impl Client {
     /// says which setting is wrong.
     pub(crate) fn new(config: &Config, limits: Arc<Limits>) -> Result<Client> {
         let inner = Inner {
-            dialer: Dialer::new(config)?,
+            dialer: Arc::new(Dialer::new(config)?),
             requests: Requests::new(config)?,
             jar: Jar::load(config.cookies_file.as_deref())?,
             limits,
@@ -145,6 +152,18 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// Makes a connection for later. One that is refused says nothing: whoever needs it asks anew.
+async fn reach(dialer: Arc<Dialer>, url: Url, grant: Grant) -> Option<Grant> {
+    if grant.parked.is_some() {
+        return Some(grant);
+    }
+    // In this order, so that when dropped the connection closes before the permit returns.
+    let permit = grant.permit;
+    let wire = dialer.dial(&url, &Notify::new()).await.ok()?;
+    let parked = Some(Box::new(Conn::over(wire).await.ok()?) as Parked);
+    Some(Grant { parked, permit })
+}
+
 enum Step {
     Answer(Box<Answer>),
     To(Url),
@@ -183,7 +202,8 @@ impl Inner {
             .requests
             .build(ask, url, self.jar.field_for(url), &form)?;
         // In this order, so that when dropped the connection closes before the permit returns.
-        let Grant { permit, parked } = self.turn_for(url, ask).await;
+        let host = Host::of(url);
+        let Grant { permit, parked } = self.turn_for(&host, ask).await;
         let started = Instant::now();
 
         if let Some(conn) = parked.and_then(|parked| parked.downcast::<Conn>().ok()) {
@@ -202,14 +222,47 @@ impl Inner {
             }
         }
 
-        let mut conn = Conn::over(self.dialer.dial(url).await?).await?;
-        let response = self.send(&mut conn, request).await?;
-        self.answer(url, response, conn, permit, started)
+        let reached = Notify::new();
+        let mut asking = std::pin::pin!(async {
+            let mut conn = Conn::over(self.dialer.dial(url, &reached).await?).await?;
+            let response = self.send(&mut conn, request).await?;
+            self.answer(url, response, conn, permit, started)
+        });
+        let is_far = async {
+            tokio::join!(tokio::time::sleep(FAR), reached.notified());
+        };
+        tokio::select! {
+            biased;
+            answered = &mut asking => answered,
+            () = is_far => {
+                self.reach_ahead(ask, url, &host);
+                asking.await
+            }
+        }
     }
 
-    async fn turn_for(&self, url: &Url, ask: &Ask<'_>) -> Grant {
-        let host = Host::of(url);
-        let mut acquiring = std::pin::pin!(self.limits.acquire(&host, ask.owner));
+    /// Begins to make the connections that this download will need, should there be ranges.
+    fn reach_ahead(&self, ask: &Ask<'_>, url: &Url, host: &Host) {
+        let Some(ahead) = ask.ahead else {
+            return;
+        };
+        ahead.begin(host, || {
+            if self.limits.is_tight(url) {
+                return None;
+            }
+            let grant = self.limits.acquire_at_once(host, ask.owner)?;
+            let reaching = reach(self.dialer.clone(), url.clone(), grant);
+            Some(Coming::new(tokio::spawn(reaching)))
+        });
+    }
+
+    async fn turn_for(&self, host: &Host, ask: &Ask<'_>) -> Grant {
+        if let Some(ahead) = ask.ahead
+            && let Some(grant) = ahead.take(host).await
+        {
+            return grant;
+        }
+        let mut acquiring = std::pin::pin!(self.limits.acquire(host, ask.owner));
         if let Some(grant) = acquiring.as_mut().now_or_never() {
             return grant;
         }

@@ -271,6 +271,7 @@ mod tests {
             headers: &headers,
             owner: crate::limit::Owner::Nobody,
             turn: None,
+            ahead: None,
         };
         requests
             .build(&ask, &url(case.at), Some("jar=1".into()), &Form::Origin)
@@ -420,6 +421,7 @@ mod tests {
             headers: &[],
             owner: crate::limit::Owner::Nobody,
             turn: None,
+            ahead: None,
         };
         let login = basic(b"proxy", b"pw");
         let request = requests(&[])

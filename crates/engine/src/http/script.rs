@@ -275,6 +275,7 @@ pub(super) async fn get(client: &Client, url: &Url) -> Result<Answer> {
         headers: &[],
         owner: crate::limit::Owner::Nobody,
         turn: None,
+        ahead: None,
     };
     client.get(&ask).await
 }

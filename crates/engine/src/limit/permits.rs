@@ -142,10 +142,14 @@ impl Permits {
         self.lock().is_tight(host)
     }
 
-    #[cfg(test)]
-    pub(super) fn try_acquire(self: &Arc<Permits>, host: &Host) -> Option<Grant> {
-        let slot = self.lock().take(host, Owner::Nobody)?;
+    pub(super) fn acquire_at_once(self: &Arc<Permits>, host: &Host, owner: Owner) -> Option<Grant> {
+        let slot = self.lock().take(host, owner)?;
         Some(self.grant(slot))
+    }
+
+    #[cfg(test)]
+    fn try_acquire(self: &Arc<Permits>, host: &Host) -> Option<Grant> {
+        self.acquire_at_once(host, Owner::Nobody)
     }
 
     pub(super) async fn acquire(self: &Arc<Permits>, host: &Host, owner: Owner) -> Grant {

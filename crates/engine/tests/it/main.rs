@@ -6,6 +6,7 @@ mod commands;
 mod deliver;
 mod disk;
 mod download;
+mod far;
 mod group;
 mod layers;
 mod lifecycle;

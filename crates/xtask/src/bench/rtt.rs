@@ -37,7 +37,7 @@ pub(super) fn rtt(bench: &Bench) -> Result<Found> {
         files: &bench.files,
         programs,
         warm_ups: 0,
-        rounds: bench.runs.min(2),
+        rounds: bench.runs.min(3),
         patience: Duration::from_secs(60),
         before: &|| (),
         check: &|dir| same(&source, &dir.join(NAME)),

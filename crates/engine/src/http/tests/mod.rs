@@ -1,5 +1,6 @@
 //! The client against a scripted server: what goes over the wire and what comes of every lie.
 
+mod ahead;
 mod body;
 mod gather;
 mod proxy;

@@ -50,6 +50,7 @@ async fn another_origin_gets_the_range_but_no_secrets() {
         headers: &headers,
         owner: crate::limit::Owner::Nobody,
         turn: None,
+        ahead: None,
     };
     let answer = client.get(&ask).await.expect("an answer");
     assert_eq!(answer.url, away.url("/file"));
