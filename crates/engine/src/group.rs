@@ -353,7 +353,7 @@ async fn name(files: Vec<Aimed>, config: Arc<Config>) -> Vec<Waiting> {
             .map(|(dir, files)| name_in(&dir, files, &config));
         named.flatten().collect()
     });
-    // See `sync`.
+    // See `write`.
     naming.await.unwrap_or_default()
 }
 

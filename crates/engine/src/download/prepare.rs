@@ -192,6 +192,8 @@ impl Download {
             return Ok(None);
         }
         if std::mem::take(&mut self.record.url_replaced) {
+            // The new URL has shown itself to be the file's: from now on a lost network is waited for.
+            self.has_begun = true;
             self.save().await?;
         }
         self.learn(&resource);

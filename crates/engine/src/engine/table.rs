@@ -274,8 +274,11 @@ impl Table {
     fn rest(&mut self, record: Record, found: Option<Box<Found>>) {
         let id = record.id;
         if record.status == Status::Completed {
+            // An id may be chosen again by whoever names his downloads.
             if record.skipped {
                 self.skipped.insert(id);
+            } else {
+                self.skipped.remove(&id);
             }
             return;
         }

@@ -63,11 +63,16 @@ impl Ahead {
     }
 
     /// The next one, when it is there; `None` when there is none to this host or it did not come about.
+    /// Those to another host are closed: the way has led on from there.
     pub(crate) async fn take(&self, host: &Host) -> Option<Grant> {
         let next = {
             let mut made = self.made();
-            let leads_there = made.to.as_ref() == Some(host) && !made.coming.is_empty();
-            leads_there.then(|| made.coming.remove(0))
+            let astray = made.to.as_ref() != Some(host);
+            let astray = astray.then(|| std::mem::take(&mut *made));
+            let next = (!made.coming.is_empty()).then(|| made.coming.remove(0));
+            drop(made);
+            drop(astray);
+            next
         };
         next?.await.ok()?
     }
@@ -151,10 +156,14 @@ mod tests {
         ahead.allow(2);
         ahead.begin(&from, maker(&limits, &from));
         assert!(ahead.take(&to).await.is_none());
-        ahead.begin(&to, maker(&limits, &to));
         settled().await;
+        assert_eq!(
+            limits.open_now(),
+            0,
+            "they are closed, however near the next host is"
+        );
+        ahead.begin(&to, maker(&limits, &to));
         assert_eq!(limits.open_now(), 2);
-        assert!(ahead.take(&from).await.is_none());
         assert!(ahead.take(&to).await.is_some());
     }
 

@@ -61,8 +61,13 @@ static RECORDER: LazyLock<PrometheusHandle> = LazyLock::new(|| {
     handle
 });
 
-/// Counts from now on, until dropped by whoever runs it.
-pub(super) async fn count() {
+/// Counts from now on, not only from the first time that somebody looks.
+pub(super) fn begin() {
+    LazyLock::force(&RECORDER);
+}
+
+/// Keeps what was counted small, until dropped by whoever runs it.
+pub(super) async fn sort() {
     let mut due = tokio::time::interval(SORTING);
     loop {
         due.tick().await;

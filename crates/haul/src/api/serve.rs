@@ -73,7 +73,8 @@ pub(crate) async fn serve(
     let audit = Audit::new();
     let guard = Arc::new(Guard::new(&options, &addresses, scheme, audit.clone()));
     let app = Arc::new(App::new(engine, options, audit.clone(), stop.clone()));
-    let _counting = AbortOnDropHandle::new(tokio::spawn(metrics::count()));
+    metrics::begin();
+    let _sorting = AbortOnDropHandle::new(tokio::spawn(metrics::sort()));
     let router = rest::routes(app.clone())
         .layer(from_fn_with_state(guard, auth::check))
         .layer(from_fn_with_state(audit.clone(), audit::watch));

@@ -146,7 +146,9 @@ async fn add_unknown(engine: &Engine, wanted: Vec<(Id, Spec)>) -> haul_engine::R
     let unknown = wanted.into_iter();
     let unknown = unknown.filter(|(id, _)| engine.live().get(*id).is_none());
     let new: Vec<New> = unknown.map(|(id, spec)| New::Named(id, spec)).collect();
-    engine.add(new).await?;
+    if !new.is_empty() {
+        engine.add(new).await?;
+    }
     Ok(())
 }
 

@@ -23,7 +23,6 @@ impl Table {
         let now = SystemTime::now();
         match self.requests.look_up(&key, new.len(), now, reply) {
             Ok(Known::New(reply)) => {
-                self.requests.begin(key.clone());
                 self.add(new, Some(key), reply);
             }
             Ok(Known::UnderWay) => {}
@@ -37,6 +36,9 @@ impl Table {
         if let Some(taken) = self.taken(&new) {
             let detail = format!("there is a download {taken} already");
             return answer(reply, Err(Error::new(Kind::IllegalState, detail)));
+        }
+        if let Some(key) = &key {
+            self.requests.begin(key.clone());
         }
         let now = SystemTime::now();
         let new: Vec<NewRecord> = new
