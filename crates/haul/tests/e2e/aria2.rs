@@ -542,3 +542,19 @@ async fn a_client_can_end_the_daemon() {
     let ended = daemon.ended(Duration::from_secs(30)).await;
     assert_eq!(ended.code(), Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_not_shown_the_token_gets_no_endless_answer() {
+    let world = World::new();
+    let daemon = world.daemon(&["--token", "right"]).await;
+    let calls = 20_000;
+    let batch = vec![r#"{"id":1,"method":"system.listMethods"}"#; calls].join(",");
+    let invalid = vec!["{}"; calls].join(",");
+    let inner = vec![r#"{"methodName":"system.listMethods"}"#; calls].join(",");
+    let several = format!(r#"{{"id":1,"method":"system.multicall","params":[[{inner}]]}}"#);
+    for body in [format!("[{batch}]"), format!("[{invalid}]"), several] {
+        let answer = post(&daemon, &body).await;
+        assert!(answer.body.len() < 2 << 20, "{} bytes", answer.body.len());
+        assert!(answer.text().contains("too large"), "it is told");
+    }
+}

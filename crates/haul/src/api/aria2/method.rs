@@ -1,6 +1,7 @@
 //! The methods: a name to what it does. Owns who needs a token, and calls of several at once.
 
 use serde_json::{Value, json};
+use tokio::task::coop::consume_budget;
 
 use super::args::Args;
 use super::envelope::{Call, Failure};
@@ -54,6 +55,10 @@ const NOTIFICATIONS: [&str; 5] = [
     "aria2.onDownloadError",
 ];
 
+/// So many bytes are said to one message of whoever has not shown the token: a short call may have a long
+/// answer.
+pub(super) const MOST_BYTES_TO_UNKNOWN: usize = 1 << 20;
+
 const MULTICALL: &str = "system.multicall";
 const LIST_METHODS: &str = "system.listMethods";
 const LIST_NOTIFICATIONS: &str = "system.listNotifications";
@@ -72,6 +77,10 @@ async fn several(app: &App, standing: &mut Standing, params: Vec<Value>) -> Resu
     let mut results = Vec::new();
     let mut bytes = 0;
     for call in calls {
+        consume_budget().await;
+        if bytes > MOST_BYTES_TO_UNKNOWN && !standing.is_known() {
+            return Err(too_large());
+        }
         let result = if bytes > MOST_BYTES_OUT {
             Err(too_large())
         } else {

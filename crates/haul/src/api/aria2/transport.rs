@@ -14,9 +14,10 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::coop::consume_budget;
 
 use super::envelope::{self, Failure, Invalid, Message, Read};
-use super::method::{self, too_large};
+use super::method::{self, MOST_BYTES_TO_UNKNOWN, too_large};
 use super::standing::Standing;
 use super::talk::Aria2Talk;
 use crate::api::App;
@@ -60,6 +61,12 @@ pub(super) async fn answer(app: &App, standing: &mut Standing, message: Message)
     let mut answers = Vec::new();
     let mut bytes = 0;
     for call in calls {
+        // A long batch lets others have their turn.
+        consume_budget().await;
+        if bytes > MOST_BYTES_TO_UNKNOWN && !standing.is_known() {
+            answers.push(envelope::answer(&Value::Null, &Err(too_large())).to_string());
+            break;
+        }
         let (id, result) = match call {
             Ok(call) if bytes > MOST_BYTES_OUT => (call.id, Err(too_large())),
             call => result(app, standing, call).await,
@@ -100,8 +107,8 @@ pub(crate) async fn post(
     // A body takes memory before its calls can show the token.
     let permit = unknown(&app, &standing)?;
     let bytes = rest::bytes(body).await?;
-    drop(permit);
     let said = answer(&app, &mut standing, envelope::read(&bytes)).await;
+    drop(permit);
     Ok(respond(said.status, "application/json-rpc", said.body))
 }
 
