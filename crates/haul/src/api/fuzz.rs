@@ -58,6 +58,7 @@ pub(super) static WORLD: LazyLock<World> = LazyLock::new(|| {
         lang: Lang::Ru,
         console_batches: Batches::Any,
         root: ROOT.into(),
+        state: Path::new(ROOT).join(".haul"),
         quit: CancellationToken::new(),
     };
     let app = Arc::new(App::new(

@@ -86,6 +86,8 @@ pub(crate) struct ApiOptions {
     pub(crate) console_batches: Batches,
     /// The directory that a request's `dir` must lie in: where finished files go; absolute.
     pub(crate) root: PathBuf,
+    /// Where haul keeps its own things, and nobody else puts any; absolute.
+    pub(crate) state: PathBuf,
     /// Cancelled when a client asks the daemon to end.
     pub(crate) quit: CancellationToken,
 }

@@ -129,6 +129,7 @@ impl Config {
             lang: self.lang,
             console_batches: self.console_batches,
             root: self.dir.clone(),
+            state: self.state_dir(),
             quit,
         }
     }

@@ -64,7 +64,9 @@ impl Globals {
         tell("allow-overwrite", "false".to_owned());
         tell("auto-file-renaming", "true".to_owned());
         tell("continue", "true".to_owned());
-        one::put(&mut told, self.lock().clone());
+        // Not held while it is shown, which takes as long as it is.
+        let held = self.lock().clone();
+        one::put(&mut told, held);
         Ok(Value::Object(told))
     }
 
@@ -79,7 +81,8 @@ impl Globals {
                 "max-concurrent-downloads" => settings.max_downloads = Some(count(&name, &value)?),
                 "max-overall-download-limit" => settings.speed_limit = Some(size(&name, &value)?),
                 session::OPTION => {
-                    let path = session::place(&value, &app.options.root).await?;
+                    let path =
+                        session::place(&value, &app.options.root, &app.options.state).await?;
                     kept.push((name, path.to_string_lossy().into_owned()));
                 }
                 _ => kept.push((name, value)),

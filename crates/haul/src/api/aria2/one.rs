@@ -1,6 +1,6 @@
 //! What is told of one download.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use haul_engine::{Id, Spec, View};
@@ -129,15 +129,16 @@ pub(super) async fn options(app: &App, mut args: Args) -> Answer {
 
 /// Takes options over into an answer; of those that may be several, each on a line of its own.
 pub(super) fn put(told: &mut Map<String, Value>, pairs: Vec<options::Pair>) {
-    let mut several: Map<String, Value> = Map::new();
+    let mut several: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in pairs {
         if !matches!(name.as_str(), "header" | "index-out") {
             told.insert(name, json!(value));
             continue;
         }
-        let lines = several.entry(name).or_insert_with(|| json!(""));
-        let before = lines.as_str().unwrap_or_default();
-        *lines = json!(format!("{before}{value}\n"));
+        let lines = several.entry(name).or_default();
+        lines.push_str(&value);
+        lines.push('\n');
     }
-    told.extend(several);
+    let several = several.into_iter();
+    told.extend(several.map(|(name, lines)| (name, json!(lines))));
 }

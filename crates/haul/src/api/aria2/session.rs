@@ -47,8 +47,9 @@ pub(super) async fn save(app: &App) -> Result<Value, Failure> {
     Ok(json!("OK"))
 }
 
-/// Where a session may be saved: inside the download directory, and not over another file.
-pub(super) async fn place(text: &str, root: &Path) -> Result<PathBuf, Failure> {
+/// Where a session may be saved: inside the download directory, not among haul's own files, and not over
+/// another one.
+pub(super) async fn place(text: &str, root: &Path, state: &Path) -> Result<PathBuf, Failure> {
     let refuse = |why: String| {
         Err(add::problem(Refused {
             name: OPTION.to_owned(),
@@ -61,10 +62,13 @@ pub(super) async fn place(text: &str, root: &Path) -> Result<PathBuf, Failure> {
     add::take(&mut spec, &out, root)?;
     let dir = spec.dir.unwrap_or_else(|| root.to_owned());
     let path = dir.join(spec.name.unwrap_or_default());
-    let (root, looked_at) = (root.to_owned(), path.clone());
+    let (root, state, looked_at) = (root.to_owned(), state.to_owned(), path.clone());
     let looking = tokio::task::spawn_blocking(move || {
         if !is_inside(&dir, &root) {
             return Some("it leads out of the download directory through a link");
+        }
+        if is_inside(&dir, &state) {
+            return Some("it is where haul keeps its state");
         }
         (!is_free(&looked_at)).then_some("another file is there")
     });
@@ -187,12 +191,14 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let root = dir.path().canonicalize().expect("it is there");
         let inside = root.join("session.txt");
-        let found = place(&inside.to_string_lossy(), &root).await;
+        let state = root.join(".haul");
+        fs::create_dir(&state).expect("a directory");
+        let found = place(&inside.to_string_lossy(), &root, &state).await;
         assert_eq!(found, Ok(inside));
-        assert_eq!(place("s.txt", &root).await, Ok(root.join("s.txt")));
+        assert_eq!(place("s.txt", &root, &state).await, Ok(root.join("s.txt")));
         fs::write(root.join("film.mkv"), "a film").expect("a file");
-        for text in ["/etc/cron.d/x", "../x", "film.mkv", ""] {
-            place(text, &root).await.expect_err(text);
+        for text in ["/etc/cron.d/x", "../x", "film.mkv", "", ".haul/token"] {
+            place(text, &root, &state).await.expect_err(text);
         }
     }
 }

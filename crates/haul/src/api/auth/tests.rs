@@ -18,6 +18,7 @@ fn guard(token: Option<&str>) -> Arc<Guard> {
         lang: crate::api::Lang::Ru,
         console_batches: crate::api::Batches::Any,
         root: "/srv/files".into(),
+        state: "/srv/files/.haul".into(),
         quit: tokio_util::sync::CancellationToken::new(),
     };
     let listening = [SocketAddr::from(([127, 0, 0, 1], 8765))];
