@@ -24,9 +24,9 @@ fn plan(point: Point) -> (Act, &'static [u64]) {
         Point::Recorded => (Act::Nothing, &[1, 2, 8]),
         // The small files, all in one group at least.
         Point::GroupSynced => (Act::Nothing, &[1]),
-        // All eight files come by here; the large one is the last.
-        // Small files pass by in groups.
+        // Small files, which are delivered in groups, do not come by here.
         Point::Filled | Point::Verified => (Act::Nothing, &[1, 4]),
+        // All eight files come by here; the large one is the last.
         Point::Reserved
         | Point::Targeted
         | Point::Renamed

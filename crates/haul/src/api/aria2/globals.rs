@@ -4,7 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use haul_engine::Spec;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::envelope::Failure;
 use super::options::{Pair, Refused};
@@ -46,9 +46,8 @@ impl Globals {
     /// `aria2.getGlobalOption`.
     pub(super) async fn told(&self, app: &App) -> Result<Value, Failure> {
         let settings = app.engine.settings().await?;
-        let mut told = Map::new();
+        let mut told = one::unsaid(app, &settings);
         let mut tell = |name: &str, value: String| told.insert(name.to_owned(), json!(value));
-        tell("dir", app.options.root.to_string_lossy().into_owned());
         tell(
             "max-concurrent-downloads",
             settings.max_downloads.to_string(),
@@ -57,13 +56,6 @@ impl Globals {
             "max-overall-download-limit",
             settings.speed_limit.to_string(),
         );
-        tell("split", settings.threads.to_string());
-        let each = settings.max_connections_per_host.to_string();
-        tell("max-connection-per-server", each);
-        tell("max-download-limit", "0".to_owned());
-        tell("allow-overwrite", "false".to_owned());
-        tell("auto-file-renaming", "true".to_owned());
-        tell("continue", "true".to_owned());
         // Not held while it is shown, which takes as long as it is.
         let held = self.lock().clone();
         one::put(&mut told, held);

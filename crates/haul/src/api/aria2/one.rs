@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use haul_engine::{Id, Spec, View};
+use haul_engine::{Id, Settings, Spec, View};
 use serde_json::{Map, Value, json};
 
 use super::args::Args;
@@ -113,6 +113,13 @@ pub(super) async fn options(app: &App, mut args: Args) -> Answer {
     let view = named(app, &mut args)?;
     let settings = app.engine.settings().await?;
     let spec = app.engine.spec(view.id).await?;
+    let mut told = unsaid(app, &settings);
+    put(&mut told, options::of(&spec));
+    Ok(Value::Object(told))
+}
+
+/// What holds for a download of which nothing else is said.
+pub(super) fn unsaid(app: &App, settings: &Settings) -> Map<String, Value> {
     let mut told = Map::new();
     let mut tell = |name: &str, value: String| told.insert(name.to_owned(), json!(value));
     tell("dir", app.options.root.to_string_lossy().into_owned());
@@ -123,8 +130,7 @@ pub(super) async fn options(app: &App, mut args: Args) -> Answer {
     tell("allow-overwrite", "false".to_owned());
     tell("auto-file-renaming", "true".to_owned());
     tell("continue", "true".to_owned());
-    put(&mut told, options::of(&spec));
-    Ok(Value::Object(told))
+    told
 }
 
 /// Takes options over into an answer; of those that may be several, each on a line of its own.

@@ -1,3 +1,5 @@
+//! Which causes are told of which download, and in what order.
+
 use std::sync::Arc;
 
 use haul_engine::Kind;
