@@ -1,6 +1,7 @@
 //! `/api/v1/asyncapi.json`: the description of the live protocol (AsyncAPI 3.0), made of the same lists
 //! as that of REST.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use schemars::SchemaGenerator;
@@ -226,7 +227,7 @@ fn answer(method: &Method) -> Value {
 }
 
 fn failure(generator: &mut SchemaGenerator) -> Value {
-    let names: Vec<&str> = Code::all().map(Code::name).collect();
+    let names: BTreeSet<&str> = Code::all().map(Code::name).collect();
     json!({
         "summary": "The answer to a call that was not done",
         "payload": {

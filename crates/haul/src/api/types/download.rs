@@ -137,7 +137,7 @@ table! { view
     /// What tells this version of the remote file from others, as its server says it.
     "etag": Option<&str> = view.etag.as_deref(), when ETAG;
     /// When the remote file was changed last, as its server says.
-    "last_modified": Option<Time> = view.last_modified.map(Time), when LAST_MODIFIED;
+    "last_modified": Option<Time> = view.last_modified.and_then(time), when LAST_MODIFIED;
     /// The media type, as its server says it.
     "content_type": Option<&str> = view.content_type.as_deref(), when CONTENT_TYPE;
     /// The digest of the whole file.
@@ -151,11 +151,11 @@ table! { view
     /// Bytes that were fetched twice.
     "wasted": u64 = view.wasted, when WASTED;
     /// When it was added.
-    "added_at": Time = Time(view.added_at), when ADDED_AT;
+    "added_at": Option<Time> = time(view.added_at), when ADDED_AT;
     /// When it was started first.
-    "started_at": Option<Time> = view.started_at.map(Time), when STARTED_AT;
+    "started_at": Option<Time> = view.started_at.and_then(time), when STARTED_AT;
     /// When it came to its end.
-    "finished_at": Option<Time> = view.finished_at.map(Time), when FINISHED_AT;
+    "finished_at": Option<Time> = view.finished_at.and_then(time), when FINISHED_AT;
     detail
     /// What each thread does. Only with detail.
     "blocks": Blocks<'_> = Blocks(&view.blocks), when BLOCKS;
@@ -240,17 +240,14 @@ impl Serialize for StatusName {
 described! { StatusName, |_generator| json!({"type": "string", "enum": Status::ALL.map(Status::name)}) }
 
 /// RFC 3339, UTC, to the second.
-struct Time(SystemTime);
+#[derive(serde::Serialize)]
+struct Time(String);
 
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text = String::new();
-        if write!(text, "{}", humantime::format_rfc3339_seconds(self.0)).is_err() {
-            // Later than it can say.
-            text = "9999-12-31T23:59:59Z".to_owned();
-        }
-        serializer.serialize_str(&text)
-    }
+/// `None` for years that it cannot say.
+fn time(time: SystemTime) -> Option<Time> {
+    let mut text = String::new();
+    write!(text, "{}", humantime::format_rfc3339_seconds(time)).ok()?;
+    Some(Time(text))
 }
 
 described! { Time, |_generator| json!({"type": "string", "format": "date-time"}) }

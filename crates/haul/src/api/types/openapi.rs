@@ -22,6 +22,8 @@ use haul_engine::Kind;
 /// The document.
 pub(crate) static OPENAPI: LazyLock<String> = LazyLock::new(|| document().to_string());
 
+const PROBLEM: &str = "application/problem+json";
+
 /// Makes the schemas of answers; those with a name stand at `#/components/schemas/NAME`.
 pub(super) fn generator() -> SchemaGenerator {
     let settings = SchemaSettings::draft2020_12().for_serialize();
@@ -43,6 +45,7 @@ fn document() -> Value {
     }
     // Named by `refused`.
     generator.subschema_for::<Problem>();
+    let responses = shared(&mut paths);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -66,6 +69,7 @@ fn document() -> Value {
         "paths": paths,
         "components": {
             "schemas": generator.take_definitions(true),
+            "responses": responses,
             "securitySchemes": {
                 "token": {
                     "type": "http", "scheme": "bearer",
@@ -198,12 +202,14 @@ fn refused(codes: &[Code]) -> Value {
     let mut by_status: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
     for code in codes {
         let names = by_status.entry(code.status().as_u16()).or_default();
-        names.push(code.name());
+        if !names.contains(&code.name()) {
+            names.push(code.name());
+        }
     }
     let answer = |(status, names): (u16, Vec<&str>)| {
         let mut answer = json!({
             "description": names.join(", "),
-            "content": {"application/problem+json": {"schema": {
+            "content": {PROBLEM: {"schema": {
                 "allOf": [{"$ref": "#/components/schemas/Problem"}],
                 "properties": {"status": {"const": status}, "code": {"enum": names}}
             }}}
@@ -218,6 +224,24 @@ fn refused(codes: &[Code]) -> Value {
         .map(answer)
         .collect::<Map<_, _>>()
         .into()
+}
+
+/// Takes the refusals that many operations have out of them, under the names of their codes.
+fn shared(paths: &mut Map<String, Value>) -> Map<String, Value> {
+    let operations = paths.values_mut().flat_map(members);
+    let answers = operations.flat_map(|operation| members(&mut operation["responses"]));
+    let mut shared = Map::new();
+    for answer in answers.filter(|answer| answer["content"].get(PROBLEM).is_some()) {
+        let name = answer["description"].as_str().unwrap_or_default();
+        let name = name.replace(", ", ".");
+        let there = json!({"$ref": format!("#/components/responses/{name}")});
+        shared.insert(name, std::mem::replace(answer, there));
+    }
+    shared
+}
+
+fn members(value: &mut Value) -> impl Iterator<Item = &mut Value> {
+    value.as_object_mut().into_iter().flat_map(Map::values_mut)
 }
 
 /// What else a refusal with this status says.
