@@ -22,6 +22,9 @@ use haul_engine::Kind;
 /// The document.
 pub(crate) static OPENAPI: LazyLock<String> = LazyLock::new(|| document().to_string());
 
+/// The operation that fetches a finished file.
+const CONTENT: &str = "downloads.content";
+
 const PROBLEM: &str = "application/problem+json";
 
 /// Makes the schemas of answers; those with a name stand at `#/components/schemas/NAME`.
@@ -182,7 +185,7 @@ pub(super) fn one_or_several(schema: &mut Value) {
     schema["then"] = json!({"properties": {"urls": {"maxItems": 1}}});
 }
 
-/// Where an answer leads.
+/// Where an answer leads: to all that can be done with the download in it.
 fn links(answer: Shape) -> Option<Value> {
     let id = match answer {
         Shape::Added => "$response.body#/downloads/0/id",
@@ -190,11 +193,12 @@ fn links(answer: Shape) -> Option<Value> {
         _ => return None,
     };
     let about_one = CALLS.iter().filter(|call| call.path.contains("{id}"));
-    let link = |call: &Call| {
-        let link = json!({"operationId": call.name, "parameters": {"id": id}});
-        (call.name.to_owned(), link)
+    let names = about_one.map(|call| call.name).chain([CONTENT]);
+    let link = |name: &str| {
+        let link = json!({"operationId": name, "parameters": {"id": id}});
+        (name.to_owned(), link)
     };
-    Some(about_one.map(link).collect::<Map<String, Value>>().into())
+    Some(names.map(link).collect::<Map<String, Value>>().into())
 }
 
 /// The answers to what is not done, by their status.
@@ -433,7 +437,7 @@ fn content() -> Value {
             .as_object_mut()
             .map(|answer| answer.remove("content"));
     }
-    json!({"get": operation("downloads.content", "Fetch the finished file"), "head": head})
+    json!({"get": operation(CONTENT, "Fetch the finished file"), "head": head})
 }
 
 #[cfg(test)]
