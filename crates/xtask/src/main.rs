@@ -6,6 +6,7 @@
     reason = "chores talk to the person who started them"
 )]
 
+mod api;
 mod aria2p;
 #[cfg(feature = "trials")]
 mod bench;
@@ -47,11 +48,14 @@ The project's chores.
                            every fault of servers, networks and names, and what comes of it.
                            --write rewrites the table in docs/faults.md; --peers lets a file change
                            between stop and resume, beside aria2c, axel, curl and wget
+  cargo xtask api [--examples 200]
+                           schemathesis against the daemon, without and with a token: so many examples
+                           of each operation in each of its phases
   cargo xtask aria2p [DIR] the suite of aria2p, a client of aria2's, against haul in aria2c's place:
                            of its source package, or in a checkout
   cargo xtask help         this text
 
-What a test run needs beyond cargo (nginx, Chromium, a Python with `websockets`, cargo-deny) is
+What a test run needs beyond cargo (nginx, Chromium, a Python with clients, cargo-deny) is
 installed when it is missing: system packages through apt-get when run as root, everything else below
 target/.
 ";
@@ -67,6 +71,10 @@ fn main() -> ExitCode {
             None => return unknown(&words),
         },
         ["bench" | "soak" | "floor" | "measure", ..] | ["faults", "--peers", ..] => trial(&words),
+        ["api", rest @ ..] => match api::api(rest) {
+            Some(outcome) => outcome,
+            None => return unknown(&words),
+        },
         ["aria2p"] => aria2p::aria2p(None),
         ["aria2p", dir] => aria2p::aria2p(Some(dir)),
         ["kill", words @ ..] => kill::kill(words),

@@ -276,11 +276,7 @@ impl Params {
         match self.take(name, says, schema) {
             None => Ok(None),
             Some(Value::String(text)) if self.form == Form::Text => Ok(Some(
-                text.split(',')
-                    .map(str::trim)
-                    .filter(|word| !word.is_empty())
-                    .map(str::to_owned)
-                    .collect(),
+                text.split(',').map(|word| word.trim().to_owned()).collect(),
             )),
             Some(other) => texts(name, other).map(Some),
         }
