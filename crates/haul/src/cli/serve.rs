@@ -29,6 +29,7 @@ use crate::shutdown::Signals;
   haul serve --dir /srv/files --speed-limit 20M
   haul serve --input-file aria2.session
   haul serve --host 0.0.0.0 --tls-cert chain.pem --tls-key key.pem
+
 Every flag is also a key of haul.toml and an environment variable; `haul config` shows them.")]
 pub(crate) struct Serve {
     #[command(flatten)]
