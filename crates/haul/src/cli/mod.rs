@@ -5,6 +5,8 @@ mod add;
 mod client;
 mod console;
 mod control;
+mod daemon;
+mod demo;
 mod downloads;
 mod exit;
 mod get;
@@ -43,6 +45,7 @@ use self::output::Verbosity;
   haul serve                             start the daemon on http://localhost:8765
   haul add https://example.org/a.iso     hand it a download
   haul ls                                see what it does
+  haul demo                              see everything move, without a network
 
 `haul help COMMAND` says more about each."
 )]
@@ -94,6 +97,8 @@ enum Command {
     Limit(control::Limit),
     /// Talk to the daemon line by line
     Console(console::Console),
+    /// Show haul at work for a minute, without a network
+    Demo(demo::Demo),
     /// Show the configuration and where each value came from
     Config(Box<settings::Settings>),
     /// Print a script that completes haul's commands and flags in a shell
@@ -125,6 +130,7 @@ fn command(command: Command, verbosity: Verbosity) -> anyhow::Result<u8> {
     match command {
         Command::Get(asked) => get::get(&asked, verbosity),
         Command::Serve(asked) => serve::serve(&asked, verbosity),
+        Command::Demo(asked) => demo::demo(&asked, verbosity),
         Command::Config(asked) => settings::settings(&asked),
         Command::Completions(asked) => manual::completions(&asked),
         Command::Man(asked) => manual::manual(&asked),
