@@ -28,6 +28,9 @@ use tokio::sync::Semaphore;
 
 pub(super) use transport::{get, post};
 
+/// Where it answers. Calls bring the token themselves there, and reading is enough to command.
+pub(super) const PATH: &str = "/jsonrpc";
+
 /// Bodies and sockets at once that have not shown the token yet.
 const MOST_UNKNOWN: usize = 64;
 

@@ -189,6 +189,28 @@ async fn a_token_in_the_address_is_swapped_for_a_cookie() {
     assert_eq!(status(&guard, "GET /api", &[("cookie", cut)]).await, 401);
 }
 
+/// A proxy that adds TLS shows the daemon at an origin that had to be allowed.
+#[tokio::test]
+async fn behind_a_proxy_our_own_page_keeps_its_cookie_and_only_encrypted() {
+    let guard = guard(Some(TOKEN));
+    let shown = ("host", "ui.example");
+    let swapped = ask(&guard, "GET /?token=s3cret-token", &[shown]).await;
+    let cookie = swapped.headers()[header::SET_COOKIE]
+        .to_str()
+        .expect("text");
+    assert!(cookie.ends_with("; Secure"), "{cookie}");
+    let kept = ("cookie", cookie.split(';').next().expect("a pair"));
+    let page = ("origin", "https://ui.example");
+    assert_eq!(status(&guard, "POST /api", &[shown, kept, page]).await, 200);
+    let site = ("sec-fetch-site", "same-origin");
+    assert_eq!(status(&guard, "POST /api", &[kept, page, site]).await, 200);
+    // The same page, when it calls a daemon that is elsewhere.
+    assert_eq!(status(&guard, "POST /api", &[kept, page]).await, 401);
+    let plain = ask(&guard, "GET /?token=s3cret-token", &[]).await;
+    let cookie = plain.headers()[header::SET_COOKIE].to_str().expect("text");
+    assert!(!cookie.contains("Secure"), "{cookie}");
+}
+
 #[tokio::test]
 async fn without_a_token_none_is_wanted() {
     let guard = guard(None);
