@@ -128,6 +128,18 @@ impl Tab {
             .await;
     }
 
+    /// Takes every certificate from now on.
+    pub(crate) async fn trust(&mut self) {
+        let all = json!({"ignore": true});
+        self.call("Security.setIgnoreCertificateErrors", all).await;
+    }
+
+    /// The cookies that it keeps, those of which no script knows included.
+    pub(crate) async fn cookies(&mut self) -> Value {
+        let mut kept = self.call("Network.getAllCookies", json!({})).await;
+        kept["cookies"].take()
+    }
+
     /// The value of an expression in the page; a promise is waited for.
     pub(crate) async fn value(&mut self, expression: &str) -> Value {
         let asked = json!({
