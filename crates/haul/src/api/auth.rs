@@ -145,7 +145,7 @@ async fn admit(
             request.extensions_mut().insert(unproven);
             next.run(request).await
         }
-        Pass::Exchange(cookie) => exchange(cookie),
+        Pass::Exchange(cookie) => exchange(cookie, browser::onward(request.headers())),
         Pass::Refused => ApiError::edge(
             Edge::Unauthorized,
             "the token is missing or wrong; send \"Authorization: Bearer TOKEN\", or for a WebSocket the subprotocol \"bearer.TOKEN\"",
@@ -311,16 +311,13 @@ fn subprotocol(headers: &HeaderMap) -> Option<&str> {
         .find_map(|name| name.trim().strip_prefix("bearer."))
 }
 
-/// Sends the browser back to the page without the token in its address.
-fn exchange(cookie: String) -> Response {
+/// Sends the browser on to the page without the token in its address, and with a cookie.
+fn exchange(cookie: String, mut onward: Response) -> Response {
     let Ok(cookie) = HeaderValue::try_from(cookie) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let headers = [
-        (header::LOCATION, HeaderValue::from_static("/")),
-        (header::SET_COOKIE, cookie),
-    ];
-    (StatusCode::SEE_OTHER, headers).into_response()
+    onward.headers_mut().insert(header::SET_COOKIE, cookie);
+    onward
 }
 
 fn hex(bytes: &[u8]) -> String {

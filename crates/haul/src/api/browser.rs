@@ -5,8 +5,8 @@
 //! Fetch Metadata headers, which no page can set, tell such requests from a program's.
 
 use axum::extract::Request;
-use axum::response::Response;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use url::Url;
 
 use super::aria2;
@@ -115,6 +115,26 @@ fn is_referred_by(headers: &HeaderMap, served: &Served) -> bool {
     let referer = headers.get(header::REFERER);
     let page = referer.and_then(|page| Url::parse(page.to_str().ok()?).ok());
     page.is_some_and(|page| served.is_allowed(&page.origin().ascii_serialization()))
+}
+
+/// Sends a browser on to the page.
+pub(super) fn onward(headers: &HeaderMap) -> Response {
+    if headers.get(SITE).is_none_or(|site| site != "cross-site") {
+        let page = [(header::LOCATION, HeaderValue::from_static("/"))];
+        return (StatusCode::SEE_OTHER, page).into_response();
+    }
+    // As long as it is another site's link that leads it, it keeps our cookie back: it has to come from a
+    // page of ours, which the usual policy would keep from going anywhere.
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+    ];
+    let page =
+        "<!doctype html><title>haul</title><meta http-equiv=\"refresh\" content=\"0;url=/\">";
+    (headers, page).into_response()
 }
 
 fn refused(shown: &str) -> ApiError {

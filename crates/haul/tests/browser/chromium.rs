@@ -128,6 +128,19 @@ impl Tab {
             .await;
     }
 
+    /// Follows a link that stands in the page, and then one that leads on from there by itself.
+    pub(crate) async fn follow(&mut self, url: &str) {
+        let click = format!(
+            "document.body.append(Object.assign(document.createElement('a'), {{href: '{url}'}}));
+             document.querySelector('a').click(); null"
+        );
+        self.value(&click).await;
+        for _ in 0..2 {
+            self.until(|said| said["method"] == "Page.loadEventFired")
+                .await;
+        }
+    }
+
     /// Takes every certificate from now on.
     pub(crate) async fn trust(&mut self) {
         let all = json!({"ignore": true});

@@ -189,6 +189,27 @@ async fn a_token_in_the_address_is_swapped_for_a_cookie() {
     assert_eq!(status(&guard, "GET /api", &[("cookie", cut)]).await, 401);
 }
 
+/// Browsers keep a strict cookie back as long as another site's link leads them.
+#[tokio::test]
+async fn whoever_follows_a_link_from_another_site_goes_on_from_a_page_of_ours() {
+    let guard = guard(Some(TOKEN));
+    let led = [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-dest", "document"),
+    ];
+    let page = ask(&guard, "GET /?token=s3cret-token", &led).await;
+    assert_eq!(page.status(), 200);
+    let headers = page.headers();
+    assert!(headers.contains_key(header::SET_COOKIE));
+    let policy = headers[header::CONTENT_SECURITY_POLICY]
+        .to_str()
+        .expect("text");
+    assert!(!policy.contains("sandbox"), "{policy}");
+    let wrong = ask(&guard, "GET /?token=wrong", &led).await;
+    assert_eq!(wrong.status(), 401);
+}
+
 /// A proxy that adds TLS shows the daemon at an origin that had to be allowed.
 #[tokio::test]
 async fn behind_a_proxy_our_own_page_keeps_its_cookie_and_only_encrypted() {
