@@ -1,5 +1,7 @@
 //! Changing a download: its place, its URLs, its options.
 
+use std::collections::HashMap;
+
 use haul_engine::{Change, Id, Seat, Spec, Status};
 use serde_json::{Value, json};
 use url::Url;
@@ -10,6 +12,7 @@ use super::envelope::Failure;
 use super::one::named;
 use crate::api::App;
 use crate::api::command::{Add, check_links};
+use crate::api::types::add::check_size;
 
 type Answer = Result<Value, Failure>;
 
@@ -66,12 +69,17 @@ fn replace(
     let first = std::iter::once(spec.url.clone());
     let mut urls: Vec<Url> = first.chain(spec.mirrors.clone()).collect();
     let before = urls.len();
-    for text in gone {
-        let wanted = Spec::parse_url(text).ok();
-        if let Some(at) = urls.iter().position(|url| Some(url) == wanted.as_ref()) {
-            urls.remove(at);
-        }
+    let mut wanted: HashMap<Url, usize> = HashMap::new();
+    for url in gone.iter().filter_map(|text| Spec::parse_url(text).ok()) {
+        *wanted.entry(url).or_default() += 1;
     }
+    urls.retain(|url| match wanted.get_mut(url) {
+        Some(left @ 1..) => {
+            *left -= 1;
+            false
+        }
+        _ => true,
+    });
     let deleted = before - urls.len();
     let new: Vec<Url> = new
         .iter()
@@ -88,6 +96,7 @@ fn replace(
     }
     spec.url = urls.remove(0);
     spec.mirrors = urls;
+    check_size(spec)?;
     Ok((deleted, added))
 }
 
@@ -217,6 +226,25 @@ mod tests {
         };
         assert_eq!(at(Some(0)), ["http://c/", "http://b/"]);
         assert_eq!(at(Some(9)), ["http://b/", "http://c/"]);
+    }
+
+    #[test]
+    fn urls_have_a_bound_however_many_calls_bring_them() {
+        let mut spec = spec(&["http://a/"]);
+        let new: Vec<String> = (0..600).map(|at| format!("http://b/{at}")).collect();
+        replace(&mut spec, &[], &new, None).expect("room for them");
+        let refused = replace(&mut spec.clone(), &[], &new, None).expect_err("too many");
+        assert!(refused.to_string().contains("1000"), "{refused}");
+        // In the place of others they fit; and looking for them takes no time worth naming.
+        let gone = vec![new; 100].concat();
+        let begun = std::time::Instant::now();
+        let counts = replace(&mut spec, &gone, &gone[..600], None).expect("room for them");
+        assert_eq!(counts, (600, 600));
+        assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+        let long = format!("http://b/{}", "x".repeat(3 << 20));
+        let mut longer = |_| replace(&mut spec, &[], std::slice::from_ref(&long), None);
+        longer(1).expect("room for one");
+        longer(2).expect_err("and for no other");
     }
 
     #[test]
