@@ -100,7 +100,7 @@ async fn a_change_of_a_running_download_survives_a_crash() {
 /// The running download records what it has done; what is asked of it is not its to record.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_download_records_after_a_change_leaves_the_change() {
-    let (origin, world, id) = downloading().await;
+    let (_origin, world, id) = downloading().await;
     let change = Change {
         name: Some("renamed.bin".to_owned()),
         ..Change::default()
