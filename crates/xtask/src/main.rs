@@ -51,7 +51,7 @@ The project's chores.
                            of its source package, or in a checkout
   cargo xtask help         this text
 
-What a test run needs beyond cargo (nginx, Chromium, a Python with `websockets`, cargo-deny) is
+What a test run needs beyond cargo (nginx, Chromium, Python and Node packages, cargo-deny) is
 installed when it is missing: system packages through apt-get when run as root, everything else below
 target/.
 ";

@@ -21,6 +21,9 @@ pub(super) struct Aria2Talk {
     standing: Option<Standing>,
     working: Option<BoxFuture<'static, (Standing, Said)>>,
     notifier: Option<Notifier>,
+    /// Begun before a call that may show the token, and used once it has: what that very call causes is
+    /// to be told.
+    early: Option<Notifier>,
     /// Held until it is known who it is.
     unknown: Option<OwnedSemaphorePermit>,
 }
@@ -37,6 +40,7 @@ impl Aria2Talk {
             standing: None,
             working: None,
             notifier: None,
+            early: None,
             unknown,
         };
         talk.settle(standing);
@@ -45,8 +49,10 @@ impl Aria2Talk {
 
     /// Takes the standing back after a call.
     fn settle(&mut self, standing: Standing) {
+        let early = self.early.take();
         if standing.is_known() && self.notifier.is_none() {
-            self.notifier = Some(Notifier::begin(self.app.engine.live()));
+            let live = self.app.engine.live();
+            self.notifier = Some(early.unwrap_or_else(|| Notifier::begin(live)));
             self.unknown = None;
         }
         self.standing = Some(standing);
@@ -59,6 +65,9 @@ impl Aria2Talk {
         let (Some(mut standing), Some(text)) = (self.standing.take(), self.inbox.pop()) else {
             return;
         };
+        if self.notifier.is_none() {
+            self.early = Some(Notifier::begin(self.app.engine.live()));
+        }
         let app = self.app.clone();
         let work = async move {
             let said = answer(&app, &mut standing, read(text.as_bytes())).await;
