@@ -276,7 +276,7 @@ pub(crate) async fn a_failure_is_shown_tried_again_and_cleared(tab: Tab) {
     ariang.click("a", "Click to view task detail").await;
     ariang.read("Error Occurred").await;
     let detail = ariang.look("detail").await;
-    assert!(detail.contains("Resource not found."), "{detail}");
+    assert!(detail.contains("Resource was not found."), "{detail}");
 
     ariang.go("stopped").await;
     ariang.click("a", "Retry").await;
@@ -359,10 +359,11 @@ pub(crate) async fn every_page_of_settings_opens_and_what_is_set_holds(tab: Tab)
     ariang.set("dir", "/etc").await;
     let warned = "document.querySelector(\"[data-option-key='dir'] .has-warning\") != null";
     ariang.until("the refusal", warned).await;
+    ariang.read("is not allowed").await;
     ariang.look("refused").await;
     let faults = ariang.faults().await;
     assert!(
-        faults.iter().all(|fault| fault.contains("outside")),
+        faults.iter().all(|fault| fault.contains("is not allowed")),
         "{faults:?}"
     );
 }
@@ -372,8 +373,9 @@ pub(crate) async fn over_http_with_a_secret_it_adds_and_a_wrong_one_is_said_to_b
     let port = world.daemon.port();
     let mut ariang = world.open(tab, "http").await;
     ariang.connect_by_hand(port, "a guess", "POST").await;
+    ariang.go("downloading").await;
     let said = ariang.dialog("OK").await;
-    assert!(said.contains("Authentication failed!"), "{said}");
+    assert!(said.contains("Authorization Failed!"), "{said}");
 
     ariang.connect_by_hand(port, SECRET, "POST").await;
     ariang.read("Connected").await;

@@ -1,5 +1,6 @@
-//! What a real browser lets pages do to a daemon. Chromium is what `HAUL_TEST_CHROMIUM` names, else
-//! `chromium` on the path; without one these tests are skipped and say so, unless `CI` is set.
+//! What a real browser lets pages do to a daemon, and what AriaNg does with one. Chromium is what
+//! `HAUL_TEST_CHROMIUM` names, else `chromium` on the path; without one these tests are skipped and say
+//! so, unless `CI` is set. AriaNg's need its built page besides, which `cargo xtask ariang` is told of.
 #![expect(
     clippy::print_stderr,
     reason = "whoever runs the tests has to see why some are skipped"
@@ -20,10 +21,10 @@ use chromium::{Chromium, Tab};
 /// A test with a tab of its own.
 type Play = fn(Tab) -> futures_util::future::BoxFuture<'static, ()>;
 
-/// Names a test by its function.
+/// Names a test by its function and where that is.
 macro_rules! plays {
     ($($room:ident::$name:ident),* $(,)?) => {
-        [$((stringify!($name), (|tab| Box::pin($room::$name(tab))) as Play)),*]
+        [$((concat!(stringify!($room), "::", stringify!($name)), (|tab| Box::pin($room::$name(tab))) as Play)),*]
     };
 }
 
