@@ -14,6 +14,9 @@ use crate::chromium::Tab;
 /// Long enough for anything that is not stuck, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// What a number looks like that went wrong.
 const NONSENSE: [&str; 5] = ["NaN", "undefined", "Infinity", "[object", "{{"];
 
@@ -100,7 +103,7 @@ impl AriaNg {
                 let text = self.tab.text().await;
                 panic!("waited in vain for {what}; to be seen:\n{text}");
             }
-            sleep(Duration::from_millis(50)).await;
+            sleep(LOOK).await;
         }
     }
 
@@ -128,12 +131,21 @@ impl AriaNg {
         self.tab.drag(&[from, half, to, to]).await;
     }
 
-    /// Where it can be pressed, once nothing lies on it.
+    /// Where it can be pressed, once nothing lies on it and it has come to rest.
     async fn place(&mut self, selector: &str, text: &str) -> (f64, f64) {
         let seen = PLACE
             .replace("SELECTOR", &json!(selector).to_string())
             .replace("TEXT", &json!(text).to_string());
-        let at = self.until(&format!("{selector} {text:?}"), &seen).await;
+        let what = format!("{selector} {text:?}");
+        let mut before = Value::Null;
+        let at = loop {
+            let at = self.until(&what, &seen).await;
+            if at == before {
+                break at;
+            }
+            before = at;
+            sleep(LOOK).await;
+        };
         let [x, y] = [&at[0], &at[1]].map(|number| number.as_f64().expect("a number"));
         (x, y)
     }
@@ -141,9 +153,13 @@ impl AriaNg {
     /// Writes into a field in place of what is there.
     pub(crate) async fn fill(&mut self, selector: &str, text: &str) {
         self.click(selector, "").await;
-        let select = "document.activeElement.select?.(); null";
-        self.tab.value(select).await;
+        let field = json!(selector).to_string();
+        let select = FOCUS.replace("SELECTOR", &field);
+        self.until(&format!("{selector} to have the focus"), &select)
+            .await;
         self.tab.write(text).await;
+        let there = format!("document.querySelector({field}).value == {}", json!(text));
+        self.until(&format!("{text} in {selector}"), &there).await;
     }
 
     /// The field of one of aria2's options.
@@ -282,6 +298,14 @@ const PLACE: &str = r#"(() => {
     const at = [x + width / 2, y + height / 2];
     const top = document.elementFromPoint(...at);
     return top && (thing.contains(top) || top.contains(thing)) ? at : null;
+})()"#;
+
+/// Whether a field has the focus; what is in it is selected then.
+const FOCUS: &str = r#"(() => {
+    const field = document.querySelector(SELECTOR);
+    if (field == null || document.activeElement != field) return false;
+    field.select();
+    return true;
 })()"#;
 
 /// What each row of a list says.
