@@ -68,7 +68,8 @@ pub(crate) fn run(scope: Scope) -> Result<()> {
         tests
             .args(["test", "--workspace", "--no-fail-fast"])
             .args(["--features", "xtask/trials"])
-            .env("HAUL_TEST_PYTHON", python);
+            .env("HAUL_TEST_PYTHON", python)
+            .env("HAUL_TEST_NODE_MODULES", tools::node_modules()?);
         let chromium = tools::chromium();
         if let Ok(program) = &chromium {
             tests.env("HAUL_TEST_CHROMIUM", program);
