@@ -82,7 +82,7 @@ async fn add_downloads(State(app): State<Arc<App>>, headers: HeaderMap, body: Bo
     let body = bytes(body).await?;
     let key = once::key(&headers, &body)?;
     let add = add::add(members(&body)?, &app.options.root)?;
-    command::check_links(&add, &app.options.root).await?;
+    command::check_links(&add, &app.options).await?;
     let command = match key {
         Some(key) => Command::AddOnce(key, add),
         None => Command::Add(add),

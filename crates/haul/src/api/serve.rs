@@ -128,7 +128,11 @@ impl Door {
                     };
                     let (acceptor, router) = (self.acceptor.clone(), self.router.clone());
                     let stop = self.stop.clone();
-                    let caller = Caller { peer, place };
+                    let caller = Caller {
+                        peer,
+                        place,
+                        audit: self.audit.clone(),
+                    };
                     connections.spawn(async move {
                         connection(stream, caller, acceptor, router, &stop).await;
                     });
@@ -152,6 +156,8 @@ impl Door {
 struct Caller {
     peer: Peer,
     place: Place,
+    /// Where it is told what no request came of.
+    audit: Audit,
 }
 
 async fn connection(
@@ -209,6 +215,11 @@ where
         }
     };
     if let Err(cause) = ended {
+        if cause.is_parse_too_large() {
+            caller.audit.connection(Some(caller.peer), "head_too_large");
+        } else if cause.is_parse() {
+            caller.audit.connection(Some(caller.peer), "not_http");
+        }
         tracing::debug!(%cause, "a connection broke off");
     }
 }

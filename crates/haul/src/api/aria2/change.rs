@@ -118,7 +118,7 @@ pub(super) async fn options(app: &App, mut args: Args) -> Answer {
         specs: vec![spec],
         ..Add::default()
     };
-    check_links(&add, &app.options.root).await?;
+    check_links(&add, &app.options).await?;
     for spec in add.specs {
         put(app, view.id, spec).await?;
     }

@@ -1,10 +1,9 @@
 //! The methods of the live protocol: a name and its arguments to a command. Runs nothing.
 
-use std::path::Path;
-
 use haul_engine::Error;
 use serde_json::Value;
 
+use crate::api::ApiOptions;
 use crate::api::command::{Command, check_links};
 use crate::api::error::{ApiError, Edge};
 use crate::api::types::add;
@@ -115,8 +114,8 @@ fn command(command: Command) -> Result<Method, Error> {
 }
 
 /// Reads the arguments of `downloads.add`.
-pub(super) async fn add(params: Params, root: &Path) -> Result<Command, ApiError> {
-    let add = add::add(params, root)?;
-    check_links(&add, root).await?;
+pub(super) async fn add(params: Params, options: &ApiOptions) -> Result<Command, ApiError> {
+    let add = add::add(params, &options.root)?;
+    check_links(&add, options).await?;
     Ok(Command::Add(add))
 }
