@@ -270,3 +270,16 @@ async fn collected(mut body: Body) -> Result<Bytes, ApiError> {
     }
     Ok(held.freeze())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_given_up() {
+        let endless = futures_util::stream::pending::<std::io::Result<Bytes>>();
+        let given_up = bytes(Body::from_stream(endless)).await;
+        let why = given_up.expect_err("given up").to_string();
+        assert!(why.contains("60 s"), "{why}");
+    }
+}
