@@ -292,6 +292,8 @@ async fn nothing_leads_out_of_the_download_directory() {
         json!({"dir": "link/deep"}),
         json!({"out": "../x"}),
         json!({"out": "/etc/cron.d/x"}),
+        json!({"dir": ".haul"}),
+        json!({"out": ".haul/haul.db", "allow-overwrite": "true"}),
     ] {
         let refused = call(
             &daemon,
