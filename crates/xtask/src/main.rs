@@ -6,6 +6,7 @@
     reason = "chores talk to the person who started them"
 )]
 
+mod api;
 mod aria2p;
 mod ariang;
 #[cfg(feature = "trials")]
@@ -49,6 +50,9 @@ The project's chores.
                            every fault of servers, networks and names, and what comes of it.
                            --write rewrites the table in docs/faults.md; --peers lets a file change
                            between stop and resume, beside aria2c, axel, curl and wget
+  cargo xtask api [--examples 200]
+                           schemathesis against the daemon, without and with a token: so many examples
+                           of each operation in each of its phases
   cargo xtask aria2p [DIR] the suite of aria2p, a client of aria2's, against haul in aria2c's place:
                            of its source package, or in a checkout
   cargo xtask ariang DIR   AriaNg, a web page for aria2, in Chromium with haul in aria2c's place: its
@@ -56,7 +60,7 @@ The project's chores.
                            to be seen go to target/ariang
   cargo xtask help         this text
 
-What a test run needs beyond cargo (nginx, Chromium, Python and Node packages, cargo-deny) is
+What a test run needs beyond cargo (nginx, Chromium, Python and Node with clients, cargo-deny) is
 installed when it is missing: system packages through apt-get when run as root, everything else below
 target/.
 ";
@@ -72,6 +76,10 @@ fn main() -> ExitCode {
             None => return unknown(&words),
         },
         ["bench" | "soak" | "floor" | "measure", ..] | ["faults", "--peers", ..] => trial(&words),
+        ["api", rest @ ..] => match api::api(rest) {
+            Some(outcome) => outcome,
+            None => return unknown(&words),
+        },
         ["aria2p"] => aria2p::aria2p(None),
         ["aria2p", dir] => aria2p::aria2p(Some(dir)),
         ["ariang", dir] => ariang::ariang(Path::new(dir)),

@@ -188,9 +188,10 @@ fn json<T>(text: T) -> ([(HeaderName, HeaderValue); 1], T) {
 /// The members of a JSON body. An empty body has none.
 fn members(body: &[u8]) -> Result<Params, ApiError> {
     if body.is_empty() {
-        return Ok(Params::query("")?);
+        return Ok(Params::none());
     }
-    Ok(Params::object(requests::json(body)?)?)
+    let members = requests::json(body)?;
+    Ok(Params::object(members)?)
 }
 
 pub(super) async fn bytes(body: Body) -> Result<Bytes, ApiError> {
