@@ -6,6 +6,8 @@ mod cli;
 mod config;
 mod human;
 mod shutdown;
+mod text;
+mod web;
 
 use std::process::ExitCode;
 

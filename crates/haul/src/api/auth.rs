@@ -16,6 +16,7 @@ use super::audit::{Audit, Peer};
 use super::browser::{self, Asker};
 use super::error::{ApiError, Edge};
 use super::origin::{Scheme, Served};
+use crate::web;
 
 /// What the checks are made against.
 pub(super) struct Guard {
@@ -142,12 +143,34 @@ async fn admit(guard: &Guard, asker: &Asker, mut request: Request, next: Next) -
             next.run(request).await
         }
         Pass::Exchange(cookie) => exchange(cookie),
-        Pass::Refused => ApiError::edge(
-            Edge::Unauthorized,
-            "the token is missing or wrong; send \"Authorization: Bearer TOKEN\", or for a WebSocket the subprotocol \"bearer.TOKEN\"",
-        )
-        .into_response(),
+        Pass::Refused => refused(&request),
     }
+}
+
+/// Turns somebody away who has not shown the token: a person gets a page that asks for it.
+fn refused(request: &Request) -> Response {
+    let refused = ApiError::edge(
+        Edge::Unauthorized,
+        "the token is missing or wrong; send \"Authorization: Bearer TOKEN\", or for a WebSocket the subprotocol \"bearer.TOKEN\"",
+    )
+    .into_response();
+    if !is_page_load(request) || !web::is_wanted(request.headers()) {
+        return refused;
+    }
+    let key = match token_in_query(request.uri().query()) {
+        Some(_) => web::Key::Wrong,
+        None => web::Key::Missing,
+    };
+    let mut door = web::door(request.headers(), key);
+    *door.extensions_mut() = refused.extensions().clone();
+    door
+}
+
+/// Whether this is a browser at our address, which has no other way to show a token.
+fn is_page_load(request: &Request) -> bool {
+    request.method() == Method::GET
+        && request.uri().path() == "/"
+        && !request.headers().contains_key(header::UPGRADE)
 }
 
 /// The `Host` of a request, if it is one that we serve.
@@ -230,13 +253,12 @@ impl Key {
     fn pass(self: &Arc<Key>, request: &Request, asker: &Asker) -> Pass {
         let path = request.uri().path();
         let headers = request.headers();
-        if path == "/healthz" {
+        if path == "/healthz" || path.starts_with(web::PARTS) {
             return Pass::Free;
         }
-        let is_page_load = request.method() == Method::GET
-            && path == "/"
-            && !headers.contains_key(header::UPGRADE);
-        if is_page_load && let Some(token) = token_in_query(request.uri().query()) {
+        if is_page_load(request)
+            && let Some(token) = token_in_query(request.uri().query())
+        {
             return if self.is_token(&token) {
                 Pass::Exchange(self.set_cookie())
             } else {
