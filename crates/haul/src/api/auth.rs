@@ -1,7 +1,7 @@
 //! Who may ask at all: `Host`, then the page, then the token, for every path and every upgrade.
 //! Knows no command. Tokens are compared in constant time and reach no log.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::ApiOptions;
+use super::aria2;
 use super::audit::{Audit, Peer};
 use super::browser::{self, Asker};
 use super::error::{ApiError, Edge};
@@ -26,10 +27,6 @@ pub(super) struct Guard {
     audit: Audit,
 }
 
-/// Where calls bring the token themselves: a request that has not shown it gets that far, and no further
-/// than its calls show it.
-const TOKEN_IN_CALLS: &str = "/jsonrpc";
-
 /// Marks a request whose calls have to show the token.
 #[derive(Clone)]
 pub(super) struct Unproven {
@@ -39,12 +36,17 @@ pub(super) struct Unproven {
 }
 
 impl Unproven {
+    /// Who has not shown it.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.peer.map(|Peer(address)| address.ip())
+    }
+
     /// Whether a call shows the token. One that does not is told to the log.
     pub(super) fn admits(&self, token: Option<&str>) -> bool {
         let is_right = token.is_some_and(|token| self.key.is_token(token));
         if !is_right {
             let audit = &self.audit;
-            audit.request(self.peer, "call", TOKEN_IN_CALLS, "unauthorized");
+            audit.request(self.peer, "call", aria2::PATH, "unauthorized");
         }
         is_right
     }
@@ -58,8 +60,6 @@ struct Key {
     cookie: String,
     /// Cookies are shared by all ports of a host: the name tells daemons apart.
     cookie_name: String,
-    /// `; Secure` where the server speaks TLS.
-    cookie_scope: &'static str,
 }
 
 impl Guard {
@@ -76,10 +76,6 @@ impl Guard {
                 token: Sha256::digest(token).into(),
                 cookie: hex(&Sha256::digest(format!("haul cookie\0{token}"))),
                 cookie_name: format!("haul_{port}"),
-                cookie_scope: match scheme {
-                    Scheme::Http => "",
-                    Scheme::Https => "; Secure",
-                },
             })
         });
         Guard {
@@ -96,11 +92,13 @@ pub(super) async fn check(
     request: Request,
     next: Next,
 ) -> Response {
-    let asker = host(&request, &guard.served)
-        .and_then(|host| browser::asker(&request, &host, &guard.served));
-    let (asker, mut response) = match asker {
-        Ok(asker) => {
-            let response = admit(&guard, &asker, request, next).await;
+    let caller = host(&request, &guard.served).and_then(|host| {
+        let asker = browser::asker(&request, &host, &guard.served)?;
+        Ok((asker, guard.served.scheme_at(&host)))
+    });
+    let (asker, mut response) = match caller {
+        Ok((asker, scheme)) => {
+            let response = admit(&guard, &asker, scheme, request, next).await;
             (Some(asker), response)
         }
         Err(error) => (None, error.into_response()),
@@ -122,13 +120,19 @@ pub(super) async fn check(
 }
 
 /// Answers a request of somebody who may ask, if he has the token.
-async fn admit(guard: &Guard, asker: &Asker, mut request: Request, next: Next) -> Response {
+async fn admit(
+    guard: &Guard,
+    asker: &Asker,
+    scheme: Scheme,
+    mut request: Request,
+    next: Next,
+) -> Response {
     if is_preflight(&request) {
         let is_other_page = matches!(asker, Asker::OtherPage(_));
         return preflight(is_other_page, request.headers());
     }
     let pass = match &guard.key {
-        Some(key) => key.pass(&request, asker),
+        Some(key) => key.pass(&request, asker, scheme),
         None => Pass::Free,
     };
     match pass {
@@ -142,7 +146,7 @@ async fn admit(guard: &Guard, asker: &Asker, mut request: Request, next: Next) -
             request.extensions_mut().insert(unproven);
             next.run(request).await
         }
-        Pass::Exchange(cookie) => exchange(cookie),
+        Pass::Exchange(cookie) => exchange(cookie, browser::onward(request.headers())),
         Pass::Refused => refused(&request),
     }
 }
@@ -250,7 +254,7 @@ enum Pass {
 }
 
 impl Key {
-    fn pass(self: &Arc<Key>, request: &Request, asker: &Asker) -> Pass {
+    fn pass(self: &Arc<Key>, request: &Request, asker: &Asker, scheme: Scheme) -> Pass {
         let path = request.uri().path();
         let headers = request.headers();
         if path == "/healthz" || path.starts_with(web::PARTS) {
@@ -260,7 +264,7 @@ impl Key {
             && let Some(token) = token_in_query(request.uri().query())
         {
             return if self.is_token(&token) {
-                Pass::Exchange(self.set_cookie())
+                Pass::Exchange(self.set_cookie(scheme))
             } else {
                 Pass::Refused
             };
@@ -270,7 +274,8 @@ impl Key {
             || (asker.may_use_cookie(request) && self.has_cookie(headers));
         match is_known {
             true => Pass::Free,
-            false if path == TOKEN_IN_CALLS => Pass::Later(self.clone()),
+            // Calls bring the token themselves there.
+            false if path == aria2::PATH => Pass::Later(self.clone()),
             false => Pass::Refused,
         }
     }
@@ -290,10 +295,15 @@ impl Key {
             .any(|(_, value)| value.as_bytes().ct_eq(self.cookie.as_bytes()).into())
     }
 
-    fn set_cookie(&self) -> String {
+    /// The cookie for a browser that speaks this.
+    fn set_cookie(&self, scheme: Scheme) -> String {
+        let scope = match scheme {
+            Scheme::Http => "",
+            Scheme::Https => "; Secure",
+        };
         format!(
-            "{}={}; Path=/; HttpOnly; SameSite=Strict{}",
-            self.cookie_name, self.cookie, self.cookie_scope
+            "{}={}; Path=/; HttpOnly; SameSite=Strict{scope}",
+            self.cookie_name, self.cookie
         )
     }
 }
@@ -323,16 +333,13 @@ fn subprotocol(headers: &HeaderMap) -> Option<&str> {
         .find_map(|name| name.trim().strip_prefix("bearer."))
 }
 
-/// Sends the browser back to the page without the token in its address.
-fn exchange(cookie: String) -> Response {
+/// Sends the browser on to the page without the token in its address, and with a cookie.
+fn exchange(cookie: String, mut onward: Response) -> Response {
     let Ok(cookie) = HeaderValue::try_from(cookie) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let headers = [
-        (header::LOCATION, HeaderValue::from_static("/")),
-        (header::SET_COOKIE, cookie),
-    ];
-    (StatusCode::SEE_OTHER, headers).into_response()
+    onward.headers_mut().insert(header::SET_COOKIE, cookie);
+    onward
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -13,6 +13,7 @@ mod fuzz;
 mod list;
 mod live;
 mod metrics;
+mod neighbours;
 mod once;
 mod origin;
 mod rest;

@@ -33,7 +33,8 @@ pub(super) fn key(headers: &HeaderMap, body: &[u8]) -> Result<Option<Key>, Error
 }
 
 fn is_allowed(key: &str) -> bool {
-    (1..=MOST_BYTES).contains(&key.len())
+    let is_printable = |byte: u8| matches!(byte, b' '..=b'~');
+    (1..=MOST_BYTES).contains(&key.len()) && key.bytes().all(is_printable)
 }
 
 #[cfg(test)]
@@ -60,6 +61,7 @@ mod tests {
             &[&[b'k'; MOST_BYTES + 1][..]][..],
             &[b""],
             &[b"\xff"],
+            &[b"a\tb"],
             &[b"a", b"a"],
         ] {
             let error = read(refused).expect_err("refused");

@@ -55,7 +55,7 @@ pub(super) fn routes(app: Arc<App>) -> Router {
         .nest("/api/v1", api)
         .route("/", get(index))
         .route("/page/{*name}", get(part))
-        .route("/jsonrpc", get(aria2::get).post(aria2::post))
+        .route(aria2::PATH, get(aria2::get).post(aria2::post))
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics::show))

@@ -1,8 +1,6 @@
 //! The server: takes connections from the listeners, with or without TLS, and ends them in order.
 //! Knows no path and no command.
 
-mod neighbours;
-
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -27,9 +25,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::audit::{self, Audit, Peer};
 use super::auth::{self, Guard};
+use super::neighbours::{Neighbours, Place};
 use super::origin::Scheme;
 use super::{ApiOptions, App, metrics, rest};
-use neighbours::Neighbours;
 
 /// How long requests and goodbyes may take once the server stops.
 const LONGEST_STOP: Duration = Duration::from_secs(5);
@@ -130,9 +128,9 @@ impl Door {
                     };
                     let (acceptor, router) = (self.acceptor.clone(), self.router.clone());
                     let stop = self.stop.clone();
+                    let caller = Caller { peer, place };
                     connections.spawn(async move {
-                        connection(stream, peer, acceptor, router, stop).await;
-                        drop(place);
+                        connection(stream, caller, acceptor, router, &stop).await;
                     });
                 }
                 Err(cause) => {
@@ -150,19 +148,25 @@ impl Door {
     }
 }
 
+/// The other end of a connection, and the place that it holds until it is gone.
+struct Caller {
+    peer: Peer,
+    place: Place,
+}
+
 async fn connection(
     stream: TcpStream,
-    peer: Peer,
+    caller: Caller,
     acceptor: Option<TlsAcceptor>,
     router: Router,
-    stop: CancellationToken,
+    stop: &CancellationToken,
 ) {
     prepare(&stream);
     let Some(acceptor) = acceptor else {
-        return requests(stream, peer, router, &stop).await;
+        return requests(stream, caller, router, stop).await;
     };
     match timeout(LONGEST_HANDSHAKE, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => requests(stream, peer, router, &stop).await,
+        Ok(Ok(stream)) => requests(stream, caller, router, stop).await,
         Ok(Err(cause)) => tracing::debug!(%cause, "a TLS handshake failed"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
@@ -176,7 +180,7 @@ fn prepare(stream: &TcpStream) {
     let _ = set_tcp_user_timeout(stream, millis);
 }
 
-async fn requests<S>(stream: S, peer: Peer, router: Router, stop: &CancellationToken)
+async fn requests<S>(stream: S, caller: Caller, router: Router, stop: &CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -188,7 +192,10 @@ where
         .serve_connection(
             TokioIo::new(stream),
             service_fn(move |mut request: http::Request<Incoming>| {
-                request.extensions_mut().insert(peer);
+                let extensions = request.extensions_mut();
+                extensions.insert(caller.peer);
+                // A WebSocket outlives its connection's service, and keeps its place.
+                extensions.insert(caller.place.clone());
                 answer.call(request)
             }),
         )

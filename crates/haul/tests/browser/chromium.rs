@@ -128,6 +128,31 @@ impl Tab {
             .await;
     }
 
+    /// Follows a link that stands in the page, and then one that leads on from there by itself.
+    pub(crate) async fn follow(&mut self, url: &str) {
+        let click = format!(
+            "document.body.append(Object.assign(document.createElement('a'), {{href: '{url}'}}));
+             document.querySelector('a').click(); null"
+        );
+        self.value(&click).await;
+        for _ in 0..2 {
+            self.until(|said| said["method"] == "Page.loadEventFired")
+                .await;
+        }
+    }
+
+    /// Takes every certificate from now on.
+    pub(crate) async fn trust(&mut self) {
+        let all = json!({"ignore": true});
+        self.call("Security.setIgnoreCertificateErrors", all).await;
+    }
+
+    /// The cookies that it keeps, those of which no script knows included.
+    pub(crate) async fn cookies(&mut self) -> Value {
+        let mut kept = self.call("Network.getAllCookies", json!({})).await;
+        kept["cookies"].take()
+    }
+
     /// The value of an expression in the page; a promise is waited for.
     pub(crate) async fn value(&mut self, expression: &str) -> Value {
         let asked = json!({

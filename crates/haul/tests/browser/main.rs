@@ -6,6 +6,7 @@
 )]
 
 mod chromium;
+mod proxied;
 mod site;
 mod strangers;
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         strangers::a_name_rebound_to_the_daemon_reaches_nothing,
         strangers::an_allowed_page_reads_commands_and_watches,
         strangers::a_token_in_an_address_becomes_a_cookie_that_no_script_sees,
+        proxied::behind_the_proxy_of_the_documentation_our_own_page_works_and_no_other_does,
     ];
     let runtime = tokio::runtime::Runtime::new().expect("threads");
     let runtime = Arc::new(runtime);

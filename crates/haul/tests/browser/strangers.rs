@@ -247,9 +247,19 @@ pub(crate) async fn a_token_in_an_address_becomes_a_cookie_that_no_script_sees(m
     // As from a mail: a link in another site's page.
     let link = world.daemon.url(&format!("/?token={TOKEN}"));
     tab.open(&world.site.origin("mail.example")).await;
-    tab.open(&link).await;
+    tab.follow(&link).await;
     let address = tab.value("location.href").await;
     assert_eq!(address, json!(world.daemon.url("/")));
+    let shown = tab.text().await;
+    assert!(!shown.contains("unauthorized"), "{shown}");
+    assert_eq!(
+        tab.value("history.length").await,
+        3,
+        "nor is it in the history"
+    );
+    // As from a terminal.
+    tab.open(&link).await;
+    assert_eq!(tab.value("location.href").await, address);
     let kept = "(() => { try { return document.cookie } catch { return '' } })()";
     assert_eq!(tab.value(kept).await, "");
     tab.open(&world.daemon.url("/api/v1/stats")).await;
