@@ -331,7 +331,7 @@ page-why = What sets its speed
 page-map = Blocks
 page-map-full = here
 page-map-some = partly
-page-map-none = to come
+page-map-missing = to come
 page-map-here = a thread writes
 page-map-says = { $threads ->
     [one] Map of the file: { $percent } are here, { $threads } thread is at work

@@ -344,7 +344,7 @@ page-why = От чего зависит скорость
 page-map = Блоки
 page-map-full = есть
 page-map-some = частично
-page-map-none = впереди
+page-map-missing = впереди
 page-map-here = пишет поток
 page-map-says = { $threads ->
     [one] Карта файла: есть { $percent }, работает { $threads } поток

@@ -133,7 +133,7 @@ export class Details {
     this.graph = new Graph();
     this.facts = new Facts(this.on.copy);
     this.events = el("ul", { class: "events" });
-    const legend = el("p", { class: "legend" }, ...["full", "some", "none", "here"].map((name) =>
+    const legend = el("p", { class: "legend" }, ...["full", "some", "missing", "here"].map((name) =>
       el("span", {}, el("i", { class: name }), text.say(`page-map-${name}`))));
     this.parts = {
       why: section(text.say("page-why"), this.causeList),

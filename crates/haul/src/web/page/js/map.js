@@ -5,7 +5,8 @@ import { mark, svg } from "./dom.js";
 /** @typedef {import("../types.d.ts").Download} Download */
 /** @typedef {import("../types.d.ts").Block} Block */
 
-const CELL = 9;
+/** Cells in a line: the daemon gives 512 at most. */
+const COLUMNS = 32;
 const GAP = 2;
 
 export class BlockMap {
@@ -14,7 +15,7 @@ export class BlockMap {
     this.cells = svg("g");
     this.marks = svg("g");
     this.element.append(this.cells, this.marks);
-    this.columns = 0;
+    this.pitch = 12;
     this.drawn = "";
     /** The thread that is pointed at. @type {number | null} */
     this.named = null;
@@ -48,14 +49,13 @@ export class BlockMap {
   #paintMarks(download) {
     const blocks = download.size ? download.blocks ?? [] : [];
     while (this.marks.childElementCount < blocks.length) {
-      this.marks.append(svg("rect", { width: CELL, height: CELL }));
+      this.marks.append(svg("rect"));
     }
     while (this.marks.childElementCount > blocks.length) this.marks.lastElementChild?.remove();
     blocks.forEach((block, at) => {
       const element = this.marks.children[at];
       const cell = this.#cellAt(block, download);
-      mark(element, "x", String((cell % this.columns) * (CELL + GAP)));
-      mark(element, "y", String(Math.floor(cell / this.columns) * (CELL + GAP)));
+      this.#put(element, cell);
       const waits = block.state === "streaming" ? "" : " waits";
       mark(element, "class", `at${waits}${block.thread === this.named ? " named" : ""}`);
     });
@@ -74,29 +74,35 @@ export class BlockMap {
 
   /** @param {number} count */
   #build(count) {
-    this.cells.replaceChildren(...Array.from({ length: count }, () => svg("rect", { width: CELL, height: CELL })));
+    this.cells.replaceChildren(...Array.from({ length: count }, () => svg("rect")));
     this.drawn = " ".repeat(count);
     this.#place();
   }
 
   /** @param {number} width */
   #lay(width) {
-    const columns = Math.max(1, Math.floor((width + GAP) / (CELL + GAP)));
-    if (columns === this.columns) return;
-    this.columns = columns;
+    const pitch = Math.max(4, Math.floor((width + GAP) / COLUMNS));
+    if (pitch === this.pitch) return;
+    this.pitch = pitch;
     this.#place();
     if (this.download) this.#paintMarks(this.download);
   }
 
   #place() {
-    const columns = Math.max(1, this.columns);
-    const lines = Math.ceil(this.drawn.length / columns);
-    const pitch = CELL + GAP;
-    [...this.cells.children].forEach((cell, at) => {
-      mark(cell, "x", String((at % columns) * pitch));
-      mark(cell, "y", String(Math.floor(at / columns) * pitch));
-    });
-    const height = Math.max(0, lines * pitch - GAP);
-    this.element.style.height = `${height}px`;
+    [...this.cells.children].forEach((cell, at) => this.#put(cell, at));
+    const lines = Math.ceil(this.drawn.length / COLUMNS);
+    this.element.style.height = `${Math.max(0, lines * this.pitch - GAP)}px`;
+  }
+
+  /**
+   * @param {Element} rect
+   * @param {number} cell
+   */
+  #put(rect, cell) {
+    const { pitch } = this;
+    mark(rect, "x", String((cell % COLUMNS) * pitch));
+    mark(rect, "y", String(Math.floor(cell / COLUMNS) * pitch));
+    mark(rect, "width", String(pitch - GAP));
+    mark(rect, "height", String(pitch - GAP));
   }
 }

@@ -78,6 +78,9 @@ export class Row {
     element.classList.toggle("placed", isOther);
     mark(element, "data-group", group);
     mark(element, "data-status", download.status);
+    mark(element, "data-waits", download.reason ? "" : null);
+    // A bar that says nothing is not drawn.
+    element.classList.toggle("bare", group !== "active" && download.done === 0);
     const [start, end] = halves(download.name);
     write(this.start, start);
     write(this.end, end);
@@ -104,7 +107,7 @@ export class Row {
     write(this.threads, moves ? `${download.threads.active}/${download.threads.limit}` : "");
     // What the columns say, where there is no room for them.
     const parts = download.status === "failed" ? [] : [amount(download, text), speed, eta].filter(Boolean);
-    write(this.when, parts.map((part) => `${part} · `).join(""));
+    write(this.when, parts.join(" · "));
   }
 
   /**

@@ -17,7 +17,7 @@ export class Text {
     this.messages = read(source);
     const plural = new Intl.PluralRules(lang);
     const whole = new Intl.NumberFormat(lang, { maximumFractionDigits: 0 });
-    this.tenths = new Intl.NumberFormat(lang, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+    this.tenths = new Intl.NumberFormat(lang, { minimumFractionDigits: 1, maximumFractionDigits: 1, useGrouping: false });
     this.moment = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" });
     this.clock = new Intl.DateTimeFormat(lang, { timeStyle: "medium" });
     this.order = new Intl.Collator(lang, { numeric: true, sensitivity: "base" });
@@ -73,6 +73,17 @@ export class Text {
     }
     const figure = unit === 0 ? this.number(bytes) : this.tenths.format(value);
     return `${figure}\u00a0${this.say(`unit-${UNITS[unit]}`)}`;
+  }
+
+  /**
+   * `4.9 of 56.0 MiB`: the unit once when it is the same.
+   * @param {number} done
+   * @param {number} size
+   */
+  amount(done, size) {
+    const [first, unit] = this.size(done).split("\u00a0");
+    const whole = this.size(size);
+    return this.say("page-amount", { done: whole.endsWith(`\u00a0${unit}`) ? first : `${first}\u00a0${unit}`, size: whole });
   }
 
   /**

@@ -19,13 +19,16 @@ export class Threads {
     /** @type {Line[]} */
     this.lines = [];
     const heads = ["number", "state", "source", "block", "speed"].map((name) =>
-      el("th", { scope: "col", class: name === "speed" ? "right" : "" }, text.say(`page-thread-${name}`)));
+      el("th", { scope: "col", class: name === "speed" ? "right" : name }, text.say(`page-thread-${name}`)));
     this.body = el("tbody");
     this.element = el("table", { class: "table" }, el("thead", {}, el("tr", {}, ...heads)), this.body);
   }
 
   /** @param {Block[]} blocks */
   paint(blocks) {
+    // Where all come from one host, its name in each line says nothing.
+    const isOne = new Set(blocks.map(({ url }) => hostOf(url))).size < 2;
+    this.element.classList.toggle("one-source", isOne);
     while (this.lines.length < blocks.length) this.lines.push(this.#line());
     for (const line of this.lines.splice(blocks.length)) line.row.remove();
     blocks.forEach((block, at) => this.#paint(this.lines[at], block));

@@ -15,7 +15,7 @@ const SAID = new Set(["queued", "probing", "verifying", "delivering", "completed
  * @param {Text} text
  */
 export function share(download, text) {
-  if (SAID.has(download.status)) return text.say(`status-${download.status}`);
+  if (SAID.has(download.status) || (download.status === "paused" && download.done === 0)) return text.say(`status-${download.status}`);
   return download.progress === null ? text.size(download.done) : text.percent(download.progress);
 }
 
@@ -120,5 +120,5 @@ export function amount(download, text) {
     return download.size === null ? "" : text.size(download.size);
   }
   if (download.size === null) return text.size(download.done);
-  return text.say("page-amount", { done: text.size(download.done), size: text.size(download.size) });
+  return text.amount(download.done, download.size);
 }
