@@ -9,7 +9,8 @@ import { Graph } from "./graph.js";
 import { icon } from "./icons.js";
 import { BlockMap } from "./map.js";
 import { Threads } from "./threads.js";
-import { about, amount } from "./words.js";
+import { hostOf } from "./urls.js";
+import { amount, reason } from "./words.js";
 
 /** @typedef {import("../types.d.ts").Download} Download */
 /** @typedef {import("../types.d.ts").Snapshot} Snapshot */
@@ -126,7 +127,7 @@ export class Details {
     this.standing = el("div");
     this.actions = el("div", { class: "actions" });
     this.drawnActions = "";
-    this.figures = new Map(["share", "amount", "speed", "eta"].map((name) => [name, el("dd", { class: "number" })]));
+    this.figures = new Map(["share", "speed", "eta", "threads"].map((name) => [name, el("dd", { class: "number" })]));
     this.causeList = el("ul", { class: "causes" });
     this.map = new BlockMap();
     this.threads = new Threads(text, (thread) => this.map?.name(thread));
@@ -163,7 +164,7 @@ export class Details {
     this.#paintStanding(download);
     this.#paintActions(download);
     write(/** @type {Node} */ (this.figures.get("share")), download.progress === null ? "–" : text.percent(download.progress));
-    write(/** @type {Node} */ (this.figures.get("amount")), amount(download, text) || "–");
+    write(/** @type {Node} */ (this.figures.get("threads")), isActive ? `${download.threads.active}/${download.threads.limit}` : "–");
     write(/** @type {Node} */ (this.figures.get("speed")), isActive ? text.speed(download.speed) : "–");
     write(/** @type {Node} */ (this.figures.get("eta")), isActive && download.eta !== null ? text.duration(download.eta) : "–");
     this.parts.why.hidden = this.causes.length === 0 || ["completed", "failed", "cancelled", "paused"].includes(status);
@@ -184,11 +185,12 @@ export class Details {
   /** @param {Download} download */
   #paintStanding(download) {
     const { text } = this.context;
-    const drawn = `${download.status}|${about(download, text)}`;
+    const said = [text.say(`status-${download.status}`), amount(download, text), where(download, text)];
+    const drawn = said.join(" · ");
     if (this.standing?.dataset.drawn === drawn) return;
     if (this.standing) this.standing.dataset.drawn = drawn;
     const parts = download.status === "failed" ? failureParts(download, text) : [];
-    const plain = el("p", { class: "standing" }, `${text.say(`status-${download.status}`)} · ${about(download, text)}`);
+    const plain = el("p", { class: "standing" }, said.filter(Boolean).join(" · "));
     this.standing?.replaceChildren(...parts.length ? parts : [plain]);
   }
 
@@ -213,6 +215,15 @@ export class Details {
       return button;
     }));
   }
+}
+
+/**
+ * Why it waits, or where it comes from.
+ * @param {Download} download
+ * @param {import("./text.js").Text} text
+ */
+function where(download, text) {
+  return download.reason ? reason(download.reason, text) : hostOf(download.url);
 }
 
 /**

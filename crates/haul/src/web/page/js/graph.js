@@ -77,17 +77,19 @@ export class Graph {
    * @param {Text} text
    */
   paint(samples, text) {
+    // As long as there is little to show, that little is shown large.
+    const span = samples.length <= SMALL ? SMALL : SECONDS;
     const most = Math.max(...samples, 1);
     const top = roof(most);
-    const points = corners(samples, SECONDS, top, { width: WIDTH, height: HEIGHT, top: TOP });
+    const points = corners(samples, span, top, { width: WIDTH, height: HEIGHT, top: TOP });
     const isLine = points.length > 1;
     mark(this.line, "d", isLine ? `M${points.join("L")}` : "");
     const left = points[0]?.split(" ")[0] ?? "0";
     mark(this.area, "d", isLine ? `M${left} ${HEIGHT}L${points.join("L")}L${WIDTH} ${HEIGHT}Z` : "");
     write(this.high, text.speed(top));
     write(this.half, text.speed(top / 2));
-    write(this.then, text.say("page-graph-then"));
-    write(this.middle, text.say("page-graph-middle"));
+    write(this.then, text.say("page-graph-then", { time: text.duration(span) }));
+    write(this.middle, text.say("page-graph-then", { time: text.duration(span / 2) }));
     write(this.now, text.say("page-graph-now"));
     mark(this.element, "aria-label", text.say("page-graph-says", {
       now: text.speed(samples.at(-1) ?? 0), most: text.speed(most > 1 ? most : 0),

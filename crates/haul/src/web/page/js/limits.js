@@ -42,7 +42,7 @@ export class Limits {
     const limit = this.settings?.speed_limit ?? 0;
     write(byId("limits-now"), limit ? text.say("page-limited", { speed: text.speed(limit) }) : text.say("page-unlimited"));
     byId("limit-presets").replaceChildren(...PRESETS.map((preset) => {
-      const said = preset ? text.speed(preset) : text.say("page-limit-none");
+      const said = preset ? `${text.number(preset / 2 ** 20)} ${text.say("unit-mib")}${text.say("unit-per-second")}` : text.say("page-limit-none");
       const button = el("button", { type: "button" }, said);
       button.addEventListener("click", () => {
         this.speed.value = preset ? this.#shown(preset) : "";
