@@ -12,6 +12,7 @@ mod bench;
 mod faults;
 mod fuzz;
 mod kill;
+mod page;
 #[cfg(feature = "trials")]
 mod peers;
 mod report;
