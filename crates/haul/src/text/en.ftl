@@ -275,6 +275,7 @@ page-add-many = { $count ->
     [one] Add { $count }
    *[other] Add { $count }
   }
+page-add-more = and { $count } more
 page-add-file = From a text file…
 page-added = { $count ->
     [one] { $count } download added

@@ -287,6 +287,7 @@ page-add-many = { $count ->
     [one] Добавить { $count }
    *[other] Добавить { $count }
   }
+page-add-more = и ещё { $count }
 page-add-file = Из текстового файла…
 page-added = { $count ->
     [one] Добавлена { $count } загрузка

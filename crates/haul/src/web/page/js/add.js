@@ -7,11 +7,12 @@ import { bytesOf, hasUrl, wanted } from "./urls.js";
 import { errorText } from "./words.js";
 
 /** @typedef {import("./context.js").Context} Context */
-/** @typedef {import("./live.js").CallError} CallError */
 /** @typedef {import("../types.d.ts").Rejected} Rejected */
 
 /** Most bytes of a dropped file: more is no list of URLs. */
 const MOST_BYTES = 16 << 20;
+/** Refused ones that are listed by name under one reason. */
+const MOST_NAMED = 10;
 const TEXTS = ["dir", "name", "checksum", "on_conflict"];
 const NUMBERS = ["threads", "priority"];
 const SIZES = ["block_size", "speed_limit"];
@@ -65,7 +66,7 @@ export class Add {
   async now(text) {
     this.field.value = text;
     await this.#send();
-    if (this.field.value) this.open();
+    if (this.field.value && !this.dialog.open) this.dialog.showModal();
   }
 
   #count() {
@@ -88,15 +89,13 @@ export class Add {
       const { added, rejected } = await add(lines, options);
       const refused = new Set(rejected.map(({ url }) => url));
       // What was refused stays, to be corrected; what was taken must not be sent again.
-      this.field.value = lines.filter(({ url, mirrors }) => refused.has(url) || mirrors.some((mirror) => refused.has(mirror)))
-        .map(({ line }) => line).join("\n");
-      if (added.length > 0) this.context.toast(text.say("page-added", { count: added.length }));
+      this.field.value = lines.filter(({ url }) => refused.has(url)).map(({ line }) => line).join("\n");
+      if (added > 0) this.context.toast(text.say("page-added", { count: added }));
       this.#refuse(rejected);
-      if (rejected.length === 0) this.dialog.close();
-    } catch (error) {
-      const { code, message } = /** @type {CallError} */ (error);
-      this.#refuse([{ url: "", code, detail: message }]);
-      if (!this.dialog.open) this.dialog.showModal();
+      if (rejected.length > 0) return;
+      this.dialog.close();
+      // The next ones begin with nothing that was meant for these.
+      /** @type {HTMLFormElement} */ (byId("add-form")).reset();
     } finally {
       delete this.submit.dataset.busy;
       this.#count();
@@ -132,10 +131,19 @@ export class Add {
     const { text } = this.context;
     const list = byId("add-refused");
     list.hidden = rejected.length === 0;
-    list.replaceChildren(...rejected.map(({ url, code, detail }) => el("li", {},
-      ...url ? [el("b", {}, url)] : [],
+    /** What is wrong with the same is said once. @type {Map<string, string[]>} */
+    const byReason = new Map();
+    for (const { url, code, detail } of rejected) {
       // Of an option only the daemon's sentence says which.
-      el("span", {}, code === "invalid_option" ? detail : errorText(code, detail, undefined, text)))));
+      const said = code === "invalid_option" ? detail : errorText(code, detail, undefined, text);
+      const urls = byReason.get(said);
+      if (urls) urls.push(url);
+      else byReason.set(said, [url]);
+    }
+    list.replaceChildren(...[...byReason].map(([said, urls]) => el("li", {},
+      ...urls.slice(0, MOST_NAMED).map((url) => el("b", {}, url)),
+      ...urls.length > MOST_NAMED ? [el("p", {}, text.say("page-add-more", { count: urls.length - MOST_NAMED }))] : [],
+      el("span", {}, said))));
   }
 
   /** @param {File} file */

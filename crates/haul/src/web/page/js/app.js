@@ -102,7 +102,11 @@ class Page {
     for (const id of touched.removed) history.forget(id);
     selection.without(touched.removed);
     this.#announce(touched);
+    const at = list.current !== null && touched.removed.has(list.current) ? view.ids.indexOf(list.current) : -1;
     if (view.update(touched)) list.move();
+    // The keyboard goes on with what comes into the place of what was removed.
+    if (at >= 0) list.current = view.ids[Math.min(at, view.ids.length - 1)] ?? null;
+    if (at >= 0) list.touchAll();
     list.touch(touched.changed);
     if (touched.moved.size > 0 && selection.ids.size > 0) this.many.paint();
     if (touched.added.size + touched.removed.size + touched.moved.size > 0 || !this.frame.isPainted) this.#count();
@@ -314,6 +318,7 @@ class Page {
   /** Closes the nearest thing: details, the selection, the search. */
   #close() {
     const { selection } = this.context;
+    if (document.activeElement === byId("search")) return this.frame.leaveSearch();
     if (this.list.shown !== null) this.details.close();
     else if (selection.ids.size > 0) selection.clear();
     else return this.frame.leaveSearch();

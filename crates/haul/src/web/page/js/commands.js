@@ -102,26 +102,34 @@ export async function move(live, downloads, direction) {
 }
 
 /**
- * Adds downloads over REST, where a request that is sent again after a loss adds nothing twice.
+ * Adds downloads over REST, where a request that is sent again after a loss adds nothing twice. What was not
+ * added is rejected, for whatever reason, so that nothing is sent again that was.
  * @param {{ url: string, mirrors: string[] }[]} wanted
  * @param {object} options
- * @returns {Promise<{ added: Download[], rejected: Rejected[] }>}
+ * @returns {Promise<{ added: number, rejected: Rejected[] }>}
  */
 export async function add(wanted, options) {
-  /** @type {{ added: Download[], rejected: Rejected[] }} */
-  const total = { added: [], rejected: [] };
+  /** @type {Rejected[]} */
+  const rejected = [];
+  let added = 0;
   for (const body of requests(wanted, options)) {
-    const answer = await post(JSON.stringify(body), crypto.getRandomValues(new Uint32Array(4)).join("-"));
-    total.added.push(...answer.downloads ?? []);
-    total.rejected.push(...answer.rejected ?? []);
+    try {
+      const answer = await post(JSON.stringify(body), crypto.getRandomValues(new Uint32Array(4)).join("-"));
+      added += answer.downloads?.length ?? 0;
+      for (const one of answer.rejected ?? []) rejected.push(one);
+    } catch (error) {
+      const { code, message } = /** @type {CallError} */ (error);
+      for (const url of body.urls ?? [body.url]) rejected.push({ url, code, detail: message });
+    }
   }
-  return total;
+  return { added, rejected };
 }
 
 /**
  * The bodies of the requests: those with mirrors one by one, the others together as far as they fit.
  * @param {{ url: string, mirrors: string[] }[]} wanted
  * @param {object} options
+ * @returns {Generator<{ urls: string[], url?: undefined } | { urls?: undefined, url: string, mirrors: string[] }>}
  */
 export function* requests(wanted, options) {
   /** @type {string[]} */

@@ -41,6 +41,8 @@ export class Details {
     this.back = null;
     /** @type {string} */
     this.drawnActions = "";
+    this.beside = matchMedia("(min-width: 1100px)");
+    this.beside.addEventListener("change", () => this.#cover());
     setInterval(() => this.#ask(), ASK_AGAIN);
   }
 
@@ -56,6 +58,7 @@ export class Details {
     this.panel.hidden = false;
     this.panel.scrollTop = 0;
     this.#build(this.download);
+    this.#cover();
     this.end = this.context.live.watch({ ids: [id], detail: true, interval_ms: 200 },
       (snapshot) => this.#take(snapshot), (changed) => this.#take(changed));
     this.#ask();
@@ -68,8 +71,18 @@ export class Details {
     this.download = null;
     this.panel.hidden = true;
     this.panel.replaceChildren();
+    this.#cover();
     if (this.back instanceof HTMLElement) this.back.focus();
     this.on.closed();
+  }
+
+  /** Where they lie over the list, nothing below them can be reached. */
+  #cover() {
+    const covers = !this.panel.hidden && !this.beside.matches;
+    for (const below of document.querySelectorAll(".top, .downloads")) below.toggleAttribute("inert", covers);
+    mark(this.panel, "role", covers ? "dialog" : "complementary");
+    mark(this.panel, "aria-modal", covers ? "true" : null);
+    if (covers) this.name?.focus();
   }
 
   /** Says everything anew, in another language. */

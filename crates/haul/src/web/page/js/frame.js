@@ -123,6 +123,7 @@ export class Frame {
     byId("empty").hidden = !isEmpty;
     byId("grid").hidden = isEmpty;
     byId("tools").classList.toggle("nothing", isEmpty);
+    document.body.classList.toggle("nothing", isEmpty);
     byId("none").hidden = !isKnown || isEmpty || view.ids.length > 0;
     byId("none-clear").hidden = !view.search;
   }

@@ -38,7 +38,8 @@ export function about(download, text) {
  */
 function standing(download, text) {
   if (download.reason) return reason(download.reason, text);
-  if (download.status === "paused") return text.say("status-paused");
+  // As long as nothing is here, that stands over the bar.
+  if (download.status === "paused" && download.done > 0) return text.say("status-paused");
   if (download.status === "queued" && download.position !== null) {
     return text.say("page-in-queue", { place: download.position + 1 });
   }
