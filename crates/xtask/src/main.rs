@@ -14,6 +14,7 @@ mod bench;
 mod faults;
 mod fuzz;
 mod kill;
+mod page;
 #[cfg(feature = "trials")]
 mod peers;
 mod report;

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::page;
 use crate::report::{self, Done, Report, succeeds};
 use crate::tools::{self, cargo};
 
@@ -52,6 +53,7 @@ pub(crate) fn run(scope: Scope) -> Result<()> {
         });
         report.step("dependencies", || dependencies(&tools::cargo_deny()?));
     }
+    report.step("page", || page::check(&tools::node_modules()?));
     // A step and a build of its own: a program that can be told to kill itself is not the one that
     // users get. The whole workspace is named so that only what has the feature is built again.
     report.step("crash points", || {

@@ -20,6 +20,9 @@ pub(crate) const ARIA2P: &str = "aria2p==0.12.3";
 /// The packages for Node that drive aria2: the one that most use, and the one that is kept up.
 const OF_NPM: [&str; 2] = ["aria2@4.1.2", "@baptistecdr/aria2@5.0.3"];
 
+/// The packages for Node that look at the page: for wrong types, and for what keeps people out.
+const FOR_THE_PAGE: [&str; 2] = ["typescript@5.9.3", "axe-core@4.11.0"];
+
 /// The workspace's directory.
 pub(crate) fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -59,14 +62,16 @@ pub(crate) fn for_tests() -> Result<PathBuf> {
     Ok(python)
 }
 
-/// The directory of Node packages of our own, with the clients of aria2 that the tests drive.
+/// The directory of Node packages of our own, with the clients of aria2 that the tests drive
+/// and what looks at the page.
 pub(crate) fn node_modules() -> Result<PathBuf> {
     if find("npm").is_none() {
         apt_install("npm")?;
     }
     let node = target().join("node");
     let modules = node.join("node_modules");
-    if OF_NPM.iter().all(|package| is_installed(&modules, package)) {
+    let wanted = [OF_NPM, FOR_THE_PAGE].concat();
+    if wanted.iter().all(|package| is_installed(&modules, package)) {
         return Ok(modules);
     }
     fs::create_dir_all(&node).with_context(|| format!("cannot make {}", node.display()))?;
@@ -74,7 +79,7 @@ pub(crate) fn node_modules() -> Result<PathBuf> {
         .args(["install", "--no-audit", "--no-fund", "--ignore-scripts"])
         .args(["--loglevel", "error", "--prefix"])
         .arg(&node)
-        .args(OF_NPM))?;
+        .args(&wanted))?;
     Ok(modules)
 }
 

@@ -243,7 +243,7 @@ impl Tab {
         self.call("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    async fn call(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) async fn call(&mut self, method: &str, params: Value) -> Value {
         self.calls += 1;
         let id = self.calls;
         let mut call = json!({"id": id, "method": method, "params": params});

@@ -1,4 +1,4 @@
-//! What a real browser lets pages do to a daemon, and what AriaNg does with one. Chromium is what
+//! What a real browser lets pages do to a daemon, its own page among them, and what AriaNg does with one. Chromium is what
 //! `HAUL_TEST_CHROMIUM` names, else `chromium` on the path; without one these tests are skipped and say
 //! so, unless `CI` is set. AriaNg's need its built page besides, which `cargo xtask ariang` is told of.
 #![expect(
@@ -8,6 +8,8 @@
 
 mod ariang;
 mod chromium;
+mod hand;
+mod page;
 mod proxied;
 mod site;
 mod strangers;
@@ -38,6 +40,23 @@ fn main() -> ExitCode {
         strangers::a_name_rebound_to_the_daemon_reaches_nothing,
         strangers::an_allowed_page_reads_commands_and_watches,
         strangers::a_token_in_an_address_becomes_a_cookie_that_no_script_sees,
+        page::a_download_is_added_and_watched_to_its_end,
+        page::a_paste_of_many_adds_them_and_what_is_refused_stays_with_its_reason,
+        page::options_reach_the_daemon,
+        page::a_running_download_is_paused_and_resumed_by_key_and_by_button,
+        page::a_failure_is_shown_in_plain_words_with_what_to_do,
+        page::details_show_threads_blocks_and_facts_while_they_move,
+        page::the_queue_is_reordered_by_keys_and_by_hand,
+        page::nothing_is_removed_by_one_slip_and_a_file_only_when_asked,
+        page::a_limit_holds_and_is_shown,
+        page::after_a_restart_of_the_daemon_the_page_comes_back_with_its_state,
+        page::without_the_token_a_page_asks_for_it_and_with_it_all_works,
+        page::ten_thousand_rows_scroll_without_a_stutter,
+        page::the_row_that_is_scrolled_to_is_the_right_one_and_says_its_number,
+        page::all_that_a_search_finds_is_removed_at_once,
+        page::both_languages_are_spoken_and_switched_and_remembered,
+        page::on_a_phone_nothing_is_cut_off_and_all_is_within_reach,
+        page::nothing_keeps_out_who_cannot_see_or_point,
         proxied::behind_the_proxy_of_the_documentation_our_own_page_works_and_no_other_does,
     ];
     let ariang_plays = plays![
