@@ -86,14 +86,18 @@ pub fn is_inside(dir: &Path, root: &Path) -> bool {
 
 /// A directory that stays the same one, whatever its path leads to by now: what is asked of it holds for
 /// what is done in it.
-pub(crate) struct Pinned {
+#[derive(Debug)]
+pub struct Pinned {
     dir: OwnedFd,
     path: PathBuf,
 }
 
 impl Pinned {
     /// The directory that this path leads to at this moment.
-    pub(crate) fn open(path: &Path) -> io::Result<Pinned> {
+    ///
+    /// # Errors
+    /// Those of opening a directory.
+    pub fn open(path: &Path) -> io::Result<Pinned> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Pinned {
             dir: rustix::fs::open(path, flags, Mode::empty())?,
@@ -102,7 +106,7 @@ impl Pinned {
     }
 
     /// Whether it lies in `root`, both where they really are.
-    pub(crate) fn is_inside(&self, root: &Path) -> bool {
+    pub fn is_inside(&self, root: &Path) -> bool {
         let place = fs::read_link(format!("/proc/self/fd/{}", self.dir.as_raw_fd()));
         match (place, root.canonicalize()) {
             (Ok(place), Ok(root)) => place.starts_with(root),

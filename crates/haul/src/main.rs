@@ -4,8 +4,11 @@ mod api;
 mod assemble;
 mod cli;
 mod config;
+mod demo;
 mod human;
 mod shutdown;
+mod text;
+mod web;
 
 use std::process::ExitCode;
 

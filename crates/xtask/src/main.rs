@@ -8,11 +8,13 @@
 
 mod api;
 mod aria2p;
+mod ariang;
 #[cfg(feature = "trials")]
 mod bench;
 mod faults;
 mod fuzz;
 mod kill;
+mod page;
 #[cfg(feature = "trials")]
 mod peers;
 mod report;
@@ -21,6 +23,7 @@ mod soak;
 mod test;
 mod tools;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -53,9 +56,12 @@ The project's chores.
                            of each operation in each of its phases
   cargo xtask aria2p [DIR] the suite of aria2p, a client of aria2's, against haul in aria2c's place:
                            of its source package, or in a checkout
+  cargo xtask ariang DIR   AriaNg, a web page for aria2, in Chromium with haul in aria2c's place: its
+                           built page (an AriaNg release unpacked) in a directory; pictures of what is
+                           to be seen go to target/ariang
   cargo xtask help         this text
 
-What a test run needs beyond cargo (nginx, Chromium, a Python with clients, cargo-deny) is
+What a test run needs beyond cargo (nginx, Chromium, Python and Node with clients, cargo-deny) is
 installed when it is missing: system packages through apt-get when run as root, everything else below
 target/.
 ";
@@ -77,6 +83,7 @@ fn main() -> ExitCode {
         },
         ["aria2p"] => aria2p::aria2p(None),
         ["aria2p", dir] => aria2p::aria2p(Some(dir)),
+        ["ariang", dir] => ariang::ariang(Path::new(dir)),
         ["kill", words @ ..] => kill::kill(words),
         ["faults", words @ ..] => faults::faults(words),
         ["help" | "--help" | "-h"] | [] => {

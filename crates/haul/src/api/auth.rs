@@ -1,7 +1,7 @@
 //! Who may ask at all: `Host`, then the page, then the token, for every path and every upgrade.
 //! Knows no command. Tokens are compared in constant time and reach no log.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -12,10 +12,12 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::ApiOptions;
+use super::aria2;
 use super::audit::{Audit, Peer};
 use super::browser::{self, Asker};
 use super::error::{ApiError, Edge};
 use super::origin::{Scheme, Served};
+use crate::web;
 
 /// What the checks are made against.
 pub(super) struct Guard {
@@ -24,10 +26,6 @@ pub(super) struct Guard {
     /// Where calls without the token are told.
     audit: Audit,
 }
-
-/// Where calls bring the token themselves: a request that has not shown it gets that far, and no further
-/// than its calls show it.
-const TOKEN_IN_CALLS: &str = "/jsonrpc";
 
 /// Marks a request whose calls have to show the token.
 #[derive(Clone)]
@@ -38,12 +36,17 @@ pub(super) struct Unproven {
 }
 
 impl Unproven {
+    /// Who has not shown it.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.peer.map(|Peer(address)| address.ip())
+    }
+
     /// Whether a call shows the token. One that does not is told to the log.
     pub(super) fn admits(&self, token: Option<&str>) -> bool {
         let is_right = token.is_some_and(|token| self.key.is_token(token));
         if !is_right {
             let audit = &self.audit;
-            audit.request(self.peer, "call", TOKEN_IN_CALLS, "unauthorized");
+            audit.request(self.peer, "call", aria2::PATH, "unauthorized");
         }
         is_right
     }
@@ -57,8 +60,6 @@ struct Key {
     cookie: String,
     /// Cookies are shared by all ports of a host: the name tells daemons apart.
     cookie_name: String,
-    /// `; Secure` where the server speaks TLS.
-    cookie_scope: &'static str,
 }
 
 impl Guard {
@@ -75,10 +76,6 @@ impl Guard {
                 token: Sha256::digest(token).into(),
                 cookie: hex(&Sha256::digest(format!("haul cookie\0{token}"))),
                 cookie_name: format!("haul_{port}"),
-                cookie_scope: match scheme {
-                    Scheme::Http => "",
-                    Scheme::Https => "; Secure",
-                },
             })
         });
         Guard {
@@ -95,11 +92,13 @@ pub(super) async fn check(
     request: Request,
     next: Next,
 ) -> Response {
-    let asker = host(&request, &guard.served)
-        .and_then(|host| browser::asker(&request, &host, &guard.served));
-    let (asker, mut response) = match asker {
-        Ok(asker) => {
-            let response = admit(&guard, &asker, request, next).await;
+    let caller = host(&request, &guard.served).and_then(|host| {
+        let asker = browser::asker(&request, &host, &guard.served)?;
+        Ok((asker, guard.served.scheme_at(&host)))
+    });
+    let (asker, mut response) = match caller {
+        Ok((asker, scheme)) => {
+            let response = admit(&guard, &asker, scheme, request, next).await;
             (Some(asker), response)
         }
         Err(error) => (None, error.into_response()),
@@ -121,13 +120,19 @@ pub(super) async fn check(
 }
 
 /// Answers a request of somebody who may ask, if he has the token.
-async fn admit(guard: &Guard, asker: &Asker, mut request: Request, next: Next) -> Response {
+async fn admit(
+    guard: &Guard,
+    asker: &Asker,
+    scheme: Scheme,
+    mut request: Request,
+    next: Next,
+) -> Response {
     if is_preflight(&request) {
         let is_other_page = matches!(asker, Asker::OtherPage(_));
         return preflight(is_other_page, request.headers());
     }
     let pass = match &guard.key {
-        Some(key) => key.pass(&request, asker),
+        Some(key) => key.pass(&request, asker, scheme),
         None => Pass::Free,
     };
     match pass {
@@ -141,13 +146,35 @@ async fn admit(guard: &Guard, asker: &Asker, mut request: Request, next: Next) -
             request.extensions_mut().insert(unproven);
             next.run(request).await
         }
-        Pass::Exchange(cookie) => exchange(cookie),
-        Pass::Refused => ApiError::edge(
-            Edge::Unauthorized,
-            "the token is missing or wrong; send \"Authorization: Bearer TOKEN\", or for a WebSocket the subprotocol \"bearer.TOKEN\"",
-        )
-        .into_response(),
+        Pass::Exchange(cookie) => exchange(cookie, browser::onward(request.headers())),
+        Pass::Refused => refused(&request),
     }
+}
+
+/// Turns somebody away who has not shown the token: a person gets a page that asks for it.
+fn refused(request: &Request) -> Response {
+    let refused = ApiError::edge(
+        Edge::Unauthorized,
+        "the token is missing or wrong; send \"Authorization: Bearer TOKEN\", or for a WebSocket the subprotocol \"bearer.TOKEN\"",
+    )
+    .into_response();
+    if !is_page_load(request) || !web::is_wanted(request.headers()) {
+        return refused;
+    }
+    let key = match token_in_query(request.uri().query()) {
+        Some(_) => web::Key::Wrong,
+        None => web::Key::Missing,
+    };
+    let mut door = web::door(request.headers(), key);
+    *door.extensions_mut() = refused.extensions().clone();
+    door
+}
+
+/// Whether this is a browser at our address, which has no other way to show a token.
+fn is_page_load(request: &Request) -> bool {
+    request.method() == Method::GET
+        && request.uri().path() == "/"
+        && !request.headers().contains_key(header::UPGRADE)
 }
 
 /// The `Host` of a request, if it is one that we serve.
@@ -227,18 +254,17 @@ enum Pass {
 }
 
 impl Key {
-    fn pass(self: &Arc<Key>, request: &Request, asker: &Asker) -> Pass {
+    fn pass(self: &Arc<Key>, request: &Request, asker: &Asker, scheme: Scheme) -> Pass {
         let path = request.uri().path();
         let headers = request.headers();
-        if path == "/healthz" {
+        if path == "/healthz" || path.starts_with(web::PARTS) {
             return Pass::Free;
         }
-        let is_page_load = request.method() == Method::GET
-            && path == "/"
-            && !headers.contains_key(header::UPGRADE);
-        if is_page_load && let Some(token) = token_in_query(request.uri().query()) {
+        if is_page_load(request)
+            && let Some(token) = token_in_query(request.uri().query())
+        {
             return if self.is_token(&token) {
-                Pass::Exchange(self.set_cookie())
+                Pass::Exchange(self.set_cookie(scheme))
             } else {
                 Pass::Refused
             };
@@ -248,7 +274,8 @@ impl Key {
             || (asker.may_use_cookie(request) && self.has_cookie(headers));
         match is_known {
             true => Pass::Free,
-            false if path == TOKEN_IN_CALLS => Pass::Later(self.clone()),
+            // Calls bring the token themselves there.
+            false if path == aria2::PATH => Pass::Later(self.clone()),
             false => Pass::Refused,
         }
     }
@@ -268,10 +295,15 @@ impl Key {
             .any(|(_, value)| value.as_bytes().ct_eq(self.cookie.as_bytes()).into())
     }
 
-    fn set_cookie(&self) -> String {
+    /// The cookie for a browser that speaks this.
+    fn set_cookie(&self, scheme: Scheme) -> String {
+        let scope = match scheme {
+            Scheme::Http => "",
+            Scheme::Https => "; Secure",
+        };
         format!(
-            "{}={}; Path=/; HttpOnly; SameSite=Strict{}",
-            self.cookie_name, self.cookie, self.cookie_scope
+            "{}={}; Path=/; HttpOnly; SameSite=Strict{scope}",
+            self.cookie_name, self.cookie
         )
     }
 }
@@ -301,16 +333,13 @@ fn subprotocol(headers: &HeaderMap) -> Option<&str> {
         .find_map(|name| name.trim().strip_prefix("bearer."))
 }
 
-/// Sends the browser back to the page without the token in its address.
-fn exchange(cookie: String) -> Response {
+/// Sends the browser on to the page without the token in its address, and with a cookie.
+fn exchange(cookie: String, mut onward: Response) -> Response {
     let Ok(cookie) = HeaderValue::try_from(cookie) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let headers = [
-        (header::LOCATION, HeaderValue::from_static("/")),
-        (header::SET_COOKIE, cookie),
-    ];
-    (StatusCode::SEE_OTHER, headers).into_response()
+    onward.headers_mut().insert(header::SET_COOKIE, cookie);
+    onward
 }
 
 fn hex(bytes: &[u8]) -> String {

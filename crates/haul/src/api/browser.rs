@@ -5,10 +5,11 @@
 //! Fetch Metadata headers, which no page can set, tell such requests from a program's.
 
 use axum::extract::Request;
-use axum::response::Response;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use url::Url;
 
+use super::aria2;
 use super::error::{ApiError, Edge};
 use super::origin::Served;
 
@@ -43,13 +44,11 @@ impl Asker {
     }
 }
 
-/// Paths at which reading is enough to command.
-const COMMANDS_BY_GET: &str = "/jsonrpc";
-
 fn is_harmless(request: &Request) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD)
         && !request.headers().contains_key(header::UPGRADE)
-        && request.uri().path() != COMMANDS_BY_GET
+        // Reading there is enough to command.
+        && request.uri().path() != aria2::PATH
 }
 
 /// Who asks at `host`, unless it is a page that may not.
@@ -57,20 +56,30 @@ pub(super) fn asker(request: &Request, host: &str, served: &Served) -> Result<As
     let headers = request.headers();
     let mut origins = headers.get_all(header::ORIGIN).iter();
     match (origins.next(), origins.next()) {
-        (Some(origin), None) => by_origin(origin, host, served),
+        (Some(origin), None) => by_origin(origin, host, headers, served),
         (Some(_), Some(_)) => Err(refused("two origins")),
         (None, _) => by_site(request, served),
     }
 }
 
-fn by_origin(origin: &HeaderValue, host: &str, served: &Served) -> Result<Asker, ApiError> {
+fn by_origin(
+    origin: &HeaderValue,
+    host: &str,
+    headers: &HeaderMap,
+    served: &Served,
+) -> Result<Asker, ApiError> {
     let text = origin.to_str().map_err(|_| refused("…"))?;
     if !served.admits(text, host) {
         return Err(refused(text));
     }
-    Ok(match served.is_allowed(text) {
-        true => Asker::OtherPage(origin.clone()),
-        false => Asker::OwnPage,
+    // Behind a proxy that adds TLS, our own page has an origin that had to be allowed. WebSockets come
+    // without the browser's word for it, and proxies may change the host.
+    let is_own = !served.is_allowed(text)
+        || served.is_shown(text, host)
+        || headers.get(SITE).is_some_and(|site| site == "same-origin");
+    Ok(match is_own {
+        true => Asker::OwnPage,
+        false => Asker::OtherPage(origin.clone()),
     })
 }
 
@@ -106,6 +115,26 @@ fn is_referred_by(headers: &HeaderMap, served: &Served) -> bool {
     let referer = headers.get(header::REFERER);
     let page = referer.and_then(|page| Url::parse(page.to_str().ok()?).ok());
     page.is_some_and(|page| served.is_allowed(&page.origin().ascii_serialization()))
+}
+
+/// Sends a browser on to the page.
+pub(super) fn onward(headers: &HeaderMap) -> Response {
+    if headers.get(SITE).is_none_or(|site| site != "cross-site") {
+        let page = [(header::LOCATION, HeaderValue::from_static("/"))];
+        return (StatusCode::SEE_OTHER, page).into_response();
+    }
+    // As long as it is another site's link that leads it, it keeps our cookie back: it has to come from a
+    // page of ours, which the usual policy would keep from going anywhere.
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+    ];
+    let page =
+        "<!doctype html><title>haul</title><meta http-equiv=\"refresh\" content=\"0;url=/\">";
+    (headers, page).into_response()
 }
 
 fn refused(shown: &str) -> ApiError {
@@ -170,6 +199,28 @@ mod tests {
         }
         let request = builder.body(Body::empty()).expect("a request");
         asker(&request, "localhost:8765", &served()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn our_own_page_behind_a_proxy_is_told_from_another_allowed_one() {
+        let page = ("origin", "https://ui.example");
+        let same = ("sec-fetch-site", "same-origin");
+        let cross = ("sec-fetch-site", "cross-site");
+        let other = Ok(Asker::OtherPage(HeaderValue::from_static(page.1)));
+        assert_eq!(ask("POST /api", &[page, same]), Ok(Asker::OwnPage));
+        assert_eq!(ask("POST /api", &[page, cross]), other);
+        assert_eq!(ask("POST /api", &[page]), other);
+        // What the browser says of a page that may not call changes nothing.
+        let evil = ("origin", "https://evil.example");
+        assert!(ask("POST /api", &[evil, same]).is_err());
+        // Chromium says nothing about a WebSocket.
+        let upgrade = http::Request::builder()
+            .uri("/api/v1/ws")
+            .header(page.0, page.1);
+        let upgrade = upgrade.body(Body::empty()).expect("a request");
+        let at = |host| asker(&upgrade, host, &served()).map_err(|error| error.to_string());
+        assert_eq!(at("ui.example"), Ok(Asker::OwnPage));
+        assert_eq!(at("localhost:8765"), other);
     }
 
     const CROSS: (&str, &str) = ("sec-fetch-site", "cross-site");

@@ -56,7 +56,8 @@ fn named(place: &str, name: Option<&str>, asked: &[u8]) -> Result<Key, Error> {
 }
 
 fn is_allowed(key: &str) -> bool {
-    (1..=MOST_BYTES).contains(&key.len()) && key.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    let is_printable = |byte: u8| matches!(byte, b' '..=b'~');
+    (1..=MOST_BYTES).contains(&key.len()) && key.bytes().all(is_printable)
 }
 
 #[cfg(test)]
@@ -83,6 +84,7 @@ mod tests {
             &[&[b'k'; MOST_BYTES + 1][..]][..],
             &[b""],
             &[b"\xff"],
+            &[b"a\tb"],
             &[b"a", b"a"],
         ] {
             let error = read(refused).expect_err("refused");

@@ -96,6 +96,25 @@ impl Served {
         is_our_scheme && Place::read(host).is_some_and(|place| is_at(origin, &place))
     }
 
+    /// Whether a proxy shows us to the world at `origin`, when asked at `host`: an operator has allowed it
+    /// as a page's, and the page is served at this very place.
+    pub(crate) fn is_shown(&self, origin: &str, host: &str) -> bool {
+        self.is_allowed(origin) && Place::read(host).is_some_and(|place| is_at(origin, &place))
+    }
+
+    /// What a browser speaks that asks at `host`: a proxy in front of us may add TLS.
+    pub(crate) fn scheme_at(&self, host: &str) -> Scheme {
+        let place = Place::read(host);
+        let mut shown = self.allowed.iter().filter_map(|origin| {
+            let is_there = place.as_ref().is_some_and(|place| is_at(origin, place));
+            is_there.then(|| origin.starts_with("https:"))
+        });
+        match shown.next() {
+            Some(is_https) if is_https && shown.all(|is_https| is_https) => Scheme::Https,
+            _ => self.scheme,
+        }
+    }
+
     /// Whether `origin` is one of the other pages that may call.
     pub(crate) fn is_allowed(&self, origin: &str) -> bool {
         let origin = origin.to_ascii_lowercase();
@@ -246,6 +265,41 @@ mod tests {
         ] {
             assert!(!served.admits(origin, host), "{origin} at {host}");
         }
+    }
+
+    #[test]
+    fn a_page_that_a_proxy_shows_is_told_from_other_allowed_ones() {
+        let allowed = [
+            "https://dl.example",
+            "https://ui.example:8443",
+            "http://both",
+            "https://both",
+        ];
+        let served = at(&["127.0.0.1:8765"], "localhost", &allowed);
+        for (origin, host, is_shown) in [
+            ("https://dl.example", "dl.example", true),
+            ("https://dl.example", "dl.example:443", true),
+            ("https://ui.example:8443", "ui.example:8443", true),
+            ("https://dl.example", "localhost:8765", false),
+            ("https://dl.example", "dl.example:8765", false),
+            ("https://ui.example:8443", "ui.example", false),
+            ("https://dl.example", "ui.example:8443", false),
+            ("http://dl.example", "dl.example", false),
+            ("https://evil.example", "evil.example", false),
+        ] {
+            assert_eq!(
+                served.is_shown(origin, host),
+                is_shown,
+                "{origin} at {host}"
+            );
+        }
+        assert_eq!(served.scheme_at("dl.example"), Scheme::Https);
+        assert_eq!(served.scheme_at("localhost:8765"), Scheme::Http);
+        assert_eq!(
+            served.scheme_at("both"),
+            Scheme::Http,
+            "it is reached without, too"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The REST skin: `/api/v1`, the health checks and the plain answer at `/`. Turns paths, queries
+//! The REST skin: `/api/v1`, the health checks and what answers at `/`. Turns paths, queries
 //! and bodies into commands; decides nothing else.
 
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::rejection::{PathRejection, RawPathParamsRejection};
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{RawPathParams, RawQuery, State};
+use axum::extract::{Path, RawPathParams, RawQuery, State};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, get, on};
@@ -27,6 +27,7 @@ use super::types::openapi::OPENAPI;
 use super::types::params::Params;
 use super::types::requests;
 use super::{App, aria2, console, content, live, metrics, once};
+use crate::web;
 
 /// Most bytes in a body.
 const MOST_BYTES: usize = 4 << 20;
@@ -65,7 +66,8 @@ pub(super) fn paths() -> Paths {
         ("/api/v1/openapi.json", get(openapi)),
         ("/api/v1/asyncapi.json", get(asyncapi)),
         ("/", get(index)),
-        ("/jsonrpc", get(aria2::get).post(aria2::post)),
+        ("/page/{*name}", get(part)),
+        (aria2::PATH, get(aria2::get).post(aria2::post)),
         ("/healthz", get(healthy)),
         ("/readyz", get(ready)),
         ("/metrics", get(metrics::show)),
@@ -114,11 +116,11 @@ async fn add_downloads(app: &App, headers: &HeaderMap, body: Body) -> Answered {
     let body = bytes(body).await?;
     let key = once::key(headers, &body)?;
     let add = members(&body)?.read(|params| add::add(params, &app.options.root))?;
-    command::check_links(&add, &app.options.root).await?;
+    command::check_links(&add, &app.options).await?;
     run(app, Command::add(key, add)).await
 }
 
-/// The console when an upgrade is asked for, else how to connect.
+/// The console when an upgrade is asked for, the page for a browser, else how to connect.
 async fn index(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -130,18 +132,30 @@ async fn index(
             upgrade.map_err(|cause| ApiError::edge(Edge::UpgradeRequired, cause.to_string()))?;
         return console::connect(&app, upgrade, uri.query().unwrap_or_default());
     }
+    if web::is_wanted(&headers) {
+        return Ok(web::page(&headers));
+    }
     let host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok())
         .unwrap_or(&app.options.host);
     Ok(format!(
         "haul is running.\n\n\
+         Web page:      http://{host}/\n\
          Text console:  ws://{host}/          (python3 -m websockets ws://{host}/)\n\
          REST:          http://{host}/api/v1/downloads\n\
          Live, JSON-RPC 2.0 over a WebSocket:  ws://{host}/api/v1/ws\n\
          For aria2's clients:  http://{host}/jsonrpc\n"
     )
     .into_response())
+}
+
+async fn part(name: Result<Path<String>, PathRejection>, headers: HeaderMap, uri: Uri) -> Answered {
+    let name = name.ok();
+    match name.and_then(|Path(name)| web::part(&name, &headers)) {
+        Some(part) => Ok(part),
+        None => Err(unknown_path(uri).await),
+    }
 }
 
 async fn healthy() -> &'static str {
@@ -235,4 +249,17 @@ async fn collected(mut body: Body) -> Result<Bytes, ApiError> {
         ));
     }
     Ok(held.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_given_up() {
+        let endless = futures_util::stream::pending::<std::io::Result<Bytes>>();
+        let given_up = bytes(Body::from_stream(endless)).await;
+        let why = given_up.expect_err("given up").to_string();
+        assert!(why.contains("60 s"), "{why}");
+    }
 }

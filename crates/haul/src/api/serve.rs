@@ -1,8 +1,6 @@
 //! The server: takes connections from the listeners, with or without TLS, and ends them in order.
 //! Knows no path and no command.
 
-mod neighbours;
-
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -27,9 +25,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::audit::{self, Audit, Peer};
 use super::auth::{self, Guard};
+use super::neighbours::{Neighbours, Place};
 use super::origin::Scheme;
 use super::{ApiOptions, App, metrics, rest};
-use neighbours::Neighbours;
 
 /// How long requests and goodbyes may take once the server stops.
 const LONGEST_STOP: Duration = Duration::from_secs(5);
@@ -130,9 +128,13 @@ impl Door {
                     };
                     let (acceptor, router) = (self.acceptor.clone(), self.router.clone());
                     let stop = self.stop.clone();
+                    let caller = Caller {
+                        peer,
+                        place,
+                        audit: self.audit.clone(),
+                    };
                     connections.spawn(async move {
-                        connection(stream, peer, acceptor, router, stop).await;
-                        drop(place);
+                        connection(stream, caller, acceptor, router, &stop).await;
                     });
                 }
                 Err(cause) => {
@@ -150,19 +152,27 @@ impl Door {
     }
 }
 
+/// The other end of a connection, and the place that it holds until it is gone.
+struct Caller {
+    peer: Peer,
+    place: Place,
+    /// Where it is told what no request came of.
+    audit: Audit,
+}
+
 async fn connection(
     stream: TcpStream,
-    peer: Peer,
+    caller: Caller,
     acceptor: Option<TlsAcceptor>,
     router: Router,
-    stop: CancellationToken,
+    stop: &CancellationToken,
 ) {
     prepare(&stream);
     let Some(acceptor) = acceptor else {
-        return requests(stream, peer, router, &stop).await;
+        return requests(stream, caller, router, stop).await;
     };
     match timeout(LONGEST_HANDSHAKE, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => requests(stream, peer, router, &stop).await,
+        Ok(Ok(stream)) => requests(stream, caller, router, stop).await,
         Ok(Err(cause)) => tracing::debug!(%cause, "a TLS handshake failed"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
@@ -176,7 +186,7 @@ fn prepare(stream: &TcpStream) {
     let _ = set_tcp_user_timeout(stream, millis);
 }
 
-async fn requests<S>(stream: S, peer: Peer, router: Router, stop: &CancellationToken)
+async fn requests<S>(stream: S, caller: Caller, router: Router, stop: &CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -188,7 +198,10 @@ where
         .serve_connection(
             TokioIo::new(stream),
             service_fn(move |mut request: http::Request<Incoming>| {
-                request.extensions_mut().insert(peer);
+                let extensions = request.extensions_mut();
+                extensions.insert(caller.peer);
+                // A WebSocket outlives its connection's service, and keeps its place.
+                extensions.insert(caller.place.clone());
                 answer.call(request)
             }),
         )
@@ -202,6 +215,11 @@ where
         }
     };
     if let Err(cause) = ended {
+        if cause.is_parse_too_large() {
+            caller.audit.connection(Some(caller.peer), "head_too_large");
+        } else if cause.is_parse() {
+            caller.audit.connection(Some(caller.peer), "not_http");
+        }
         tracing::debug!(%cause, "a connection broke off");
     }
 }
@@ -217,6 +235,7 @@ mod tests {
     use std::sync::Arc;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::Notify;
+    use tokio::time::Instant;
     use tokio_rustls::TlsConnector;
     use tokio_util::task::AbortOnDropHandle;
 
@@ -325,6 +344,27 @@ mod tests {
         let connector = TlsConnector::from(Arc::new(config));
         let mut stream = connector.connect(name, stream).await.expect("a handshake");
         assert!(ask(&mut stream, "/").await.ends_with("quick"));
-        drop(silent);
+        let waited = until_closed(silent).await;
+        assert!(waited < LONGEST_HANDSHAKE * 2, "{waited:?}");
+    }
+
+    /// How long it takes until the server has closed a connection.
+    async fn until_closed(mut stream: TcpStream) -> Duration {
+        let begun = Instant::now();
+        let mut said = Vec::new();
+        stream.read_to_end(&mut said).await.expect("an orderly end");
+        assert_eq!(String::from_utf8_lossy(&said), "");
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_never_ends_and_one_that_never_begins_are_cut_off() {
+        let served = door(None).await;
+        for begin in ["GET / HTTP/1.1\r\nhost: ", ""] {
+            let mut slow = TcpStream::connect(served.address).await.expect("connected");
+            slow.write_all(begin.as_bytes()).await.expect("sent");
+            let waited = until_closed(slow).await;
+            assert!(waited < LONGEST_HEAD * 2, "{begin}: {waited:?}");
+        }
     }
 }

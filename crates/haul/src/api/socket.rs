@@ -60,6 +60,11 @@ pub(super) trait Talk: Send + 'static {
 
     /// Works until there is something to say. Dropping the future loses nothing.
     fn say(&mut self) -> impl Future<Output = Utf8Bytes> + Send;
+
+    /// Until when the client has time to show the token, as long as it has not.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// What was heard and not yet dealt with.
@@ -115,7 +120,7 @@ pub(super) fn open<T: Talk>(
         ));
     };
     let (app, conversations) = (app.clone(), app.conversations.clone());
-    let peer = upgrade.peer();
+    let (peer, place) = (upgrade.peer(), upgrade.place());
     let (response, socket) = upgrade.grant();
     let conversation = async move {
         match socket.await {
@@ -127,7 +132,7 @@ pub(super) fn open<T: Talk>(
             }
             Err(cause) => tracing::debug!(%cause, "a client left before it had its WebSocket"),
         }
-        drop(permit);
+        drop((permit, place));
     };
     conversations.spawn(conversation);
     Ok(response)
@@ -142,6 +147,8 @@ enum End {
     Stopping,
     /// Nothing was heard for too long.
     Silent,
+    /// The token was not shown in time.
+    Stranger,
     /// A message that is too large.
     TooLarge,
     /// A binary message that is not UTF-8.
@@ -161,6 +168,7 @@ impl End {
             End::Left => None,
             End::Stopping => Some((1001, "the daemon is stopping")),
             End::Silent => Some((1008, "nothing was heard for 60 s")),
+            End::Stranger => Some((1008, "the token was not shown in time")),
             End::TooLarge => Some((1009, "a message is at most 4 MiB")),
             End::NotText => Some((1003, "send text")),
             End::BadText => Some((1007, "text is UTF-8")),
@@ -173,6 +181,7 @@ impl End {
     fn refusal(self) -> Option<&'static str> {
         match self {
             End::Left | End::Stopping | End::Silent => None,
+            End::Stranger => Some("unauthorized"),
             End::TooLarge => Some("message_too_large"),
             End::NotText => Some("not_text"),
             End::BadText => Some("not_utf8"),
@@ -183,7 +192,10 @@ impl End {
 
     /// Whether the stream is still in step, so that the client's answer can be read.
     fn is_readable(self) -> bool {
-        matches!(self, End::Stopping | End::Silent | End::NotText)
+        matches!(
+            self,
+            End::Stopping | End::Silent | End::Stranger | End::NotText
+        )
     }
 
     fn of(error: &Error) -> End {
@@ -260,9 +272,18 @@ async fn exchange(
             // It is us who keep the client waiting.
             heard = Instant::now();
         }
+        let deadline = talk.deadline();
         let next = tokio::select! {
             biased;
             () = stop.cancelled() => return End::Stopping,
+            // Before all that a client can keep us busy with.
+            () = sleep_until(deadline.unwrap_or(heard)), if deadline.is_some() => {
+                match talk.deadline() {
+                    Some(_) => return End::Stranger,
+                    // A call that began in time has shown it.
+                    None => continue,
+                }
+            }
             flushed = sink.flush(), if flushing => match flushed {
                 Ok(()) => {
                     flushing = false;

@@ -112,7 +112,7 @@ fn overall_limit(settings: &Settings, stats: &Stats) -> Option<Cause> {
 
 /// Whether nine tenths of a limit are used: speeds are averages, and limits never quite reached.
 fn is_used_up(speed: u64, limit: u64) -> bool {
-    limit > 0 && speed >= limit / 10 * 9
+    limit > 0 && speed >= limit - limit / 10
 }
 
 fn one_stream(view: &View) -> Option<Cause> {

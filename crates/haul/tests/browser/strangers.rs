@@ -243,13 +243,22 @@ pub(crate) async fn an_allowed_page_reads_commands_and_watches(mut tab: Tab) {
 pub(crate) async fn a_token_in_an_address_becomes_a_cookie_that_no_script_sees(mut tab: Tab) {
     let world = World::new(Site::start().await, &["--token", TOKEN]).await;
     tab.open(&world.daemon.url("/")).await;
-    assert!(tab.text().await.contains("unauthorized"));
+    assert!(tab.text().await.contains("token"));
     // As from a mail: a link in another site's page.
     let link = world.daemon.url(&format!("/?token={TOKEN}"));
     tab.open(&world.site.origin("mail.example")).await;
-    tab.open(&link).await;
+    let before = tab.value("history.length").await;
+    let before = before.as_u64().expect("a number");
+    tab.follow(&link).await;
     let address = tab.value("location.href").await;
     assert_eq!(address, json!(world.daemon.url("/")));
+    let shown = tab.text().await;
+    assert!(!shown.contains("unauthorized"), "{shown}");
+    let after = tab.value("history.length").await.as_u64();
+    assert_eq!(after, Some(before + 1), "nor is it in the history");
+    // As from a terminal.
+    tab.open(&link).await;
+    assert_eq!(tab.value("location.href").await, address);
     let kept = "(() => { try { return document.cookie } catch { return '' } })()";
     assert_eq!(tab.value(kept).await, "");
     tab.open(&world.daemon.url("/api/v1/stats")).await;

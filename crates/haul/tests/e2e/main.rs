@@ -2,6 +2,8 @@
 //! its own directory, servers and daemon, and waits for what it can observe, with a deadline.
 
 mod aria2;
+mod aria2_npm;
+mod aria2_sockets;
 mod aria2p;
 mod attacks;
 mod commands;

@@ -28,7 +28,7 @@ pub(super) async fn uri(app: &App, mut args: Args) -> Result<Value, Failure> {
         specs: vec![spec],
         ..Add::default()
     };
-    check_links(&add, &app.options.root).await?;
+    check_links(&add, &app.options).await?;
     let new = match given.iter().rfind(|(name, _)| name == "gid") {
         None => add.specs.into_iter().map(New::Unseen).collect(),
         Some((_, text)) => {
@@ -107,6 +107,12 @@ pub(crate) fn gid(given: &[Pair]) -> Option<Id> {
 
 /// Takes options over into `spec`. Its directory stays inside `root`, however it is written.
 pub(super) fn take(spec: &mut Spec, given: &[Pair], root: &Path) -> Result<(), Failure> {
+    // More cannot fit in the end, and takes long to look through.
+    if add::pair_bytes(given) > add::MOST_HEADER_BYTES {
+        return Err(Failure::refused(
+            "The options are too long: at most 64 KiB together.",
+        ));
+    }
     let mut read = spec.clone();
     let given: Vec<Pair> = given
         .iter()
@@ -125,6 +131,7 @@ pub(super) fn take(spec: &mut Spec, given: &[Pair], root: &Path) -> Result<(), F
         read.name = Some(add::name(name).map_err(Failure::from)?);
     }
     options::remember(&mut read, left);
+    add::check_size(&read)?;
     *spec = read;
     Ok(())
 }
@@ -181,6 +188,34 @@ mod tests {
         assert!(refused.starts_with(words), "{refused}");
         let refused = why(taken_with(&[("all-proxy", "http://user:s3cret@proxy")]));
         assert!(!refused.contains("s3cret"), "{refused}");
+    }
+
+    #[test]
+    fn options_have_a_bound_however_many_calls_bring_them() {
+        let mut spec = Spec::new(Spec::parse_url("http://host/a").expect("a URL"));
+        let mut give = |name: &str, value: String| {
+            let given = [(name.to_owned(), value)];
+            take(&mut spec, &given, Path::new("/srv/files"))
+        };
+        let half = add::MOST_HEADER_BYTES / 2;
+        give("x", "x".repeat(half)).expect("room for it");
+        give("header", format!("A: {}", "x".repeat(half / 2))).expect("room for it");
+        let refused = why(give("y", "y".repeat(half / 2)));
+        assert!(refused.contains("64 KiB"), "{refused}");
+        let refused = why(give("header", format!("B: {}", "x".repeat(half))));
+        assert!(refused.contains("64 KiB"), "{refused}");
+        give("y", "y".repeat(half / 4)).expect("there is still room for this");
+        let refused = why(give("z", "z".repeat(add::MOST_HEADER_BYTES + 1)));
+        assert!(refused.contains("64 KiB"), "{refused}");
+    }
+
+    #[test]
+    fn so_many_mirrors_and_no_more() {
+        let uris = |count: usize| vec!["http://h/a".to_owned(); count];
+        let root = Path::new("/srv/files");
+        listed(&uris(1001), &[], root).expect("a URL and a thousand mirrors");
+        let refused = listed(&uris(1002), &[], root).expect_err("one too many");
+        assert!(refused.contains("1000"), "{refused}");
     }
 
     #[test]

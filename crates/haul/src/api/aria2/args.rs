@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::envelope::Failure;
-use super::options::Pair;
+use super::options::{Pair, is_many};
 
 /// Arguments not yet read.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ fn texts(at: usize, value: Value) -> Arg<Vec<String>> {
     Ok(texts.collect())
 }
 
-/// Only texts are values; `header` and `index-out` may have several, in an array or a line each.
+/// Only texts are values; some options may have several, in an array or a line each.
 /// Numbers and booleans are passed over, as aria2 does.
 fn options(at: usize, value: Value) -> Arg<Vec<Pair>> {
     let Value::Object(members) = value else {
@@ -143,7 +143,7 @@ fn options(at: usize, value: Value) -> Arg<Vec<Pair>> {
 fn pairs(members: Map<String, Value>) -> Vec<Pair> {
     let mut pairs = Vec::new();
     for (name, value) in members {
-        let is_many = matches!(name.as_str(), "header" | "index-out");
+        let is_many = is_many(&name);
         match value {
             Value::String(text) if is_many => {
                 let lines = text.split('\n').filter(|line| !line.trim().is_empty());

@@ -100,10 +100,27 @@ impl From<ApiError> for Failure {
     }
 }
 
+/// Most calls at once: each may be answered by an error larger than itself.
+const MOST_CALLS: usize = 10_000;
+
+/// Refuses more calls at once than are done.
+pub(super) fn check_count(calls: usize) -> Result<(), Failure> {
+    if calls <= MOST_CALLS {
+        return Ok(());
+    }
+    Err(Failure::Refused(format!(
+        "{calls} calls at once; send at most {MOST_CALLS} at a time."
+    )))
+}
+
 /// Reads a message.
 pub(super) fn read(text: &[u8]) -> Message {
     match serde_json::from_slice(text) {
         Ok(Value::Array(members)) => {
+            if let Err(failure) = check_count(members.len()) {
+                let id = Value::Null;
+                return Message::Single(Err(Invalid { id, failure }));
+            }
             let objects = members.into_iter().filter_map(|member| match member {
                 Value::Object(members) => Some(call(members)),
                 _ => None,
@@ -218,5 +235,16 @@ mod tests {
         };
         assert_eq!(calls.len(), 2);
         assert!(calls[0].is_ok() && calls[1].is_err());
+    }
+
+    #[test]
+    fn too_many_calls_at_once_are_refused_together() {
+        let calls = |count: usize| format!("[{}]", vec!["{}"; count].join(","));
+        let (code, status, id) = failure(&calls(MOST_CALLS + 1));
+        assert_eq!((code, status, id), (1, 400, Value::Null));
+        let Message::Batch(read) = read(calls(MOST_CALLS).as_bytes()) else {
+            panic!("not a batch");
+        };
+        assert_eq!(read.len(), MOST_CALLS);
     }
 }

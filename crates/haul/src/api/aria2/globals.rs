@@ -1,6 +1,8 @@
 //! aria2's global options: those that are our run-time settings, and those that hold for downloads added
 //! here later. The latter last as long as the process, as they do in aria2.
 
+use std::collections::HashSet;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use haul_engine::Spec;
@@ -28,11 +30,9 @@ impl Globals {
 
     /// The options of a new download for which these are given.
     pub(super) fn under(&self, given: &[Pair]) -> Vec<Pair> {
-        let is_given = |name: &str| given.iter().any(|(own, _)| own == name);
-        let held = self.lock();
-        let unsaid = held.iter();
-        let unsaid = unsaid.filter(|(name, _)| !is_given(name) && name != session::OPTION);
-        unsaid.chain(given).cloned().collect()
+        let mut held = self.lock().clone();
+        held.retain(|(name, _)| name != session::OPTION);
+        over(&held, given)
     }
 
     /// One of them.
@@ -80,17 +80,31 @@ impl Globals {
                 _ => kept.push((name, value)),
             }
         }
-        // Bad values are refused now, and not when a download is added.
-        let nowhere = Spec::parse_url("http://unset.invalid/").map_err(Failure::from)?;
-        add::take(&mut Spec::new(nowhere), &kept, &app.options.root)?;
+        self.keep(&kept, &app.options.root)?;
         if settings != SettingsChange::default() {
             command::apply(Command::SetSettings(settings), &app.engine).await?;
         }
-        let mut held = self.lock();
-        held.retain(|(name, _)| !kept.iter().any(|(new, _)| new == name));
-        held.extend(kept);
         Ok(json!("OK"))
     }
+
+    /// Takes over what a download could be given. Bad values are refused now, and not when one is added.
+    fn keep(&self, new: &[Pair], root: &Path) -> Result<(), Failure> {
+        let nowhere = Spec::parse_url("http://unset.invalid/").map_err(Failure::from)?;
+        let mut held = self.lock();
+        let all = over(&held, new);
+        add::take(&mut Spec::new(nowhere), &all, root)?;
+        *held = all;
+        Ok(())
+    }
+}
+
+/// `held`, but for what is `given` anew, and that.
+fn over(held: &[Pair], given: &[Pair]) -> Vec<Pair> {
+    let names: HashSet<&str> = given.iter().map(|(name, _)| name.as_str()).collect();
+    let unsaid = held
+        .iter()
+        .filter(|(name, _)| !names.contains(name.as_str()));
+    unsaid.chain(given).cloned().collect()
 }
 
 fn count(name: &str, value: &str) -> Result<usize, Failure> {
@@ -114,6 +128,21 @@ fn problem(name: &str, value: &str, why: String) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_together_have_a_bound() {
+        let globals = Globals::default();
+        let keep = |name: &str, bytes: usize| {
+            globals.keep(&[(name.to_owned(), "x".repeat(bytes))], Path::new("/srv"))
+        };
+        for name in ["a", "b", "c"] {
+            keep(name, 20 << 10).expect("room for it");
+        }
+        keep("d", 20 << 10).expect_err("no more room");
+        assert_eq!(globals.get("d"), None);
+        keep("c", 10 << 10).expect("less than before");
+        assert_eq!(globals.get("c").map(|value| value.len()), Some(10 << 10));
+    }
 
     #[test]
     fn what_a_download_says_goes_before_what_holds_for_all() {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio::task::coop::consume_budget;
 
 use super::args::Args;
-use super::envelope::{Call, Failure};
+use super::envelope::{Call, Failure, check_count};
 use super::standing::Standing;
 use super::{add, change, control, lists, one, session};
 use crate::api::App;
@@ -56,8 +56,8 @@ const NOTIFICATIONS: [&str; 5] = [
 ];
 
 /// So many bytes are said to one message of whoever has not shown the token: a short call may have a long
-/// answer.
-pub(super) const MOST_BYTES_TO_UNKNOWN: usize = 1 << 20;
+/// answer, and nobody makes him read it.
+pub(super) const MOST_BYTES_TO_UNKNOWN: usize = 64 << 10;
 
 const MULTICALL: &str = "system.multicall";
 const LIST_METHODS: &str = "system.listMethods";
@@ -74,6 +74,7 @@ pub(super) async fn run(app: &App, standing: &mut Standing, call: Call) -> Resul
 /// `system.multicall`: a result in an array each, or the error object alone. It takes no token itself.
 async fn several(app: &App, standing: &mut Standing, params: Vec<Value>) -> Result<Value, Failure> {
     let calls = Args::split(params).1.list()?;
+    check_count(calls.len())?;
     let mut results = Vec::new();
     let mut bytes = 0;
     for call in calls {

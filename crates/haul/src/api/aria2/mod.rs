@@ -19,25 +19,21 @@ mod pieces;
 mod session;
 mod standing;
 mod status;
+mod strangers;
 mod talk;
 mod transport;
 
-use std::sync::Arc;
-
-use tokio::sync::Semaphore;
-
 pub(super) use transport::{get, post};
 
-/// Bodies and sockets at once that have not shown the token yet.
-const MOST_UNKNOWN: usize = 64;
+/// Where it answers. Calls bring the token themselves there, and reading is enough to command.
+pub(super) const PATH: &str = "/jsonrpc";
 
 /// What the skin holds as long as the process lives.
 pub(super) struct State {
     /// 40 hex digits, other ones in each process.
     session: String,
     globals: globals::Globals,
-    /// One permit for each of those.
-    unknown: Arc<Semaphore>,
+    strangers: strangers::Strangers,
 }
 
 impl Default for State {
@@ -50,7 +46,7 @@ impl Default for State {
         State {
             session: random.iter().map(|byte| format!("{byte:02x}")).collect(),
             globals: globals::Globals::default(),
-            unknown: Arc::new(Semaphore::new(MOST_UNKNOWN)),
+            strangers: strangers::Strangers::default(),
         }
     }
 }

@@ -137,7 +137,7 @@ pub(super) fn unsaid(app: &App, settings: &Settings) -> Map<String, Value> {
 pub(super) fn put(told: &mut Map<String, Value>, pairs: Vec<options::Pair>) {
     let mut several: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in pairs {
-        if !matches!(name.as_str(), "header" | "index-out") {
+        if !options::is_many(&name) {
             told.insert(name, json!(value));
             continue;
         }

@@ -1,12 +1,14 @@
 //! aria2's names of options, and what they mean for a download here: read into a [`Spec`] and told
 //! from one. Knows no protocol: input files use the same names.
 
+use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use haul_engine::Spec;
 use haul_engine::spec::{Checksum, OnConflict};
+use url::Url;
 
 use crate::api::types::add::is_own_header;
 use crate::config;
@@ -41,6 +43,11 @@ const REFUSED: [(&str, &str); 5] = [
     ("hash-check-only", "haul downloads what it is given"),
 ];
 
+/// Whether an option may have several values.
+pub(super) fn is_many(name: &str) -> bool {
+    matches!(name, "header" | "index-out")
+}
+
 /// Takes options over into `spec`; those given before stay unless they are given again.
 pub(crate) fn apply(spec: &mut Spec, options: &[Pair]) -> Result<Left, Refused> {
     let mut left = Left::default();
@@ -64,12 +71,11 @@ pub(crate) fn apply(spec: &mut Spec, options: &[Pair]) -> Result<Left, Refused> 
             "header" => headers.line(value, &mut left).map_err(told)?,
             "user-agent" => headers.agent = Some(header("User-Agent", value).map_err(told)?),
             "referer" => {
-                let whole = if value == "*" {
-                    spec.url.as_str()
-                } else {
-                    value
+                let whole = match value.as_str() {
+                    "*" => referer(&spec.url),
+                    _ => value.clone(),
                 };
-                headers.referer = Some(header("Referer", whole).map_err(told)?);
+                headers.referer = Some(header("Referer", &whole).map_err(told)?);
             }
             "http-user" | "http-passwd" => left.used.push(pair.clone()),
             "checksum" => spec.checksum = checksum(value).map_err(told)?,
@@ -95,7 +101,7 @@ pub(crate) fn apply(spec: &mut Spec, options: &[Pair]) -> Result<Left, Refused> 
         }
     }
     spec.on_conflict = conflict.meant(spec.on_conflict);
-    headers.credentials = credentials(&left.used, &spec.notes);
+    headers.credentials = credentials(&left.used, spec);
     headers.put(&mut spec.headers);
     let asked = threads.or_else(|| threads_of(&left.used, &spec.notes, spec));
     spec.threads = asked.or(spec.threads);
@@ -105,8 +111,9 @@ pub(crate) fn apply(spec: &mut Spec, options: &[Pair]) -> Result<Left, Refused> 
 /// Remembers with `spec` what it does not tell by itself.
 pub(crate) fn remember(spec: &mut Spec, left: Left) {
     let new: Vec<Pair> = left.used.into_iter().chain(left.idle).collect();
-    let is_new = |name: &str| new.iter().any(|(given, _)| given == name);
-    spec.notes.retain(|(name, _)| !is_new(name));
+    let names: HashSet<&str> = new.iter().map(|(name, _)| name.as_str()).collect();
+    spec.notes
+        .retain(|(name, _)| !names.contains(name.as_str()));
     spec.notes.extend(new);
 }
 
@@ -120,7 +127,7 @@ pub(crate) fn of(spec: &Spec) -> Vec<Pair> {
     if let Some(name) = &spec.name {
         tell("out", name.clone());
     }
-    let has_credentials = note(&spec.notes, "http-user").is_some();
+    let has_credentials = authorization(&spec.headers).is_some() && are_credentials_held(spec);
     for (name, value) in &spec.headers {
         match name.to_ascii_lowercase().as_str() {
             "user-agent" => tell("user-agent", value.clone()),
@@ -149,8 +156,11 @@ pub(crate) fn of(spec: &Spec) -> Vec<Pair> {
         tell("split", threads.to_string());
         tell("max-connection-per-server", threads.to_string());
     }
-    let is_told =
-        |name: &str| is_overtaken && matches!(name, "split" | "max-connection-per-server");
+    let is_told = |name: &str| match name {
+        "split" | "max-connection-per-server" => is_overtaken,
+        "http-user" | "http-passwd" => !has_credentials,
+        _ => false,
+    };
     let notes = spec.notes.iter().filter(|(name, _)| !is_told(name));
     told.extend(notes.cloned());
     told
@@ -224,21 +234,52 @@ fn threads_of(given: &[Pair], kept: &[Pair], spec: &Spec) -> Option<u16> {
 }
 
 /// `Authorization` from `http-user` and `http-passwd`, when one of them is new.
-fn credentials(given: &[Pair], kept: &[Pair]) -> Option<Option<Pair>> {
-    let (user, password) = ("http-user", "http-passwd");
-    if note(given, user).is_none() && note(given, password).is_none() {
+fn credentials(given: &[Pair], spec: &Spec) -> Option<Option<Pair>> {
+    if note(given, "http-user").is_none() && note(given, "http-passwd").is_none() {
         return None;
     }
+    let kept = match are_credentials_held(spec) {
+        true => spec.notes.as_slice(),
+        false => &[],
+    };
     let value = |name| {
         let value = note(given, name).or_else(|| note(kept, name));
         value.unwrap_or_default()
     };
-    if value(user).is_empty() {
-        return Some(None);
+    let coded = basic(value("http-user"), value("http-passwd"));
+    Some(coded.map(|coded| ("Authorization".to_owned(), coded)))
+}
+
+/// Whether the login that is remembered is the one that is sent. Another URL has none until one is given
+/// for it, and a header in full may have overtaken it.
+fn are_credentials_held(spec: &Spec) -> bool {
+    let value = |name| note(&spec.notes, name).unwrap_or_default();
+    let coded = basic(value("http-user"), value("http-passwd"));
+    authorization(&spec.headers) == coded.as_deref()
+}
+
+fn authorization(headers: &[Pair]) -> Option<&str> {
+    let mut found = headers.iter();
+    let found = found.find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    found.map(|(_, value)| value.as_str())
+}
+
+fn basic(user: &str, password: &str) -> Option<String> {
+    if user.is_empty() {
+        return None;
     }
-    let plain = format!("{}:{}", value(user), value(password));
-    let coded = format!("Basic {}", BASE64_STANDARD.encode(plain));
-    Some(Some(("Authorization".to_owned(), coded)))
+    let coded = BASE64_STANDARD.encode(format!("{user}:{password}"));
+    Some(format!("Basic {coded}"))
+}
+
+/// A URL as a `Referer` tells it (RFC 9110 §10.1.3): without login and fragment.
+fn referer(url: &Url) -> String {
+    let mut told = url.clone();
+    // Both are only refused where there can be no login.
+    let _ = told.set_username("");
+    let _ = told.set_password(None);
+    told.set_fragment(None);
+    told.into()
 }
 
 /// What is said of request headers. The outer `None`: nothing; the inner one: there shall be none.
@@ -284,7 +325,13 @@ impl Headers {
                 let mut names = specials.iter().map(|(special, _)| special);
                 names.any(|special| special.eq_ignore_ascii_case(name))
             };
-            held.retain(|(name, _)| is_special(name) && !has(&lines, name));
+            let overtaken = specials.iter().map(|(special, _)| *special);
+            let overtaken: Vec<&str> = overtaken.filter(|name| has(&lines, name)).collect();
+            let is_overtaken = |name: &str| {
+                let mut names = overtaken.iter();
+                names.any(|overtaken| overtaken.eq_ignore_ascii_case(name))
+            };
+            held.retain(|(name, _)| is_special(name) && !is_overtaken(name));
             held.extend(lines);
         }
         for (name, said) in specials {

@@ -1,14 +1,16 @@
 //! aria2's session file: the unfinished downloads as an input file. haul itself needs none, it keeps its
 //! list anyway; this one is for taking downloads elsewhere.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use haul_engine::folder::is_inside;
+use haul_engine::folder::Pinned;
 use haul_engine::{Error, Id, Spec, Status};
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
 use serde_json::{Value, json};
 
 use super::add;
@@ -38,8 +40,12 @@ pub(super) async fn save(app: &App) -> Result<Value, Failure> {
     }
     let text = text(&specs);
     let path = PathBuf::from(path);
+    let (root, state) = (app.options.root.clone(), app.options.state.clone());
     let written = tokio::task::spawn_blocking(move || {
-        write(&path, &text).map_err(|cause| Error::disk("write", &path, &cause))
+        // What the path leads to may have changed since it was given.
+        let spot = Spot::open(&path, &root, &state).map_err(io::Error::other);
+        let written = spot.and_then(|spot| spot.write(&text));
+        written.map_err(|cause| Error::disk("write", &path, &cause))
     });
     written
         .await
@@ -63,18 +69,14 @@ pub(super) async fn place(text: &str, root: &Path, state: &Path) -> Result<PathB
     let dir = spec.dir.unwrap_or_else(|| root.to_owned());
     let path = dir.join(spec.name.unwrap_or_default());
     let (root, state, looked_at) = (root.to_owned(), state.to_owned(), path.clone());
-    let looking = tokio::task::spawn_blocking(move || {
-        if !is_inside(&dir, &root) {
-            return Some("it leads out of the download directory through a link");
-        }
-        if is_inside(&dir, &state) {
-            return Some("it is where haul keeps its state");
-        }
-        (!is_free(&looked_at)).then_some("another file is there")
-    });
+    let looking =
+        tokio::task::spawn_blocking(move || match Spot::open(&looked_at, &root, &state) {
+            Ok(spot) if !spot.is_free() => Err("another file is there"),
+            looked => looked.map(|_| ()),
+        });
     match looking.await {
-        Ok(None) => Ok(path),
-        Ok(Some(why)) => refuse(why.to_owned()),
+        Ok(Ok(())) => Ok(path),
+        Ok(Err(why)) => refuse(why.to_owned()),
         Err(broken) => refuse(broken.to_string()),
     }
 }
@@ -97,44 +99,70 @@ fn text(downloads: &[(Id, Spec)]) -> String {
     text
 }
 
-/// Whether nothing is there, or a session file.
-fn is_free(path: &Path) -> bool {
-    match fs::symlink_metadata(path) {
-        Err(cause) => cause.kind() == io::ErrorKind::NotFound,
-        Ok(there) if !there.is_file() => false,
-        Ok(_) => {
-            let mut begin = vec![0; MARK.len()];
-            let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut begin));
-            read.is_ok() && begin == MARK.as_bytes()
-        }
-    }
+/// A session file's directory, and its name there. Looked at and written in one directory, whatever its
+/// path leads to by then.
+struct Spot {
+    dir: Pinned,
+    name: OsString,
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "it replaces an earlier session file, and has just made sure that it is one"
-)]
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    if !is_free(path) {
-        return Err(io::Error::other("another file is there"));
+impl Spot {
+    /// The place at `path`, unless it is outside of `root` or among haul's own files.
+    fn open(path: &Path, root: &Path, state: &Path) -> Result<Spot, &'static str> {
+        let dir = Pinned::open(path.parent().unwrap_or(path))
+            .map_err(|_| "its directory is not there")?;
+        if !dir.is_inside(root) {
+            return Err("it leads out of the download directory through a link");
+        }
+        if dir.is_inside(state) {
+            return Err("it is where haul keeps its state");
+        }
+        let name = path.file_name().unwrap_or_default().to_owned();
+        Ok(Spot { dir, name })
     }
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".new");
-    let aside = PathBuf::from(aside);
-    // What an earlier try has left; anything else that bears the name stays.
-    if is_free(&aside) {
-        let _ = fs::remove_file(&aside);
+
+    /// Whether nothing is there, or a session file.
+    fn is_free(&self) -> bool {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mut file = match rustix::fs::openat(&self.dir, &self.name, flags, Mode::empty()) {
+            Ok(there) => File::from(there),
+            Err(cause) => return cause == Errno::NOENT,
+        };
+        let mut begin = vec![0; MARK.len()];
+        let read = file.read_exact(&mut begin);
+        let is_file = file.metadata().is_ok_and(|there| there.is_file());
+        is_file && read.is_ok() && begin == MARK.as_bytes()
     }
-    let mut new = OpenOptions::new();
-    // Headers may be credentials.
-    let mut file = new.write(true).create_new(true).mode(0o600).open(&aside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(aside, path)
+
+    /// Writes a session there, all of it or nothing.
+    fn write(self, text: &str) -> io::Result<()> {
+        if !self.is_free() {
+            return Err(io::Error::other("another file is there"));
+        }
+        let mut name = self.name.clone();
+        name.push(".new");
+        let aside = Spot { name, ..self };
+        // What an earlier try has left; anything else that bears the name stays.
+        if aside.is_free() {
+            let _ = rustix::fs::unlinkat(&aside.dir, &aside.name, AtFlags::empty());
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        // Headers may be credentials.
+        let new = rustix::fs::openat(&aside.dir, &aside.name, flags, Mode::RUSR | Mode::WUSR)?;
+        let mut new = File::from(new);
+        new.write_all(text.as_bytes())?;
+        new.sync_all()?;
+        // It replaces an earlier session, and it has just been made sure that it is one.
+        rustix::fs::renameat(&aside.dir, &aside.name, &aside.dir, &self.name)?;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     fn spec(url: &str) -> Spec {
@@ -169,8 +197,15 @@ mod tests {
     #[test]
     fn only_a_session_is_replaced_by_a_session() {
         let dir = tempfile::tempdir().expect("a directory");
+        let state = dir.path().join(".haul");
+        let write = |path: &Path, text: &str| {
+            let spot = Spot::open(path, dir.path(), &state).map_err(io::Error::other)?;
+            spot.write(text)
+        };
         let path = dir.path().join("session.txt");
         write(&path, &text(&[])).expect("a new one");
+        let mode = fs::metadata(&path).expect("it").mode();
+        assert_eq!(mode & 0o777, 0o600, "headers may be credentials");
         write(&path, &text(&[(Id(1), spec("http://h/a"))])).expect("replaced");
         assert!(
             fs::read_to_string(&path)
@@ -184,6 +219,27 @@ mod tests {
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(&path, &link).expect("a link");
         write(&link, &text(&[])).expect_err("a link");
+    }
+
+    /// The place was fine when it was given; what lies at its path by now is another directory.
+    #[test]
+    fn a_directory_that_became_a_link_leads_no_session_out() {
+        let (dir, outside) = (tempfile::tempdir(), tempfile::tempdir());
+        let (dir, outside) = (dir.expect("a directory"), outside.expect("a directory"));
+        let (sub, state) = (dir.path().join("sub"), dir.path().join(".haul"));
+        let path = sub.join("session.txt");
+        fs::create_dir(&sub).expect("a directory");
+        let early = Spot::open(&path, dir.path(), &state).expect("inside");
+        let moved = dir.path().join("moved");
+        rustix::fs::rename(&sub, &moved).expect("moved");
+        std::os::unix::fs::symlink(outside.path(), &sub).expect("a link");
+        // Before it was looked at: refused. Between looking and writing: it goes where was looked.
+        Spot::open(&path, dir.path(), &state)
+            .map(|_| ())
+            .expect_err("outside");
+        early.write(&text(&[])).expect("written");
+        assert!(moved.join("session.txt").exists());
+        assert_eq!(fs::read_dir(outside.path()).expect("it").count(), 0);
     }
 
     #[tokio::test]

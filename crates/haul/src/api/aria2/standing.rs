@@ -1,6 +1,10 @@
 //! Whether a caller may ask: by what its request has shown already, or by the token in front of each
 //! call's arguments.
 
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::envelope::Failure;
 use crate::api::auth::Unproven;
 
@@ -8,21 +12,43 @@ use crate::api::auth::Unproven;
 pub(super) struct Standing {
     /// What its calls have to show; `None` when nothing is left to be shown.
     missing: Option<Unproven>,
-    /// Whether one of its calls has shown it.
-    has_shown: bool,
+    has_shown: Shown,
+}
+
+/// Whether one of a caller's calls has shown the token. Others may look while the calls run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shown(Arc<AtomicBool>);
+
+impl Shown {
+    pub(super) fn is_true(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Standing {
     pub(super) fn new(missing: Option<Unproven>) -> Standing {
         Standing {
             missing,
-            has_shown: false,
+            has_shown: Shown::default(),
         }
     }
 
     /// Whether it has been told apart from anybody.
     pub(super) fn is_known(&self) -> bool {
-        self.missing.is_none() || self.has_shown
+        self.missing.is_none() || self.has_shown.is_true()
+    }
+
+    /// For whoever waits until it is known.
+    pub(super) fn shown(&self) -> Shown {
+        self.has_shown.clone()
+    }
+
+    /// The address of a caller who has something left to show.
+    pub(super) fn stranger(&self) -> Option<IpAddr> {
+        let unproven = self.missing.as_ref().filter(|_| !self.is_known())?;
+        // Who does not tell shares with all who do not.
+        let unknown = Ipv4Addr::UNSPECIFIED.into();
+        Some(unproven.address().unwrap_or(unknown))
     }
 
     /// Checks one call's token. Without a configured one any will do.
@@ -31,7 +57,7 @@ impl Standing {
             return Ok(());
         };
         if missing.admits(token) {
-            self.has_shown = true;
+            self.has_shown.0.store(true, Ordering::Relaxed);
             return Ok(());
         }
         Err(Failure::refused("Unauthorized"))

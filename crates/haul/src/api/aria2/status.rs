@@ -1,6 +1,7 @@
 //! One download as aria2's clients read it: every number a text, and only the keys that they ask for.
 //! Translates the live state; asks nobody.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use haul_engine::{Error, Kind, Spec, Status, View};
@@ -18,15 +19,15 @@ pub(super) struct Seen<'a> {
 }
 
 /// The keys that clients want; none are all.
-pub(super) struct Keys(Vec<String>);
+pub(super) struct Keys(HashSet<String>);
 
 impl Keys {
     pub(super) fn new(keys: Vec<String>) -> Keys {
-        Keys(keys)
+        Keys(keys.into_iter().collect())
     }
 
     fn has(&self, key: &str) -> bool {
-        self.0.is_empty() || self.0.iter().any(|wanted| wanted == key)
+        self.0.is_empty() || self.0.contains(key)
     }
 
     /// Whether what was asked for has to be known besides the live state.

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use super::envelope::read;
 use super::notify::Notifier;
-use super::standing::Standing;
+use super::standing::{Shown, Standing};
+use super::strangers::{self, Place};
 use super::transport::{Said, answer};
 use crate::api::App;
 use crate::api::socket::{Inbox, Talk, Utf8Bytes};
@@ -21,23 +22,35 @@ pub(super) struct Aria2Talk {
     standing: Option<Standing>,
     working: Option<BoxFuture<'static, (Standing, Said)>>,
     notifier: Option<Notifier>,
-    /// Held until it is known who it is.
-    unknown: Option<OwnedSemaphorePermit>,
+    /// Begun before a call that may show the token, and used once it has: what that very call causes is
+    /// to be told.
+    early: Option<Notifier>,
+    /// `None` once it is known who it is.
+    stranger: Option<Stranger>,
+}
+
+/// A client that has not shown the token.
+struct Stranger {
+    _place: Place,
+    has_shown: Shown,
+    until: Instant,
 }
 
 impl Aria2Talk {
-    pub(super) fn new(
-        app: Arc<App>,
-        standing: Standing,
-        unknown: Option<OwnedSemaphorePermit>,
-    ) -> Aria2Talk {
+    pub(super) fn new(app: Arc<App>, standing: Standing, place: Option<Place>) -> Aria2Talk {
+        let stranger = place.map(|place| Stranger {
+            _place: place,
+            has_shown: standing.shown(),
+            until: Instant::now() + strangers::LONGEST,
+        });
         let mut talk = Aria2Talk {
             app,
             inbox: Inbox::default(),
             standing: None,
             working: None,
             notifier: None,
-            unknown,
+            early: None,
+            stranger,
         };
         talk.settle(standing);
         talk
@@ -45,9 +58,11 @@ impl Aria2Talk {
 
     /// Takes the standing back after a call.
     fn settle(&mut self, standing: Standing) {
+        let early = self.early.take();
         if standing.is_known() && self.notifier.is_none() {
-            self.notifier = Some(Notifier::begin(self.app.engine.live()));
-            self.unknown = None;
+            let live = self.app.engine.live();
+            self.notifier = Some(early.unwrap_or_else(|| Notifier::begin(live)));
+            self.stranger = None;
         }
         self.standing = Some(standing);
     }
@@ -59,6 +74,9 @@ impl Aria2Talk {
         let (Some(mut standing), Some(text)) = (self.standing.take(), self.inbox.pop()) else {
             return;
         };
+        if self.notifier.is_none() {
+            self.early = Some(Notifier::begin(self.app.engine.live()));
+        }
         let app = self.app.clone();
         let work = async move {
             let said = answer(&app, &mut standing, read(text.as_bytes())).await;
@@ -86,6 +104,12 @@ impl Aria2Talk {
 }
 
 impl Talk for Aria2Talk {
+    fn deadline(&self) -> Option<Instant> {
+        let stranger = self.stranger.as_ref();
+        let stranger = stranger.filter(|stranger| !stranger.has_shown.is_true())?;
+        Some(stranger.until)
+    }
+
     fn hear(&mut self, text: String) {
         self.inbox.push(text);
     }

@@ -13,12 +13,12 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::coop::consume_budget;
 
 use super::envelope::{self, Failure, Invalid, Message, Read};
 use super::method::{self, MOST_BYTES_TO_UNKNOWN, too_large};
 use super::standing::Standing;
+use super::strangers::Place;
 use super::talk::Aria2Talk;
 use crate::api::App;
 use crate::api::auth::Unproven;
@@ -105,10 +105,10 @@ pub(crate) async fn post(
 ) -> Result<Response, ApiError> {
     let mut standing = Standing::new(unproven.map(|Extension(unproven)| unproven));
     // A body takes memory before its calls can show the token.
-    let permit = unknown(&app, &standing)?;
+    let place = place(&app, &standing)?;
     let bytes = rest::bytes(body).await?;
     let said = answer(&app, &mut standing, envelope::read(&bytes)).await;
-    drop(permit);
+    drop(place);
     Ok(respond(said.status, "application/json-rpc", said.body))
 }
 
@@ -136,22 +136,22 @@ pub(crate) async fn get(
 }
 
 fn connect(app: &Arc<App>, standing: Standing, upgrade: Upgrade) -> Result<Response, ApiError> {
-    let permit = unknown(app, &standing)?;
-    socket::open(app, upgrade, |app| Aria2Talk::new(app, standing, permit))
+    let place = place(app, &standing)?;
+    socket::open(app, upgrade, |app| Aria2Talk::new(app, standing, place))
 }
 
-/// One of the places for those who have not shown the token yet, for whoever has not.
-fn unknown(app: &App, standing: &Standing) -> Result<Option<OwnedSemaphorePermit>, ApiError> {
-    if standing.is_known() {
+/// One of the places for strangers, for whoever is one.
+fn place(app: &App, standing: &Standing) -> Result<Option<Place>, ApiError> {
+    let Some(from) = standing.stranger() else {
         return Ok(None);
-    }
-    match app.aria2.unknown.clone().try_acquire_owned() {
-        Ok(permit) => Ok(Some(permit)),
-        Err(_) => Err(ApiError::edge(
+    };
+    let place = app.aria2.strangers.admit(from).ok_or_else(|| {
+        ApiError::edge(
             Edge::TooManySockets,
             "too many are here that have not shown the token; send it as \"Authorization: Bearer\", or sooner",
-        )),
-    }
+        )
+    })?;
+    Ok(Some(place))
 }
 
 fn respond(status: StatusCode, content_type: &'static str, body: String) -> Response {

@@ -189,6 +189,49 @@ async fn a_token_in_the_address_is_swapped_for_a_cookie() {
     assert_eq!(status(&guard, "GET /api", &[("cookie", cut)]).await, 401);
 }
 
+/// Browsers keep a strict cookie back as long as another site's link leads them.
+#[tokio::test]
+async fn whoever_follows_a_link_from_another_site_goes_on_from_a_page_of_ours() {
+    let guard = guard(Some(TOKEN));
+    let led = [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-dest", "document"),
+    ];
+    let page = ask(&guard, "GET /?token=s3cret-token", &led).await;
+    assert_eq!(page.status(), 200);
+    let headers = page.headers();
+    assert!(headers.contains_key(header::SET_COOKIE));
+    let policy = headers[header::CONTENT_SECURITY_POLICY]
+        .to_str()
+        .expect("text");
+    assert!(!policy.contains("sandbox"), "{policy}");
+    let wrong = ask(&guard, "GET /?token=wrong", &led).await;
+    assert_eq!(wrong.status(), 401);
+}
+
+/// A proxy that adds TLS shows the daemon at an origin that had to be allowed.
+#[tokio::test]
+async fn behind_a_proxy_our_own_page_keeps_its_cookie_and_only_encrypted() {
+    let guard = guard(Some(TOKEN));
+    let shown = ("host", "ui.example");
+    let swapped = ask(&guard, "GET /?token=s3cret-token", &[shown]).await;
+    let cookie = swapped.headers()[header::SET_COOKIE]
+        .to_str()
+        .expect("text");
+    assert!(cookie.ends_with("; Secure"), "{cookie}");
+    let kept = ("cookie", cookie.split(';').next().expect("a pair"));
+    let page = ("origin", "https://ui.example");
+    assert_eq!(status(&guard, "POST /api", &[shown, kept, page]).await, 200);
+    let site = ("sec-fetch-site", "same-origin");
+    assert_eq!(status(&guard, "POST /api", &[kept, page, site]).await, 200);
+    // The same page, when it calls a daemon that is elsewhere.
+    assert_eq!(status(&guard, "POST /api", &[kept, page]).await, 401);
+    let plain = ask(&guard, "GET /?token=s3cret-token", &[]).await;
+    let cookie = plain.headers()[header::SET_COOKIE].to_str().expect("text");
+    assert!(!cookie.contains("Secure"), "{cookie}");
+}
+
 #[tokio::test]
 async fn without_a_token_none_is_wanted() {
     let guard = guard(None);

@@ -3,10 +3,11 @@
 
 mod conditions;
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,11 +15,11 @@ use axum::body::{Body, Bytes};
 use axum::extract::{self, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, stream};
-use haul_engine::folder::is_inside;
+use haul_engine::folder::Pinned;
 use haul_engine::{Error, Id, Status, View};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::App;
@@ -81,20 +82,18 @@ fn open(path: &Path, root: &Path) -> Result<(File, Metadata), ApiError> {
         _ if cause.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => gone(),
         _ => Error::disk("open", path, cause).into(),
     };
-    // A directory on the way may have become a link since. What was delivered elsewhere, under an older
-    // configuration, is where its record says.
-    let dir = path.parent().unwrap_or(path);
-    if path.starts_with(root) && !is_inside(dir, root) {
+    // A directory on the way may have become a link since, or become one now. What was delivered
+    // elsewhere, under an older configuration, is where its record says.
+    let dir = Pinned::open(path.parent().unwrap_or(path)).map_err(|cause| trouble(&cause))?;
+    if path.starts_with(root) && !dir.is_inside(root) {
         return Err(gone());
     }
     // Opening a pipe must not wait for its other end.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let flags = i32::try_from(flags.bits()).unwrap_or(0);
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)
-        .map_err(|cause| trouble(&cause))?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let name = path.file_name().unwrap_or(OsStr::new(""));
+    let file = rustix::fs::openat(&dir, name, flags, Mode::empty())
+        .map_err(|cause| trouble(&cause.into()))?;
+    let file = File::from(file);
     let found = file.metadata().map_err(|cause| trouble(&cause))?;
     if !found.is_file() {
         return Err(gone());

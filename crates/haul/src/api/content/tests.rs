@@ -86,6 +86,39 @@ fn only_a_file_is_opened_and_nothing_through_a_link() {
     }
 }
 
+/// Whoever may write into the download directory swaps a directory for a link, again and again.
+#[test]
+fn a_link_swapped_in_while_a_file_is_opened_leads_nowhere_else() {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    let dir = tempfile::tempdir().expect("a directory");
+    let (root, outside) = (dir.path().join("files"), dir.path().join("outside"));
+    let (sub, link) = (root.join("sub"), root.join("link"));
+    for (made, text) in [(&sub, "ours"), (&outside, "secret")] {
+        std::fs::create_dir_all(made).expect("a directory");
+        std::fs::write(made.join("a"), text).expect("a file");
+    }
+    std::os::unix::fs::symlink(&outside, &link).expect("a link");
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                renameat_with(CWD, &sub, CWD, &link, RenameFlags::EXCHANGE).expect("swapped");
+            }
+        });
+        let read: Vec<String> = (0..5_000)
+            .filter_map(|_| open(&sub.join("a"), &root).ok())
+            .map(|(file, _)| io::read_to_string(file).expect("readable"))
+            .collect();
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(
+            read.iter().any(|text| text == "ours"),
+            "it was there at times"
+        );
+        let others = read.iter().filter(|text| *text != "ours").count();
+        assert_eq!(others, 0, "of {}", read.len());
+    });
+}
+
 #[tokio::test]
 async fn a_range_is_read_in_pieces_and_a_file_that_was_cut_breaks_off() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -64,6 +64,8 @@ struct Work {
     calls: VecDeque<Result<Call, Invalid>>,
     running: Option<Running>,
     answers: Vec<String>,
+    /// Of all answers.
+    bytes: usize,
     is_batch: bool,
     /// Subscriptions begun by this message; they speak only after their answer was sent.
     begun: Vec<Subscription>,
@@ -86,6 +88,7 @@ impl Work {
             calls,
             running: None,
             answers: Vec::new(),
+            bytes: 0,
             is_batch,
             begun: Vec::new(),
         }
@@ -96,10 +99,17 @@ impl Work {
         let Some(id) = id else {
             return;
         };
-        self.answers.push(match result {
+        let answer = match result {
             Ok(result) => rpc::answer(&id, Ok(&result)),
             Err(error) => rpc::answer(&id, Err(&error.failure())),
-        });
+        };
+        self.bytes += answer.len();
+        self.answers.push(answer);
+    }
+
+    /// Whether the answers fill a message, so that no other call of it is done.
+    fn is_full(&self) -> bool {
+        self.bytes > MOST_BYTES_OUT
     }
 
     fn finished(self) -> (Option<String>, Vec<Subscription>) {
@@ -135,6 +145,11 @@ impl LiveTalk {
                 }
             };
             let Call { id, method, params } = call;
+            if work.is_full() {
+                let detail = "the answers to one batch are too long together; ask for less at once";
+                work.answer(id, Err(ApiError::edge(Edge::AnswerTooLarge, detail)));
+                continue;
+            }
             match methods::read(&method, params) {
                 // Nobody would ever learn its name.
                 Ok(Method::Subscribe(_)) if id.is_none() => {}
@@ -148,9 +163,8 @@ impl LiveTalk {
                 }
                 Ok(Method::Add(params)) => {
                     let app = self.app.clone();
-                    let run = async move {
-                        run(methods::add(params, &app.options.root).await?, &app).await
-                    };
+                    let run =
+                        async move { run(methods::add(params, &app.options).await?, &app).await };
                     work.running = Some(Running {
                         id,
                         result: Box::pin(run),
@@ -272,5 +286,26 @@ impl Talk for LiveTalk {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::fuzz::WORLD;
+
+    #[test]
+    fn a_batch_is_answered_so_far_and_no_further() {
+        let _within = WORLD.runtime.enter();
+        let mut talk = LiveTalk::new(WORLD.app.clone());
+        let call = |id| format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"subscribe"}}"#);
+        let mut work = Work::of(&format!("[{},{}]", call(1), call(2)));
+        work.bytes = MOST_BYTES_OUT;
+        assert_eq!(talk.step(&mut work), None, "all of it is dealt with");
+        let (said, begun) = work.finished();
+        let said: Value = serde_json::from_str(&said.expect("answers")).expect("JSON");
+        assert_eq!(said[0]["result"]["subscription"], "s1");
+        assert_eq!(said[1]["error"]["data"]["code"], "answer_too_large");
+        assert_eq!(begun.len(), 1, "what is refused has not begun");
     }
 }

@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::MOST_BYTES_IN;
 use crate::api::audit::Peer;
+use crate::api::neighbours::Place;
 
 /// An open WebSocket.
 pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
@@ -29,6 +30,7 @@ pub(in crate::api) struct Upgrade {
     key: HeaderValue,
     protocol: Option<HeaderValue>,
     peer: Option<Peer>,
+    place: Option<Place>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
@@ -39,6 +41,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
         state: &S,
     ) -> Result<Upgrade, WebSocketUpgradeRejection> {
         let peer = parts.extensions.get::<Peer>().copied();
+        let place = parts.extensions.get::<Place>().cloned();
         let connection = parts.extensions.get::<OnUpgrade>().cloned();
         let key = parts.headers.get(header::SEC_WEBSOCKET_KEY).cloned();
         let asked = WebSocketUpgrade::from_request_parts(parts, state).await?;
@@ -48,6 +51,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
             key: key.expect("the framework refuses a request without a key"),
             protocol: None,
             peer,
+            place,
         })
     }
 }
@@ -56,6 +60,11 @@ impl Upgrade {
     /// Who asks.
     pub(super) fn peer(&self) -> Option<Peer> {
         self.peer
+    }
+
+    /// The place of its machine.
+    pub(super) fn place(&self) -> Option<Place> {
+        self.place.clone()
     }
 
     /// Chooses a subprotocol, if the client offers it.

@@ -19,6 +19,16 @@ const MOST_URLS: usize = 100_000;
 /// Most bytes in a name, as file systems have it.
 const MOST_NAME_BYTES: usize = 255;
 
+/// Most bytes of one download's headers together: servers take no more. Options that are only remembered
+/// count, too.
+pub(in crate::api) const MOST_HEADER_BYTES: usize = 64 << 10;
+
+/// Most other sources of one download.
+const MOST_MIRRORS: usize = 1000;
+
+/// Most bytes of one download's URLs together.
+const MOST_URL_BYTES: usize = 4 << 20;
+
 /// What can be said of a name by a pattern.
 const NAME: &str = r"^(?!\.{1,2}$)[^/\\\u0000-\u001f\u007f-\u009f]+$";
 
@@ -29,9 +39,6 @@ const ALGORITHMS: [Algorithm; 4] = [
     Algorithm::Sha1,
     Algorithm::Md5,
 ];
-
-/// Most bytes of one request's headers together: servers take no more.
-const MOST_HEADER_BYTES: usize = 64 << 10;
 
 /// Most bytes that the options of one request may come to: each download gets its own.
 const MOST_OPTION_BYTES: usize = 64 << 20;
@@ -78,7 +85,7 @@ pub(crate) fn add(params: &mut Params, root: &Path) -> Result<Add, ApiError> {
         "Other places that hold the file of `url`.",
         url_schema,
     )?;
-    let template = options(params, root)?;
+    let mut template = options(params, root)?;
 
     let urls = match (urls, url, &mirrors) {
         (Some(urls), None, None) => urls,
@@ -90,12 +97,18 @@ pub(crate) fn add(params: &mut Params, root: &Path) -> Result<Add, ApiError> {
             .into());
         }
     };
+    template.mirrors = mirrors
+        .unwrap_or_default()
+        .iter()
+        .map(|mirror| Spec::parse_url(mirror))
+        .collect::<Result<Vec<Url>, Error>>()?;
     if urls.is_empty() {
         return Err(invalid("\"urls\" is empty; give at least one URL").into());
     }
     if urls.len() > MOST_URLS {
         return Err(ApiError::too_many_urls(urls.len(), MOST_URLS));
     }
+    check_size(&template)?;
     let each = weight(&template);
     if each.saturating_mul(urls.len()) > MOST_OPTION_BYTES {
         return Err(invalid(&format!(
@@ -111,18 +124,11 @@ pub(crate) fn add(params: &mut Params, root: &Path) -> Result<Add, ApiError> {
         ))
         .into());
     }
-    let mirrors = mirrors
-        .unwrap_or_default()
-        .iter()
-        .map(|mirror| Spec::parse_url(mirror))
-        .collect::<Result<Vec<Url>, Error>>()?;
-
     let mut add = Add::default();
     for text in urls {
         match Spec::parse_url(&text) {
             Ok(url) => add.specs.push(Spec {
                 url,
-                mirrors: mirrors.clone(),
                 ..template.clone()
             }),
             Err(error) => add.rejected.push(Rejected { url: text, error }),
@@ -134,12 +140,31 @@ pub(crate) fn add(params: &mut Params, root: &Path) -> Result<Add, ApiError> {
 /// Bytes of what each download gets a copy of.
 fn weight(template: &Spec) -> usize {
     let dir = template.dir.as_ref().map_or(0, |dir| dir.as_os_str().len());
-    dir + header_bytes(&template.headers)
+    dir + pair_bytes(&template.headers)
 }
 
-fn header_bytes(headers: &[(String, String)]) -> usize {
-    let lengths = headers.iter().map(|(name, value)| name.len() + value.len());
+/// Bytes of headers or options.
+pub(in crate::api) fn pair_bytes(pairs: &[(String, String)]) -> usize {
+    let lengths = pairs.iter().map(|(name, value)| name.len() + value.len());
     lengths.sum()
+}
+
+/// Refuses a download that is larger than any needs to be, however many requests have made it that.
+pub(in crate::api) fn check_size(spec: &Spec) -> Result<(), Error> {
+    let mirrors = spec.mirrors.len();
+    if mirrors > MOST_MIRRORS {
+        return Err(invalid(&format!(
+            "mirrors: at most {MOST_MIRRORS} of one download, and {mirrors} are given"
+        )));
+    }
+    let urls = std::iter::once(&spec.url).chain(&spec.mirrors);
+    if urls.map(|url| url.as_str().len()).sum::<usize>() > MOST_URL_BYTES {
+        return Err(invalid("url, mirrors: at most 4 MiB together"));
+    }
+    if pair_bytes(&spec.headers) + pair_bytes(&spec.notes) > MOST_HEADER_BYTES {
+        return Err(invalid("headers: at most 64 KiB together"));
+    }
+    Ok(())
 }
 
 /// Every option, in a spec whose URL is yet to come.
@@ -301,7 +326,7 @@ fn headers(value: Value) -> Result<Vec<(String, String)>, Error> {
             "an object like {\"Referer\": \"https://host/\"}",
         ));
     };
-    let headers = members
+    members
         .into_iter()
         .map(|(name, value)| {
             let Ok(known) = HeaderName::from_bytes(name.as_bytes()) else {
@@ -324,11 +349,7 @@ fn headers(value: Value) -> Result<Vec<(String, String)>, Error> {
                 ))),
             }
         })
-        .collect::<Result<Vec<_>, Error>>()?;
-    if header_bytes(&headers) > MOST_HEADER_BYTES {
-        return Err(invalid("headers: at most 64 KiB together"));
-    }
-    Ok(headers)
+        .collect()
 }
 
 fn invalid(detail: &str) -> Error {
@@ -368,6 +389,16 @@ mod tests {
         assert!(detail(json!({"urls": ["http://h/a"], "url": "http://h/a"})).contains("either"));
         assert!(detail(json!({})).contains("either"));
         assert!(detail(json!({"urls": []})).contains("empty"));
+    }
+
+    #[test]
+    fn a_download_has_so_many_mirrors_and_no_more() {
+        let with =
+            |count: usize| read(json!({"url": "http://h/a", "mirrors": vec!["http://m/a"; count]}));
+        let most = with(MOST_MIRRORS).expect("allowed");
+        assert_eq!(most.specs[0].mirrors.len(), MOST_MIRRORS);
+        let error = with(MOST_MIRRORS + 1).expect_err("refused").to_string();
+        assert!(error.contains("1000") && error.contains("1001"), "{error}");
     }
 
     #[test]

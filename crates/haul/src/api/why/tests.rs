@@ -75,6 +75,11 @@ fn a_failure_says_what_failed() {
 fn a_limit_is_named_only_when_it_is_used_up() {
     assert_eq!(told(|view| view.speed_limit = 1_100_000), ["own_limit"]);
     assert_eq!(told(|view| view.speed_limit = 4 << 20), ["line"]);
+    let crawling = |view: &mut View| (view.speed, view.speed_limit) = (0, 5);
+    assert!(
+        !told(crawling).contains(&"own_limit"),
+        "nothing of it is used"
+    );
     let overall = |settings: &mut Settings, stats: &mut Stats| {
         settings.speed_limit = 2 << 20;
         stats.speed = 2 << 20;

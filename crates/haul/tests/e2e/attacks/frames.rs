@@ -2,21 +2,31 @@
 //! on.
 
 use haul_testkit::daemon::Daemon;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{SOON, connect, downloads};
 use crate::world::World;
 
-const FIN: u8 = 0x80;
-const TEXT: u8 = 1;
+pub(super) const FIN: u8 = 0x80;
+pub(super) const TEXT: u8 = 1;
 const BINARY: u8 = 2;
 const PING: u8 = 9;
 const MASKED: u8 = 0x80;
 
-async fn open(daemon: &Daemon, path: &str) -> TcpStream {
-    let mut stream = connect(daemon).await;
+/// A WebSocket at this path.
+pub(super) async fn open(daemon: &Daemon, path: &str) -> TcpStream {
+    let opened = upgrade(daemon, connect(daemon).await, path).await;
+    opened.unwrap_or_else(|head| panic!("{head}"))
+}
+
+/// Makes a connection a WebSocket, unless the head of the answer says something else.
+pub(super) async fn upgrade(
+    daemon: &Daemon,
+    mut stream: TcpStream,
+    path: &str,
+) -> Result<TcpStream, String> {
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
@@ -27,12 +37,14 @@ async fn open(daemon: &Daemon, path: &str) -> TcpStream {
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.expect("an answer"));
     }
-    assert!(head.starts_with(b"HTTP/1.1 101 "));
-    stream
+    match head.starts_with(b"HTTP/1.1 101 ") {
+        true => Ok(stream),
+        false => Err(String::from_utf8_lossy(&head).into_owned()),
+    }
 }
 
 /// A masked frame; its mask is zero, so that its bytes are as written.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     match u8::try_from(payload.len()) {
         Ok(len @ 0..=125) => bytes.push(MASKED | len),
@@ -47,7 +59,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Reads frames until one says goodbye; its code.
-async fn code(stream: &mut TcpStream) -> u16 {
+pub(super) async fn code(stream: &mut (impl AsyncRead + Unpin)) -> u16 {
     let reading = async {
         loop {
             let [first, len] = [stream.read_u8().await?, stream.read_u8().await?];
@@ -95,7 +107,7 @@ async fn a_frame_that_breaks_the_protocol_ends_its_socket_with_the_right_code() 
         ("bytes that are no text", frame(FIN | BINARY, &[0xff]), 1003),
         ("more than there is", endless, 1009),
     ];
-    for path in ["/", "/api/v1/ws"] {
+    for path in ["/", "/api/v1/ws", "/jsonrpc"] {
         for (what, bytes, expected) in &cases {
             let mut stream = open(&daemon, path).await;
             stream.write_all(bytes).await.expect("sent");

@@ -6,6 +6,7 @@ mod limits;
 mod log;
 mod pages;
 mod secrets;
+mod strangers;
 
 use std::io;
 use std::time::Duration;

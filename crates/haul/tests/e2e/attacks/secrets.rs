@@ -24,9 +24,14 @@ async fn no_secret_reaches_the_log_however_much_is_logged() {
     let with_login = url
         .as_str()
         .replacen("://", &format!("://user:{SECRET}@"), 1);
+    // What a redirect leads to is signed, and fails.
+    let signed = format!("http%3A//127.0.0.1%3A1/signed%3Fsignature={SECRET}");
+    let leading = origin
+        .url(&format!("/l.bin?redirect_to={signed}"))
+        .to_string();
     let lost = format!("http://user:{SECRET}@127.0.0.1:1/lost?key={SECRET}");
     let body = json!({
-        "urls": [with_login, lost, format!("ftp://u:{SECRET}@h/")],
+        "urls": [with_login, lost, leading, format!("ftp://u:{SECRET}@h/")],
         "headers": {"Cookie": SECRET, "Authorization": SECRET, "X-Key": SECRET},
     });
     let list = daemon.url("/api/v1/downloads");
@@ -74,8 +79,33 @@ async fn no_secret_reaches_the_log_however_much_is_logged() {
         assert!(!said.contains(&format!(":{SECRET}@")), "{said}");
         drop(socket);
     }
-    // Both downloads have come to an end by now, or at least to an attempt.
-    until("both to be tried", async || {
+    // As aria2's clients say it, taken and refused.
+    for (method, params) in [
+        (
+            "aria2.addUri",
+            json!([[with_login], {"header": format!("Cookie: {SECRET}"), "http-user": "me",
+                "http-passwd": SECRET, "referer": with_login, "out": "c.bin"}]),
+        ),
+        (
+            "aria2.addUri",
+            json!([[with_login], {"all-proxy": format!("http://me:{SECRET}@proxy")}]),
+        ),
+        ("aria2.addUri", json!([[format!("ftp://u:{SECRET}@h/")]])),
+        ("aria2.tellStatus", json!([SECRET])),
+        (SECRET, json!([])),
+        ("aria2.changeGlobalOption", json!([{"header": SECRET}])),
+    ] {
+        let token = json!(format!("token:{SECRET}"));
+        let params: Vec<Value> = [token]
+            .into_iter()
+            .chain(params.as_array().expect("some").clone())
+            .collect();
+        let call = json!({"id": SECRET, "method": method, "params": params}).to_string();
+        let said = http::request("POST", &daemon.url("/jsonrpc"), call.as_bytes()).await;
+        said.expect("an answer");
+    }
+    // All downloads have come to an end by now, or at least to an attempt.
+    until("all to be tried", async || {
         let shown = http::request_with("GET", &list, &headers[..1], b"").await;
         let list = shown.expect("an answer").json();
         assert!(!list.to_string().contains(&format!(":{SECRET}@")), "{list}");
@@ -90,6 +120,61 @@ async fn no_secret_reaches_the_log_however_much_is_logged() {
     let at = said.find(SECRET);
     let around = at.map(|at| &said[at.saturating_sub(300)..(at + 100).min(said.len())]);
     assert_eq!(around, None);
+}
+
+/// They edit what they are told: a mask would come back as the password.
+#[tokio::test(flavor = "multi_thread")]
+async fn aria2_s_clients_are_told_their_secrets_whole_and_nobody_else_is() {
+    let world = World::new();
+    let daemon = world.daemon(&[]).await;
+    let ask = async |method: &str, params: Value| {
+        let call = json!({"id": 1, "method": method, "params": params}).to_string();
+        let answer = http::request("POST", &daemon.url("/jsonrpc"), call.as_bytes()).await;
+        answer.expect("an answer").json()["result"].clone()
+    };
+    let url = |name: &str| format!("http://me:{SECRET}@127.0.0.1:1/{name}");
+    let options =
+        json!({"pause": "true", "header": format!("Cookie: {SECRET}"), "ftp-passwd": SECRET});
+    let gid = ask("aria2.addUri", json!([[url("a"), url("b")], options])).await;
+    let told = ask("aria2.getUris", json!([gid])).await;
+    assert_eq!(
+        (&told[0]["uri"], &told[1]["uri"]),
+        (&json!(url("a")), &json!(url("b")))
+    );
+    let status = ask("aria2.tellStatus", json!([gid, ["files"]])).await;
+    assert_eq!(status["files"][0]["uris"], told);
+    let option = ask("aria2.getOption", json!([gid])).await;
+    assert_eq!(option["header"], format!("Cookie: {SECRET}\n"));
+    let change = json!([gid, 1, [told[1]["uri"]], [url("c")]]);
+    assert_eq!(ask("aria2.changeUri", change).await, json!([1, 1]));
+
+    ask(
+        "aria2.changeGlobalOption",
+        json!([{"save-session": "session.txt"}]),
+    )
+    .await;
+    assert_eq!(ask("aria2.saveSession", json!([])).await, "OK");
+    let session = world.files().join("session.txt");
+    let saved = std::fs::read_to_string(&session).expect("the session");
+    assert!(
+        saved.contains(&format!("{}\t{}\n", url("a"), url("c"))),
+        "{saved}"
+    );
+    let mode = std::fs::metadata(&session)
+        .expect("the session")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let gid = gid.as_str().expect("a gid");
+    for path in [
+        format!("/api/v1/downloads/{gid}"),
+        "/api/v1/downloads".to_owned(),
+    ] {
+        let shown = http::request("GET", &daemon.url(&path), b"").await;
+        let shown = shown.expect("an answer").text();
+        assert!(shown.contains("***") && !shown.contains(SECRET), "{shown}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

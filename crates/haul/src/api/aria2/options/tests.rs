@@ -204,3 +204,40 @@ fn what_is_told_leads_to_the_same_download() {
     sorted.headers.sort();
     assert_eq!(again, sorted);
 }
+
+/// Another URL has lost its headers, and the login must not come back by another way.
+#[test]
+fn a_login_is_told_and_added_to_only_as_long_as_its_header_is_there() {
+    let login = [("http-user", "me"), ("http-passwd", "s3cret")];
+    let mut spec = with(&login);
+    assert_eq!(told(&spec, "http-passwd"), ["s3cret"]);
+    spec.url = Spec::parse_url("http://other/a").expect("a URL");
+    spec.headers.clear();
+    assert!(
+        !format!("{:?}", of(&spec)).contains("s3cret"),
+        "{:?}",
+        of(&spec)
+    );
+    taken(&mut spec, &[("http-user", "you")]);
+    assert_eq!(
+        spec.headers[0].1, "Basic eW91Og==",
+        "without the old password"
+    );
+
+    let mut overtaken = with(&login);
+    taken(&mut overtaken, &[("header", "Authorization: Bearer new")]);
+    assert_eq!(told(&overtaken, "header"), ["Authorization: Bearer new"]);
+    assert!(told(&overtaken, "http-passwd").is_empty());
+    // One option at a time, in either order.
+    let mut late = with(&login[1..]);
+    taken(&mut late, &login[..1]);
+    assert_eq!(late.headers, with(&login).headers);
+}
+
+#[test]
+fn a_referer_that_is_the_url_has_no_login() {
+    let mut spec = plain();
+    spec.url = Spec::parse_url("http://me:s3cret@host/a?b#c").expect("a URL");
+    taken(&mut spec, &[("referer", "*")]);
+    assert_eq!(told(&spec, "referer"), ["http://host/a?b"]);
+}

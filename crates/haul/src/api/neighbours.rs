@@ -1,5 +1,5 @@
-//! How many connections one machine may hold: a part of them all, so that it never takes the last.
-//! Knows nothing of what is asked on them.
+//! How many places one machine may hold: a part of them all, so that it never takes the last. Knows
+//! nothing of what is done in them.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -22,8 +22,8 @@ impl Neighbours {
         }
     }
 
-    /// The right to one more connection, given back on drop.
-    pub(super) fn admit(&mut self, from: IpAddr) -> Option<OwnedSemaphorePermit> {
+    /// One more place for the machine with this address, if it may have one.
+    pub(super) fn admit(&mut self, from: IpAddr) -> Option<Place> {
         let most = self.most;
         if self.held.len() >= most {
             self.held.retain(|_, free| free.available_permits() < most);
@@ -32,9 +32,17 @@ impl Neighbours {
             .held
             .entry(machine(from))
             .or_insert_with(|| Arc::new(Semaphore::new(most)));
-        free.clone().try_acquire_owned().ok()
+        let permit = free.clone().try_acquire_owned().ok()?;
+        Some(Place(Arc::new(permit)))
     }
 }
+
+/// A machine's place. It is free again when the last who holds it has dropped it: a connection that
+/// becomes a WebSocket hands it on.
+#[derive(Debug, Clone)]
+pub(super) struct Place(
+    #[expect(dead_code, reason = "held, and never looked at")] Arc<OwnedSemaphorePermit>,
+);
 
 /// What stands for one machine: it has its choice of 2^64 addresses of IPv6.
 fn machine(address: IpAddr) -> IpAddr {
@@ -59,7 +67,10 @@ mod tests {
         let _second = admit("2001:db8::2").expect("room");
         assert!(admit("2001:db8::3").is_none(), "the same network");
         assert!(admit("2001:db8:0:1::1").is_some(), "another");
+        let handed_on = first.clone();
         drop(first);
+        assert!(admit("2001:db8::3").is_none(), "somebody still holds it");
+        drop(handed_on);
         assert!(admit("2001:db8::3").is_some(), "given back");
         let _v4 = admit("192.0.2.1").expect("room");
         let _mapped = admit("::ffff:192.0.2.1").expect("room");
