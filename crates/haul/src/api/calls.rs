@@ -260,7 +260,7 @@ pub(super) static CALLS: [Call; 14] = [
         method: Method::POST,
         path: "/downloads/{id}/move",
         summary: "Move a queued download in the queue",
-        says: "Among those of its priority.",
+        says: "Among those of another priority it takes over theirs.",
         effect: Effect::Run(|params| {
             Ok(Command::Move {
                 id: id(params)?,
