@@ -55,6 +55,8 @@ points! {
     Completed = "completed",
     /// A run has ended before its file was complete; its last state is not recorded.
     Halted = "halted",
+    /// What is asked for is changed and recorded; who changed it has not been told.
+    Edited = "edited",
     /// The record is cancelled; the scratch file is still there.
     Cancelled = "cancelled",
     /// The record is removed; the scratch file is still there.

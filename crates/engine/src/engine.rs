@@ -1,6 +1,7 @@
 //! Owns the table of downloads and the order in which they start. [`Engine`] is the handle: each
 //! call is a message to the one task that owns the table, and returns when it has taken effect.
 
+mod change;
 mod once;
 mod queue;
 mod resting;
@@ -14,7 +15,6 @@ use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
-use url::Url;
 
 use crate::context::Context;
 use crate::disk::{Disk, RealDisk};
@@ -29,6 +29,7 @@ use crate::probe::{self, Found, Html, Manner};
 use crate::source::Source;
 use crate::spec::{Config, Id, Settings, SettingsChange, Spec};
 use crate::store::Store;
+pub use change::Change;
 use table::{Message, Table};
 
 /// How long a probe on request may take.
@@ -75,27 +76,6 @@ pub enum New {
     Named(Id, Spec),
     /// Probed already.
     Probed(Box<Probed>),
-}
-
-/// What a caller may change of a download. `None` leaves it as it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Change {
-    /// Most bytes per second; 0 is no limit.
-    pub speed_limit: Option<u64>,
-    /// Most threads.
-    pub threads: Option<u16>,
-    /// Higher starts first.
-    pub priority: Option<i32>,
-    /// The file's name; only before delivery.
-    pub name: Option<String>,
-    /// Where to fetch it from now on, in place of a URL that has expired. The bytes that are held are
-    /// kept: whether they are those of the file at the new URL is checked before more are fetched.
-    /// Headers of the download's own stay behind when the new URL is of another origin.
-    pub url: Option<Url>,
-    /// Other places that hold the same file.
-    pub mirrors: Option<Vec<Url>>,
-    /// What is remembered with it.
-    pub notes: Option<Vec<(String, String)>>,
 }
 
 /// Tells one request to add downloads from another, so that it can be repeated by whoever has not
@@ -308,17 +288,33 @@ impl Engine {
         record.map(|record| record.spec).ok_or_else(unknown)
     }
 
-    /// Asks for something else than before, of a download that does not run. Its place, its state and,
-    /// as far as they turn out to be the new URL's too, its bytes stay.
-    pub async fn ask_anew(&self, id: Id, spec: Spec) -> Result<Arc<View>> {
-        self.ask(|reply| Message::AskAnew(id, Box::new(spec), reply))
-            .await?
-    }
-
     /// Changes a download; durable when it returns. A new URL stops a running download and lets it go on
     /// from there.
     pub async fn change(&self, id: Id, change: Change) -> Result<Arc<View>> {
-        self.ask(|reply| Message::Change(id, change, reply)).await?
+        let edit = move |spec: &mut Spec| {
+            change.apply(spec);
+            Ok(())
+        };
+        self.edit(id, edit).await
+    }
+
+    /// Changes whatever `edit` changes of what was asked for; durable when it returns. Edits of several
+    /// callers add up: each is done to the spec as it is when its turn comes, on the engine's own task,
+    /// perhaps first to a copy.
+    ///
+    /// What a running download cannot follow stops it and lets it go on from there. Its place, its state
+    /// and, as far as they turn out to be a new URL's too, its bytes stay.
+    ///
+    /// # Errors
+    /// Those of `edit`; [`Kind::IllegalState`] when the download is completed, or when its directory
+    /// would be another one after it has begun; [`Kind::InvalidOption`] for a name that cannot be one.
+    pub async fn edit(
+        &self,
+        id: Id,
+        edit: impl Fn(&mut Spec) -> Result<()> + Send + 'static,
+    ) -> Result<Arc<View>> {
+        let edit = Box::new(edit);
+        self.ask(|reply| Message::Edit(id, edit, reply)).await?
     }
 
     /// The caps in force.

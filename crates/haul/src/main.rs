@@ -4,6 +4,7 @@ mod api;
 mod assemble;
 mod cli;
 mod config;
+mod demo;
 mod human;
 mod shutdown;
 

@@ -5,43 +5,42 @@ mod adding;
 mod changing;
 mod commands;
 mod line;
+mod running;
 mod ticks;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::change::Edit;
 use super::once::Requests;
 use super::queue::{Place, Queue};
 use super::resting::{Options, Resting};
 use super::show;
 use super::waiting::Waiting;
-use super::{Change, Files, Key, New, Seat};
-use crate::context::{Context, Tuning};
+use super::{Files, Key, New, Seat};
+use crate::context::Context;
 use crate::crash::{Point, point};
 use crate::disk::ScratchDir;
-use crate::download::{Download, How, Wait};
-use crate::error::{Error, Kind, Result};
+use crate::download::How;
+use crate::error::{Error, Result};
 use crate::event::View;
-use crate::limit::{Bucket, Rates};
-use crate::plan::ranges::RangeSet;
-use crate::plan::seals::Seals;
 use crate::plan::state::{Input, Status};
 use crate::probe::Found;
 use crate::spec::{Id, Settings, SettingsChange, Spec};
 use crate::store::{Once, Record};
+use running::Running;
 
 /// How often gauges and positions are brought up to date.
 const TICK: Duration = Duration::from_millis(200);
@@ -60,11 +59,10 @@ pub(super) enum Message {
     Cancel(Id, Reply),
     Remove(Id, Files, Reply),
     Reorder(Id, usize, Reply),
-    Change(Id, Change, Reply),
+    Edit(Id, Edit, Reply),
     Reseat(Id, Seat, Reply<Result<usize>>),
     Waiting(i64, usize, Reply<Vec<(Id, Spec)>>),
     Specs(Vec<Id>, Reply<Vec<(Id, Spec)>>),
-    AskAnew(Id, Box<Spec>, Reply),
     Settings(Reply<Settings>),
     ChangeSettings(SettingsChange, Reply<Settings>),
     Shutdown,
@@ -76,8 +74,6 @@ enum Wish {
     Resume,
     Cancel,
     Remove(Files),
-    /// To be fetched from another URL, and whatever else is to change with that.
-    Replace(Change),
 }
 
 /// What is left to do when the store has answered.
@@ -104,15 +100,6 @@ enum Entry {
     },
     /// It runs; its task holds the record.
     Running(Running),
-}
-
-struct Running {
-    stop: CancellationToken,
-    tuning: watch::Sender<Tuning>,
-    rate: Arc<Bucket>,
-    /// As it was at the start; its `spec` follows changes.
-    record: Box<Record>,
-    wishes: Vec<(Wish, Reply)>,
 }
 
 pub(super) struct Table {
@@ -250,11 +237,10 @@ impl Table {
             Message::Resume(id, reply) => self.resume(id, reply),
             Message::Retry(id, reply) => self.requeue(id, Input::Retry, reply),
             Message::Reorder(id, position, reply) => self.reorder(id, position, reply),
-            Message::Change(id, change, reply) => self.change(id, change, reply),
+            Message::Edit(id, edit, reply) => self.edit(id, edit, reply),
             Message::Reseat(id, seat, reply) => self.reseat(id, seat, reply),
             Message::Waiting(from, most, reply) => answer(reply, self.waiting(from, most)),
             Message::Specs(ids, reply) => answer(reply, self.specs(&ids)),
-            Message::AskAnew(id, spec, reply) => self.ask_anew(id, *spec, reply),
             Message::Settings(reply) => answer(reply, self.settings.clone()),
             Message::ChangeSettings(change, reply) => self.change_settings(&change, reply),
             Message::Shutdown => {
@@ -282,7 +268,7 @@ impl Table {
             }
             return;
         }
-        if record.status == Status::Queued {
+        if record.status == Status::Queued && self.waiting.wait_of(id).is_none() {
             self.queue.insert(id, Place::of(&record));
         }
         if matches!(record.status, Status::Queued | Status::Paused) {
@@ -294,8 +280,15 @@ impl Table {
         self.entries.insert(id, Entry::Resting { record, found });
     }
 
-    /// Takes a resting record, and what a probe has found, out of the table and the queue.
+    /// Takes a resting record, and what a probe has found, out of the table and the queue. What it may
+    /// wait for is over.
     fn take(&mut self, id: Id) -> Option<(Record, Option<Box<Found>>)> {
+        self.waiting.remove(id);
+        self.lift(id)
+    }
+
+    /// The same, but it waits on: when it is put back, it is between the same two tries.
+    fn lift(&mut self, id: Id) -> Option<(Record, Option<Box<Found>>)> {
         let Entry::Resting { .. } = self.entries.get(&id)? else {
             return None;
         };
@@ -305,171 +298,14 @@ impl Table {
         self.queue.remove(id, record.place());
         self.has_stirred = true;
         self.line.remove(id, record.place());
-        self.waiting.remove(id);
         Some((record.unpack(id), found))
-    }
-
-    /// Starts what may start.
-    fn admit(&mut self) {
-        while !self.stopping && self.has_place() {
-            let Some(id) = self.queue.first() else { break };
-            self.start(id);
-        }
-        let is_wanted = self.queue.first().is_some();
-        self.context
-            .place_wanted
-            .send_if_modified(|wanted| std::mem::replace(wanted, is_wanted) != is_wanted);
-    }
-
-    /// Whether one more may run. Those that only wait for the disk, with others, take no place.
-    fn has_place(&self) -> bool {
-        let inside = self.context.groups.inside_now();
-        let fetching = self.running.len().saturating_sub(inside);
-        let groups = &self.context.groups;
-        fetching < self.settings.max_downloads && (groups.has_room() || groups.is_stuck())
-    }
-
-    fn start(&mut self, id: Id) {
-        let Some(Entry::Resting { record, found }) = self.entries.remove(&id) else {
-            return;
-        };
-        self.queue.remove(id, record.place());
-        self.has_stirred = true;
-        self.line.remove(id, record.place());
-        let mut record = Box::new(record.unpack(id));
-        let failures = self.waiting.remove(id);
-        let Some(status) = record.status.step(Input::Start) else {
-            return;
-        };
-        record.status = status;
-        record.error = None;
-        record.skipped = false;
-        self.context.live.update(id, |view| {
-            view.status = status;
-            view.position = None;
-            view.error = None;
-            view.reason = None;
-        });
-        let rate = Arc::new(Bucket::new(record.spec.speed_limit));
-        let (tuning, tunings) = watch::channel(self.tuning(&record.spec));
-        let stop = CancellationToken::new();
-        let download = Download {
-            context: self.context.clone(),
-            is_recorded: record.started_at.is_some(),
-            knows_resource: !record.done.is_empty(),
-            ranges_proven: false,
-            has_begun: record.resource.is_some() && !record.url_replaced,
-            failures,
-            record: Record::clone(&record),
-            found: found.map(|found| *found),
-            rates: Rates::new(self.context.limits.clone(), rate.clone()),
-            tuning: tunings,
-            stop: stop.clone(),
-        };
-        let task = self.running.spawn_on(download.run(), &self.transfers);
-        self.tasks.insert(task.id(), id);
-        self.entries.insert(
-            id,
-            Entry::Running(Running {
-                stop,
-                tuning,
-                rate,
-                record,
-                wishes: Vec::new(),
-            }),
-        );
-    }
-
-    fn tuning(&self, spec: &Spec) -> Tuning {
-        Tuning {
-            threads: spec.threads.unwrap_or(self.settings.threads),
-            block_size: spec.block_size.unwrap_or(self.settings.block_size),
-            name: spec.name.clone(),
-        }
-    }
-
-    /// A download has ended: its record is the table's again, and those who waited are served.
-    fn settle(&mut self, ended: Result<(tokio::task::Id, (Record, How)), JoinError>) {
-        let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
-        let Some(id) = self.tasks.remove(&task) else {
-            return;
-        };
-        let Some(Entry::Running(running)) = self.entries.remove(&id) else {
-            return;
-        };
-        let (mut record, how) = match ended {
-            Ok((_, ended)) => ended,
-            Err(broken) => {
-                tracing::error!(%id, %broken, "a download broke off");
-                let error = Error::new(
-                    Kind::IllegalState,
-                    "haul made a mistake; retry starts this download afresh",
-                );
-                // What it held is known to nobody; what it held at its start may be gone.
-                let mut record = Record::clone(&running.record);
-                record.done = RangeSet::new();
-                record.seals = Seals::default();
-                record.resource = None;
-                record.inode = None;
-                (record, How::Failed(error))
-            }
-        };
-        record.spec = running.record.spec;
-        // What completed has been recorded by its own task.
-        let mut is_saved = false;
-        let mut wait = None;
-        match how {
-            How::Completed => {
-                tracing::info!(%id, path = ?record.path, "completed");
-                is_saved = true;
-            }
-            How::Stopped => {
-                record.status = record.status.step(Input::Resume).unwrap_or(Status::Queued);
-            }
-            How::Waits(next) => {
-                record.status = record.status.step(Input::Resume).unwrap_or(Status::Queued);
-                wait = Some(next);
-            }
-            How::Failed(error) => {
-                tracing::warn!(%id, %error, code = error.kind.code(), "failed");
-                record.status = record.status.step(Input::Fail).unwrap_or(Status::Failed);
-                record.finished_at = Some(SystemTime::now());
-                record.error = Some(error);
-            }
-        }
-        let wishes = running.wishes;
-        if !is_saved {
-            point(Point::Halted);
-            self.save(vec![record.clone()], |_| ());
-        }
-        // A wish shows what it leads to; it comes too late for what is completed.
-        if wishes.is_empty() || record.status == Status::Completed {
-            self.show(&record);
-        }
-        self.rest(record, None);
-        if let Some(wait) = wait {
-            self.wait(id, wait);
-        }
-        for (wish, reply) in wishes {
-            self.wish(id, wish, reply);
-        }
-    }
-
-    /// A download between two tries leaves the queue until its time has come.
-    fn wait(&mut self, id: Id, wait: Wait) {
-        let Some(Entry::Resting { record, .. }) = self.entries.get(&id) else {
-            return;
-        };
-        self.queue.remove(id, record.place());
-        self.context
-            .live
-            .update(id, |view| view.reason = Some(wait.reason.as_str().into()));
-        self.waiting.insert(id, wait);
     }
 
     /// Shows a record at rest.
     fn show(&self, record: &Record) -> Arc<View> {
-        let view = show::view(record, &self.settings, &self.context.config.dir);
+        let mut view = show::view(record, &self.settings, &self.context.config.dir);
+        let wait = self.waiting.wait_of(record.id);
+        view.reason = wait.map(|wait| wait.reason.as_str().into());
         let shown = self.context.live.update(record.id, |shown| {
             let position = shown.position.filter(|_| view.status == Status::Queued);
             *shown = View {
@@ -481,23 +317,21 @@ impl Table {
         shown.unwrap_or_else(|| Arc::new(view))
     }
 
-    /// Hands records to the store, in order with all others, and calls `then` when they are durable.
-    fn save(&mut self, records: Vec<Record>, then: impl FnOnce(Result<()>) + Send + 'static) {
-        if records.is_empty() {
-            return then(Ok(()));
-        }
-        let saved = self.context.store.put(records);
-        self.saving.push(
-            async move {
-                let saved = saved.await;
-                if let Err(error) = &saved {
-                    tracing::error!(%error, "the database refuses a record");
-                }
-                then(saved);
-                After::Nothing
+    /// Calls `then` when the store has done what it was told.
+    fn when_durable(
+        &mut self,
+        saved: BoxFuture<'static, Result<()>>,
+        then: impl FnOnce(Result<()>) + Send + 'static,
+    ) {
+        let saving = async move {
+            let saved = saved.await;
+            if let Err(error) = &saved {
+                tracing::error!(%error, "the database refuses a record");
             }
-            .boxed(),
-        );
+            then(saved);
+            After::Nothing
+        };
+        self.saving.push(saving.boxed());
     }
 
     /// The store has answered.

@@ -30,6 +30,12 @@ impl Waiting {
         wait.failures
     }
 
+    /// What a download waits for, until its time has come.
+    pub(crate) fn wait_of(&self, id: Id) -> Option<&Wait> {
+        let wait = self.waits.get(&id)?;
+        self.due.contains(&(wait.until, id)).then_some(wait)
+    }
+
     /// Those whose time has come. Their failures are remembered until they are removed.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Id> {
         let mut due = Vec::new();
@@ -60,11 +66,13 @@ mod tests {
         waiting.insert(Id(1), wait(3, 1));
         waiting.insert(Id(2), wait(1, 2));
         waiting.insert(Id(3), wait(2, 3));
+        assert_eq!(waiting.wait_of(Id(2)).map(|wait| wait.failures), Some(2));
         assert_eq!(waiting.remove(Id(3)), 3);
         assert_eq!(waiting.due(now), []);
         let later = now + Duration::from_secs(5);
         assert_eq!(waiting.due(later), [Id(2), Id(1)]);
         assert_eq!(waiting.due(later), []);
+        assert_eq!(waiting.wait_of(Id(2)), None);
         assert_eq!((waiting.remove(Id(2)), waiting.remove(Id(2))), (2, 0));
     }
 }

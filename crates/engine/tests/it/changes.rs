@@ -1,8 +1,10 @@
 //! What is changed while a download waits, runs or has failed: it takes effect, survives, and a new URL
 //! keeps the bytes.
 
+use std::path::PathBuf;
+
 use haul_engine::spec::OnConflict;
-use haul_engine::{Change, Files, Id, Kind, SettingsChange, Spec, Status};
+use haul_engine::{Change, Files, Id, Kind, New, SettingsChange, Spec, Status, View};
 use haul_testkit::ledger::Ledger;
 use haul_testkit::origin::Origin;
 use url::Url;
@@ -50,6 +52,15 @@ async fn begun(world: &World, url: Url) -> Id {
     id
 }
 
+/// A download on its way.
+async fn downloading() -> (Origin, World, Id) {
+    let (origin, world) = (Origin::start().await, world().await);
+    let id = world.add(slow(&origin)).await;
+    let is_on_its_way = |view: &View| view.status == Status::Downloading;
+    world.until(id, is_on_its_way).await;
+    (origin, world, id)
+}
+
 /// Asserts that of the file at the new URL only what was missing was fetched.
 fn assert_kept(origin: &Origin, held: u64) {
     let sent = Ledger::of("/new.bin", origin.log()).fetched();
@@ -59,11 +70,7 @@ fn assert_kept(origin: &Origin, held: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_a_running_download_survives_a_crash() {
-    let (origin, world) = (Origin::start().await, world().await);
-    let id = world.add(slow(&origin)).await;
-    world
-        .until(id, |view| view.status == Status::Downloading)
-        .await;
+    let (origin, world, id) = downloading().await;
     let change = Change {
         name: Some("renamed.bin".to_owned()),
         threads: Some(3),
@@ -93,11 +100,7 @@ async fn a_change_of_a_running_download_survives_a_crash() {
 /// The running download records what it has done; what is asked of it is not its to record.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_download_records_after_a_change_leaves_the_change() {
-    let (origin, world) = (Origin::start().await, world().await);
-    let id = world.add(slow(&origin)).await;
-    world
-        .until(id, |view| view.status == Status::Downloading)
-        .await;
+    let (_origin, world, id) = downloading().await;
     let change = Change {
         name: Some("renamed.bin".to_owned()),
         ..Change::default()
@@ -171,7 +174,7 @@ async fn a_queued_download_starts_at_its_new_url() {
     origin.wait_gate("go", 1).await;
     let spec = Spec::new(origin.url("/wrong.bin?size=2K&seed=2"));
     let probed = world.engine.probe(spec).await.expect("an answer");
-    let new = haul_engine::New::Probed(Box::new(probed));
+    let new = New::Probed(Box::new(probed));
     let id = world.engine.add(vec![new]).await.expect("added")[0].id;
     let right = origin.url("/right.bin?size=3K&seed=3");
     let changed = world
@@ -286,16 +289,47 @@ async fn changes_of_settings_that_come_together_add_up() {
     assert_eq!((held.threads, held.speed_limit), (3, 77));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_was_there_before_is_not_deleted_with_its_download() {
-    let (origin, world) = (Origin::start().await, World::new().await);
+/// A file of somebody else's where a download would go.
+fn mine(world: &World) -> PathBuf {
     std::fs::create_dir_all(world.files()).expect("a folder");
     let path = world.files().join("mine.bin");
     std::fs::write(&path, "mine").expect("a file");
-    let skip = |url| Spec {
+    path
+}
+
+/// A download that leaves a file alone that is there.
+fn skip(url: Url) -> Spec {
+    Spec {
         on_conflict: OnConflict::Skip,
         ..Spec::new(url)
+    }
+}
+
+/// Whoever names his downloads may name one like another that has left a file alone before.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_was_skipped_before_owns_the_file_that_it_fetches_now() {
+    let (origin, world) = (Origin::start().await, World::new().await);
+    let path = mine(&world);
+    let fetch = async || {
+        let spec = skip(origin.url("/mine.bin?size=1K&seed=4"));
+        let added = world.engine.add(vec![New::Named(Id(9), spec)]).await;
+        added.expect("the id is free");
+        world.ended(Id(9)).await
     };
+    fetch().await;
+    let remove = async || world.engine.remove(Id(9), Files::Delete).await;
+    remove().await.expect("removed");
+    assert_eq!(std::fs::read(&path).expect("still there"), b"mine");
+    std::fs::remove_file(&path).expect("its owner may");
+    assert_right(&*fetch().await, 4, 1 << 10);
+    remove().await.expect("removed");
+    assert!(!path.exists(), "this one was fetched");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_there_before_is_not_deleted_with_its_download() {
+    let (origin, world) = (Origin::start().await, World::new().await);
+    let path = mine(&world);
     let mut skipped = Vec::new();
     for _ in 0..2 {
         let url = origin.url("/mine.bin?size=1K&seed=4");
@@ -329,18 +363,13 @@ async fn a_file_that_was_there_before_is_not_deleted_with_its_download() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_came_while_bytes_were_fetched_is_not_deleted_either() {
     let (origin, world) = (Origin::start().await, World::new().await);
-    let spec = Spec {
-        on_conflict: OnConflict::Skip,
-        ..Spec::new(origin.url("/mine.bin?size=64K&gate=go&gate_after=1K"))
-    };
-    let id = world.add_spec(spec).await;
+    let url = origin.url("/mine.bin?size=64K&gate=go&gate_after=1K");
+    let id = world.add_spec(skip(url)).await;
     origin.wait_gate("go", 1).await;
     world
         .until(id, |view| view.status == Status::Downloading)
         .await;
-    std::fs::create_dir_all(world.files()).expect("a folder");
-    let path = world.files().join("mine.bin");
-    std::fs::write(&path, "mine").expect("a file");
+    let path = mine(&world);
     origin.open_gate("go");
     assert_eq!(world.ended(id).await.status, Status::Completed);
     world

@@ -183,11 +183,12 @@ async fn another_url_of_the_same_file_goes_on_and_that_of_another_is_a_mistake()
         let url = origin.url(&format!(
             "/{path}-new.bin?size=4M&seed={seed}&etag=\"{seed}\""
         ));
-        let anew = Spec {
-            name: Some(format!("{path}.bin")),
-            ..Spec::new(url.clone())
+        let (name, new) = (format!("{path}.bin"), url.clone());
+        let anew = move |spec: &mut Spec| {
+            (spec.name, spec.url) = (Some(name.clone()), new.clone());
+            Ok(())
         };
-        let view = world.engine.ask_anew(id, anew).await.expect("at rest");
+        let view = world.engine.edit(id, anew).await.expect("at rest");
         assert_eq!((&*view.url, view.status), (url.as_str(), Status::Paused));
         let found = world.engine.live().of_url(url.as_str());
         assert_eq!(found.len(), 1, "found by its new URL");
@@ -212,21 +213,23 @@ async fn another_url_of_the_same_file_goes_on_and_that_of_another_is_a_mistake()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_runs_and_where_it_is_written_is_not_asked_anew() {
+async fn where_a_download_is_written_stays_as_it_has_begun() {
     let (origin, world) = (Origin::start().await, World::new().await);
-    let url = "/a.bin?size=4M&rate=1M";
-    let id = world.add(origin.url(url)).await;
-    world.until(id, |view| view.done > 0).await;
-    let spec = Spec::new(origin.url(url));
-    let running = world.engine.ask_anew(id, spec.clone()).await;
-    assert_eq!(running.expect_err("it runs").kind, Kind::IllegalState);
-    world.engine.pause(id).await.expect("paused");
-    let elsewhere = Spec {
-        dir: Some(PathBuf::from("/elsewhere")),
-        ..spec
+    let id = world.add(origin.url("/a.bin?size=4M&seed=2&rate=2M")).await;
+    let elsewhere = |spec: &mut Spec| {
+        spec.dir = Some(PathBuf::from("/elsewhere"));
+        Ok(())
     };
-    let moved = world.engine.ask_anew(id, elsewhere).await;
-    assert_eq!(moved.expect_err("begun").kind, Kind::IllegalState);
+    world.until(id, |view| view.done > 0).await;
+    let running = world.engine.edit(id, elsewhere).await;
+    assert_eq!(running.expect_err("begun").kind, Kind::IllegalState);
+    let shown = world.engine.live().get(id).expect("there");
+    assert!(shown.status.is_active(), "it runs on: {:?}", shown.status);
+    world.engine.pause(id).await.expect("paused");
+    let paused = world.engine.edit(id, elsewhere).await;
+    assert_eq!(paused.expect_err("begun").kind, Kind::IllegalState);
     let kept = world.engine.spec(id).await.expect("known");
     assert_eq!(kept.dir, None);
+    world.engine.resume(id).await.expect("resumed");
+    assert_right(&*world.ended(id).await, 2, 4 * MIB);
 }

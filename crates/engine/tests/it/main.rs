@@ -6,6 +6,7 @@ mod commands;
 mod deliver;
 mod disk;
 mod download;
+mod edits;
 mod far;
 mod group;
 mod layers;

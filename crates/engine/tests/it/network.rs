@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use haul_engine::{Kind, OnLoss, Status};
+use haul_engine::{Change, Kind, OnLoss, Status};
 use haul_testkit::origin::Origin;
 use haul_testkit::relay::Relay;
 
@@ -33,6 +33,35 @@ async fn a_lost_network_is_waited_for_however_long_it_takes() {
     assert_right(&*world.ended(id).await, 1, 8 * MIB);
     let sent: u64 = origin.log().iter().map(|seen| seen.body_sent).sum();
     assert!(sent < 14 * MIB, "{sent} bytes sent for 8 MiB");
+}
+
+/// A new URL is a server of which nothing is known, until it has shown that it has the file.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_url_that_has_proven_itself_is_waited_for_as_well() {
+    let origin = Origin::start().await;
+    let mut relay = Relay::to(origin.address()).await;
+    let world = World::with(|c| {
+        c.retries = 1;
+        c.settings.block_size = MIB;
+    })
+    .await;
+    let file = "size=8M&seed=1&etag=%22x%22&rate=1M";
+    let id = world.add(origin.url(&format!("/old.bin?{file}"))).await;
+    world.until(id, |view| view.done > MIB).await;
+    let url = relay.url(&origin.url(&format!("/new.bin?{file}")));
+    let change = Change {
+        url: Some(url),
+        ..Change::default()
+    };
+    let held = world.engine.change(id, change).await.expect("changed").done;
+    world.until(id, |view| view.done > held + MIB).await;
+    relay.cut().await;
+    let waiting = world
+        .until(id, |view| view.attempts > 20 && view.reason.is_some())
+        .await;
+    assert!(waiting.status.is_active(), "{:?}", waiting.status);
+    relay.mend().await;
+    assert_right(&*world.ended(id).await, 1, 8 * MIB);
 }
 
 #[tokio::test(flavor = "multi_thread")]

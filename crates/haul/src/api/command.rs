@@ -47,6 +47,16 @@ pub(crate) enum Command {
     Stats,
 }
 
+impl Command {
+    /// Adds downloads; under a key, only the first time.
+    pub(crate) fn add(key: Option<Key>, add: Add) -> Command {
+        match key {
+            Some(key) => Command::AddOnce(key, add),
+            None => Command::Add(add),
+        }
+    }
+}
+
 /// Downloads to add, and the URLs that are none.
 #[derive(Debug, Default)]
 pub(crate) struct Add {

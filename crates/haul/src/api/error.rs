@@ -23,73 +23,115 @@ pub(crate) enum ApiError {
     Edge(Edge, String),
 }
 
-/// What is wrong with a request before it is a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Edge {
-    /// The bytes are not JSON.
-    InvalidJson,
-    /// JSON, but not a JSON-RPC request.
-    InvalidRequest,
-    /// No such JSON-RPC method.
-    UnknownMethod,
-    /// No such path.
-    UnknownPath,
-    /// The path knows other methods.
-    MethodNotAllowed,
-    /// The body is larger than is read.
-    BodyTooLarge,
-    /// The body broke off or came too slowly.
-    BodyIncomplete,
-    /// More URLs than one request may bring.
-    TooManyUrls,
-    /// The live answer would be larger than one frame may be.
-    AnswerTooLarge,
-    /// The token is missing or wrong.
-    Unauthorized,
-    /// `Host` is not a name that is served here.
-    HostRefused,
-    /// `Origin` is a page that may not call.
-    OriginRefused,
-    /// A WebSocket path was asked for without an upgrade.
-    UpgradeRequired,
-    /// The file of a download that is not finished was asked for.
-    NotCompleted,
-    /// The finished file is not where it was put.
-    FileGone,
-    /// Bytes that the file does not have were asked for.
-    RangeNotSatisfiable,
-    /// The file is not the one that was asked for.
-    PreconditionFailed,
-    /// Every place for a WebSocket is taken.
-    TooManySockets,
-    /// The daemon is about to stop.
-    Stopping,
+/// Makes the enum, its list, and what each of them looks like from outside.
+macro_rules! edges {
+    ($($(#[$says:meta])* $name:ident = $status:ident $code:literal,)*) => {
+        /// What is wrong with a request before it is a command.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Edge {
+            $($(#[$says])* $name,)*
+        }
+
+        impl Edge {
+            /// All of them.
+            const ALL: &[Edge] = &[$(Edge::$name),*];
+
+            fn says(self) -> (StatusCode, &'static str) {
+                match self {
+                    $(Edge::$name => (StatusCode::$status, $code),)*
+                }
+            }
+        }
+    };
 }
 
-impl Edge {
-    fn says(self) -> (StatusCode, &'static str) {
+edges! {
+    /// The bytes are not JSON.
+    InvalidJson = BAD_REQUEST "invalid_json",
+    /// JSON, but not a JSON-RPC request.
+    InvalidRequest = BAD_REQUEST "invalid_request",
+    /// No such JSON-RPC method.
+    UnknownMethod = NOT_FOUND "unknown_method",
+    /// No such path.
+    UnknownPath = NOT_FOUND "unknown_path",
+    /// The path knows other methods.
+    MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed",
+    /// The body is larger than is read.
+    BodyTooLarge = PAYLOAD_TOO_LARGE "body_too_large",
+    /// The body broke off or came too slowly.
+    BodyIncomplete = REQUEST_TIMEOUT "body_incomplete",
+    /// More URLs than one request may bring.
+    TooManyUrls = UNPROCESSABLE_ENTITY "too_many_urls",
+    /// The live answer would be larger than one frame may be.
+    AnswerTooLarge = UNPROCESSABLE_ENTITY "answer_too_large",
+    /// The token is missing or wrong.
+    Unauthorized = UNAUTHORIZED "unauthorized",
+    /// `Host` is not a name that is served here.
+    HostRefused = FORBIDDEN "host_refused",
+    /// `Origin` is a page that may not call.
+    OriginRefused = FORBIDDEN "origin_refused",
+    /// A WebSocket path was asked for without an upgrade.
+    UpgradeRequired = UPGRADE_REQUIRED "upgrade_required",
+    /// The file of a download that is not finished was asked for.
+    NotCompleted = CONFLICT "not_completed",
+    /// The finished file is not where it was put.
+    FileGone = NOT_FOUND "file_gone",
+    /// Bytes that the file does not have were asked for.
+    RangeNotSatisfiable = RANGE_NOT_SATISFIABLE "range_not_satisfiable",
+    /// The file is not the one that was asked for.
+    PreconditionFailed = PRECONDITION_FAILED "precondition_failed",
+    /// Every place for a WebSocket is taken.
+    TooManySockets = SERVICE_UNAVAILABLE "too_many_sockets",
+    /// The daemon is about to stop.
+    Stopping = SERVICE_UNAVAILABLE "stopping",
+}
+
+/// Why a request was not done, without the words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// See [`ApiError::Engine`].
+    Engine(Kind),
+    /// See [`ApiError::AllRejected`].
+    AllRejected,
+    /// See [`ApiError::Edge`].
+    Edge(Edge),
+}
+
+impl Code {
+    /// All of them.
+    pub(crate) fn all() -> impl Iterator<Item = Code> {
+        let kinds = Kind::ALL.into_iter().map(Code::Engine);
+        let edges = Edge::ALL.iter().copied().map(Code::Edge);
+        kinds.chain([Code::AllRejected]).chain(edges)
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(self) -> StatusCode {
         match self {
-            Edge::InvalidJson => (StatusCode::BAD_REQUEST, "invalid_json"),
-            Edge::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid_request"),
-            Edge::UnknownMethod => (StatusCode::NOT_FOUND, "unknown_method"),
-            Edge::UnknownPath => (StatusCode::NOT_FOUND, "unknown_path"),
-            Edge::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
-            Edge::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
-            Edge::BodyIncomplete => (StatusCode::REQUEST_TIMEOUT, "body_incomplete"),
-            Edge::TooManyUrls => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_urls"),
-            Edge::AnswerTooLarge => (StatusCode::UNPROCESSABLE_ENTITY, "answer_too_large"),
-            Edge::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
-            Edge::HostRefused => (StatusCode::FORBIDDEN, "host_refused"),
-            Edge::OriginRefused => (StatusCode::FORBIDDEN, "origin_refused"),
-            Edge::UpgradeRequired => (StatusCode::UPGRADE_REQUIRED, "upgrade_required"),
-            Edge::NotCompleted => (StatusCode::CONFLICT, "not_completed"),
-            Edge::FileGone => (StatusCode::NOT_FOUND, "file_gone"),
-            Edge::RangeNotSatisfiable => {
-                (StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable")
-            }
-            Edge::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
-            Edge::TooManySockets => (StatusCode::SERVICE_UNAVAILABLE, "too_many_sockets"),
-            Edge::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+            Code::Engine(kind) => status(kind),
+            Code::AllRejected => StatusCode::UNPROCESSABLE_ENTITY,
+            Code::Edge(edge) => edge.says().0,
+        }
+    }
+
+    /// The stable `code`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Code::Engine(kind) => kind.code(),
+            Code::AllRejected => "all_rejected",
+            Code::Edge(edge) => edge.says().1,
+        }
+    }
+
+    /// The number of a JSON-RPC error (JSON-RPC 2.0 §5.1).
+    pub(crate) fn number(self) -> i32 {
+        match self {
+            Code::Edge(Edge::InvalidJson) => -32700,
+            Code::Edge(Edge::InvalidRequest) => -32600,
+            Code::Edge(Edge::UnknownMethod) => -32601,
+            Code::Edge(Edge::TooManyUrls)
+            | Code::Engine(Kind::InvalidOption | Kind::InvalidUrl) => -32602,
+            _ => -32000,
         }
     }
 }
@@ -157,11 +199,12 @@ impl ApiError {
         )
     }
 
-    fn says(&self) -> (StatusCode, &'static str) {
+    /// Why, without the words.
+    pub(crate) fn code(&self) -> Code {
         match self {
-            ApiError::Engine(error) => (status(error.kind), error.kind.code()),
-            ApiError::AllRejected(_) => (StatusCode::UNPROCESSABLE_ENTITY, "all_rejected"),
-            ApiError::Edge(edge, _) => edge.says(),
+            ApiError::Engine(error) => Code::Engine(error.kind),
+            ApiError::AllRejected(_) => Code::AllRejected,
+            ApiError::Edge(edge, _) => Code::Edge(*edge),
         }
     }
 
@@ -172,21 +215,15 @@ impl ApiError {
         }
     }
 
-    /// The same as a JSON-RPC error (JSON-RPC 2.0 §5.1).
+    /// The same as a JSON-RPC error.
     pub(crate) fn failure(&self) -> Failure {
-        let number = match self {
-            ApiError::Edge(Edge::InvalidJson, _) => -32700,
-            ApiError::Edge(Edge::InvalidRequest, _) => -32600,
-            ApiError::Edge(Edge::UnknownMethod, _) => -32601,
-            ApiError::Edge(Edge::TooManyUrls, _) => -32602,
-            ApiError::Engine(error)
-                if matches!(error.kind, Kind::InvalidOption | Kind::InvalidUrl) =>
-            {
-                -32602
-            }
-            _ => -32000,
-        };
-        Failure::new(number, self.says().1, &self.to_string(), self.rejected())
+        let code = self.code();
+        Failure::new(
+            code.number(),
+            code.name(),
+            &self.to_string(),
+            self.rejected(),
+        )
     }
 }
 
@@ -212,7 +249,7 @@ impl fmt::Display for ApiError {
 /// `application/problem+json` (RFC 9457).
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let (status, code) = self.says();
+        let (status, code) = (self.code().status(), self.code().name());
         let title = status.canonical_reason().unwrap_or("Error");
         let detail = self.to_string();
         let body = Problem::new(status.as_u16(), title, code, &detail, self.rejected()).to_json();
@@ -243,12 +280,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_a_status_that_is_an_error() {
-        for kind in Kind::ALL {
-            let status = status(kind);
+    fn every_code_has_a_status_that_is_an_error() {
+        for code in Code::all() {
+            let status = code.status();
             assert!(
                 status.is_client_error() || status.is_server_error(),
-                "{kind:?}"
+                "{code:?}"
             );
         }
         assert_eq!(status(Kind::Store), StatusCode::INTERNAL_SERVER_ERROR);

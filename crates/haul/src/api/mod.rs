@@ -4,6 +4,7 @@ pub(crate) mod aria2;
 mod audit;
 mod auth;
 mod browser;
+mod calls;
 mod command;
 mod console;
 mod content;

@@ -1,35 +1,58 @@
 //! `Idempotency-Key`: how a client names a request, so that it can send it again when it has not heard
-//! the answer. Knows nothing of what is asked for.
+//! the answer; over REST by a header, over the live protocol by an argument. Knows nothing of what is
+//! asked for.
 
 use haul_engine::{Error, Key, Kind};
 use http::{HeaderMap, HeaderName};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+use super::types::params::Params;
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Most bytes in a key.
 const MOST_BYTES: usize = 255;
 
+/// What a key is for, and may be.
+pub(super) const SAYS: &str = "Names this request, 1 to 255 printable ASCII characters: sent again under \
+    the same name within 24 hours it is not done again, and gets the same downloads in answer.";
+
+/// The same as JSON Schema.
+pub(super) fn schema() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": MOST_BYTES, "pattern": "^[ -~]+$"})
+}
+
 /// The key of a request with this body, if it has one.
 pub(super) fn key(headers: &HeaderMap, body: &[u8]) -> Result<Option<Key>, Error> {
     let mut keys = headers.get_all(HEADER).iter();
     let name = match (keys.next(), keys.next()) {
         (None, _) => return Ok(None),
-        (Some(key), None) => key.to_str().ok().filter(|key| is_allowed(key)),
+        (Some(key), None) => key.to_str().ok(),
         (Some(_), Some(_)) => None,
     };
-    let name = name.ok_or_else(|| {
+    named("Idempotency-Key", name, body).map(Some)
+}
+
+/// The key of a call, if it has one. It is read before all other arguments, which are what it names.
+pub(super) fn argument(params: &mut Params) -> Result<Option<Key>, Error> {
+    let given = params.text_like("idempotency_key", SAYS, schema)?;
+    given
+        .map(|name| named("idempotency_key", Some(&name), params.rest().as_bytes()))
+        .transpose()
+}
+
+fn named(place: &str, name: Option<&str>, asked: &[u8]) -> Result<Key, Error> {
+    let name = name.filter(|name| is_allowed(name)).ok_or_else(|| {
         Error::new(
             Kind::InvalidOption,
-            format!(
-                "Idempotency-Key: give one key of 1 to {MOST_BYTES} printable ASCII characters"
-            ),
+            format!("{place}: give one key of 1 to {MOST_BYTES} printable ASCII characters"),
         )
     })?;
-    Ok(Some(Key {
+    Ok(Key {
         name: name.to_owned(),
-        digest: Sha256::digest(body).into(),
-    }))
+        digest: Sha256::digest(asked).into(),
+    })
 }
 
 fn is_allowed(key: &str) -> bool {

@@ -6,21 +6,24 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawPathParams, RawQuery, State};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodFilter, MethodRouter, get, on};
 use bytes::BytesMut;
-use haul_engine::Id;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
+use super::calls::{CALLS, Call, Effect};
 use super::command::{self, Answer, Command};
 use super::error::{ApiError, Edge};
 use super::socket::Upgrade;
 use super::types::add;
+use super::types::asyncapi::ASYNCAPI;
+use super::types::openapi::OPENAPI;
 use super::types::params::Params;
 use super::types::requests;
 use super::{App, aria2, console, content, live, metrics, once};
@@ -36,31 +39,64 @@ const LONGEST_BODY: Duration = Duration::from_secs(60);
 
 /// Every path of the daemon, over all skins.
 pub(super) fn routes(app: Arc<App>) -> Router {
-    let api = Router::new()
-        .route("/downloads", post(add_downloads).get(list))
-        .route("/downloads/{id}", get(show).patch(update).delete(remove))
-        .route("/downloads/{id}/why", get(why))
-        .route("/downloads/{id}/pause", post(pause))
-        .route("/downloads/{id}/resume", post(resume))
-        .route("/downloads/{id}/retry", post(retry))
-        .route("/downloads/{id}/cancel", post(cancel))
-        .route("/downloads/{id}/move", post(reorder))
-        .route("/downloads/{id}/content", get(content::serve))
-        .route("/stats", get(stats))
-        .route("/settings", get(settings).patch(set_settings))
-        .route("/events", get(live::events))
-        .route("/ws", get(live::connect));
-    Router::new()
-        .nest("/api/v1", api)
-        .route("/", get(index))
-        .route(aria2::PATH, get(aria2::get).post(aria2::post))
-        .route("/healthz", get(healthy))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics::show))
+    let mut router = Router::new();
+    for (path, method) in paths() {
+        router = router.route(&path, method);
+    }
+    router
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn(metrics::time))
         .with_state(app)
+}
+
+type Paths = Vec<(String, MethodRouter<Arc<App>>)>;
+
+/// The calls, and what is no call.
+pub(super) fn paths() -> Paths {
+    let mut paths: Paths = CALLS
+        .iter()
+        .map(|call| (format!("/api/v1{}", call.path), answers(call)))
+        .collect();
+    let others = [
+        ("/api/v1/downloads/{id}/content", get(content::serve)),
+        ("/api/v1/events", get(live::events)),
+        ("/api/v1/ws", get(live::connect)),
+        ("/api/v1/openapi.json", get(openapi)),
+        ("/api/v1/asyncapi.json", get(asyncapi)),
+        ("/", get(index)),
+        (aria2::PATH, get(aria2::get).post(aria2::post)),
+        ("/healthz", get(healthy)),
+        ("/readyz", get(ready)),
+        ("/metrics", get(metrics::show)),
+    ];
+    paths.extend(others.map(|(path, method)| (path.to_owned(), method)));
+    paths
+}
+
+/// Answers the requests for a call.
+fn answers(call: &'static Call) -> MethodRouter<Arc<App>> {
+    let answer = async move |State(app): State<Arc<App>>,
+                             path: Result<RawPathParams, RawPathParamsRejection>,
+                             RawQuery(query): RawQuery,
+                             headers: HeaderMap,
+                             body: Body| {
+        let Effect::Run(read) = call.effect else {
+            return add_downloads(&app, &headers, body).await;
+        };
+        let mut params = match call.has_body() {
+            true => members(&bytes(body).await?)?,
+            false => Params::query(&query.unwrap_or_default())?,
+        };
+        let path = path
+            .map_err(|cause| ApiError::edge(Edge::UnknownPath, format!("the path is {cause}")))?;
+        for (name, value) in &path {
+            params.add(name, value)?;
+        }
+        run(&app, params.read(read)?).await
+    };
+    let filter = MethodFilter::try_from(call.method.clone());
+    on(filter.expect("a method of HTTP"), answer)
 }
 
 type Answered = Result<Response, ApiError>;
@@ -71,87 +107,15 @@ async fn run(app: &App, command: Command) -> Answered {
         Answer::Added { .. } => StatusCode::CREATED,
         _ => StatusCode::OK,
     };
-    let json = (
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    Ok((status, [json], answer.to_json()).into_response())
+    Ok((status, json(answer.to_json())).into_response())
 }
 
-async fn add_downloads(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Answered {
+async fn add_downloads(app: &App, headers: &HeaderMap, body: Body) -> Answered {
     let body = bytes(body).await?;
-    let key = once::key(&headers, &body)?;
-    let add = add::add(members(&body)?, &app.options.root)?;
+    let key = once::key(headers, &body)?;
+    let add = members(&body)?.read(|params| add::add(params, &app.options.root))?;
     command::check_links(&add, &app.options).await?;
-    let command = match key {
-        Some(key) => Command::AddOnce(key, add),
-        None => Command::Add(add),
-    };
-    run(&app, command).await
-}
-
-async fn list(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answered {
-    let query = requests::list(pairs(query)?)?;
-    run(&app, Command::List(query)).await
-}
-
-async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
-    run(&app, Command::Get(read(&id)?)).await
-}
-
-async fn why(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
-    run(&app, Command::Why(read(&id)?)).await
-}
-
-async fn update(State(app): State<Arc<App>>, Path(id): Path<String>, body: Body) -> Answered {
-    let id = read(&id)?;
-    let change = requests::change(arguments(body).await?)?;
-    run(&app, Command::Update { id, change }).await
-}
-
-async fn remove(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Answered {
-    let id = read(&id)?;
-    let files = requests::files(pairs(query)?)?;
-    run(&app, Command::Remove { id, files }).await
-}
-
-async fn pause(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
-    run(&app, Command::Pause(read(&id)?)).await
-}
-
-async fn resume(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
-    run(&app, Command::Resume(read(&id)?)).await
-}
-
-async fn retry(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
-    run(&app, Command::Retry(read(&id)?)).await
-}
-
-async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
-    run(&app, Command::Cancel(read(&id)?)).await
-}
-
-async fn reorder(State(app): State<Arc<App>>, Path(id): Path<String>, body: Body) -> Answered {
-    let id = read(&id)?;
-    let position = requests::position(arguments(body).await?)?;
-    run(&app, Command::Move { id, position }).await
-}
-
-async fn stats(State(app): State<Arc<App>>) -> Answered {
-    run(&app, Command::Stats).await
-}
-
-async fn settings(State(app): State<Arc<App>>) -> Answered {
-    run(&app, Command::Settings).await
-}
-
-async fn set_settings(State(app): State<Arc<App>>, body: Body) -> Answered {
-    let change = requests::settings(arguments(body).await?)?;
-    run(&app, Command::SetSettings(change)).await
+    run(app, Command::add(key, add)).await
 }
 
 /// The console when an upgrade is asked for, else how to connect.
@@ -208,19 +172,20 @@ async fn wrong_method(method: Method, uri: Uri) -> ApiError {
     )
 }
 
-fn read(id: &str) -> Result<Id, ApiError> {
-    Ok(id.parse()?)
+async fn openapi() -> impl IntoResponse {
+    json(OPENAPI.as_str())
 }
 
-fn pairs(query: Option<String>) -> Result<Params, ApiError> {
-    Ok(Params::query(&query.unwrap_or_default())?)
+async fn asyncapi() -> impl IntoResponse {
+    json(ASYNCAPI.as_str())
+}
+
+fn json<T>(text: T) -> ([(HeaderName, HeaderValue); 1], T) {
+    let kind = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, kind)], text)
 }
 
 /// The members of a JSON body. An empty body has none.
-async fn arguments(body: Body) -> Result<Params, ApiError> {
-    members(&bytes(body).await?)
-}
-
 fn members(body: &[u8]) -> Result<Params, ApiError> {
     if body.is_empty() {
         return Ok(Params::query("")?);

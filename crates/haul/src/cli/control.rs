@@ -148,6 +148,9 @@ pub(crate) async fn act(action: Action, which: Which, verbosity: Verbosity) -> a
 
 /// `haul move`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  haul move 9f1c 0        it starts next
+  haul move 9f1c 1000000  behind all others")]
 pub(crate) struct Move {
     /// The queued download's id, or its start
     #[arg(value_name = "ID")]

@@ -5,12 +5,15 @@ mod add;
 mod client;
 mod console;
 mod control;
+mod daemon;
+mod demo;
 mod downloads;
 mod exit;
 mod get;
 mod input;
 mod list;
 mod listed;
+mod manual;
 mod output;
 mod paint;
 mod rows;
@@ -42,6 +45,8 @@ use self::output::Verbosity;
   haul serve                             start the daemon on http://localhost:8765
   haul add https://example.org/a.iso     hand it a download
   haul ls                                see what it does
+  haul demo                              see everything move, without a network
+
 `haul help COMMAND` says more about each."
 )]
 struct Cli {
@@ -64,12 +69,25 @@ enum Command {
     /// Show everything about one download
     Show(list::Show),
     /// Stop downloads and keep their bytes
+    #[command(after_help = "Examples:
+  haul pause 9f1c
+  haul pause 9f1c 03ab
+  haul pause --all")]
     Pause(control::Which),
     /// Let paused downloads go on
+    #[command(after_help = "Examples:
+  haul resume 9f1c
+  haul resume --all")]
     Resume(control::Which),
     /// Give downloads up and drop their bytes
+    #[command(after_help = "Examples:
+  haul cancel 9f1c
+  haul cancel --all --status queued")]
     Cancel(control::Which),
     /// Try failed or cancelled downloads again
+    #[command(after_help = "Examples:
+  haul retry 9f1c
+  haul retry --all --status failed")]
     Retry(control::Which),
     /// Forget downloads; finished files stay unless --files is given
     Rm(control::Rm),
@@ -79,8 +97,14 @@ enum Command {
     Limit(control::Limit),
     /// Talk to the daemon line by line
     Console(console::Console),
+    /// Show haul at work for a minute, without a network
+    Demo(demo::Demo),
     /// Show the configuration and where each value came from
     Config(Box<settings::Settings>),
+    /// Print a script that completes haul's commands and flags in a shell
+    Completions(manual::Completions),
+    /// Print a manual page
+    Man(manual::Manual),
 }
 
 /// Runs the command that the process was called with.
@@ -106,7 +130,10 @@ fn command(command: Command, verbosity: Verbosity) -> anyhow::Result<u8> {
     match command {
         Command::Get(asked) => get::get(&asked, verbosity),
         Command::Serve(asked) => serve::serve(&asked, verbosity),
+        Command::Demo(asked) => demo::demo(&asked, verbosity),
         Command::Config(asked) => settings::settings(&asked),
+        Command::Completions(asked) => manual::completions(&asked),
+        Command::Man(asked) => manual::manual(&asked),
         Command::Add(asked) => talk(add::add(*asked, verbosity)),
         Command::Ls(asked) => talk(list::ls(asked)),
         Command::Show(asked) => talk(list::show(asked)),

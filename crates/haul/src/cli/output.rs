@@ -47,8 +47,13 @@ pub(crate) fn data(line: impl std::fmt::Display) -> io::Result<()> {
 
 /// Prints a text of data as it is.
 pub(crate) fn text(text: &str) -> io::Result<()> {
+    bytes(text.as_bytes())
+}
+
+/// Prints data as it is.
+pub(crate) fn bytes(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(bytes)?;
     out.flush()
 }
 

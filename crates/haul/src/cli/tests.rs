@@ -1,6 +1,7 @@
 //! What the command line takes and what its help says.
 
-use clap::{CommandFactory, Parser};
+use clap::{Arg, CommandFactory, Parser, ValueEnum};
+use clap_complete::Shell;
 
 use super::Cli;
 
@@ -102,4 +103,40 @@ fn help(path: &[&str]) -> String {
         command = command.find_subcommand_mut(name).expect("a command");
     }
     command.render_help().to_string()
+}
+
+#[test]
+fn every_command_has_a_manual_page_with_its_flags_and_its_examples() {
+    let whole = Cli::command();
+    for command in whole.get_subcommands() {
+        let page = super::manual::page(Some(command.get_name())).expect("a page");
+        let page = String::from_utf8(page).expect("text").replace("\\-", "-");
+        assert!(page.contains(&format!(".TH haul-{} 1", command.get_name())));
+        for flag in command.get_arguments().filter_map(Arg::get_long) {
+            assert!(
+                page.contains(&format!("--{flag}")),
+                "{} --{flag}",
+                command.get_name()
+            );
+        }
+        if command.get_name() != "ls" && command.get_name() != "help" {
+            assert!(page.contains("Examples:"), "{}", command.get_name());
+        }
+    }
+    assert!(super::manual::page(Some("nosuch")).is_err());
+}
+
+#[test]
+fn every_shell_completes_every_command() {
+    for shell in Shell::value_variants() {
+        let script = super::manual::script(*shell);
+        let script = String::from_utf8(script).expect("text");
+        for command in Cli::command().get_subcommands() {
+            assert!(
+                script.contains(command.get_name()),
+                "{shell}: {}",
+                command.get_name()
+            );
+        }
+    }
 }

@@ -24,10 +24,10 @@ pub(crate) use keys::{Config, LogFormat};
 pub(crate) use load::{Loaded, Source};
 pub(crate) use settle::is_loopback;
 pub(crate) use show::{json, table, table_markdown};
-pub(crate) use units::parse_size;
+pub(crate) use units::{parse_duration, parse_size, print_duration};
 pub(crate) use web::header;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
@@ -54,6 +54,19 @@ pub(crate) fn effective<A: Audience>(flags: &Flags<A>) -> Result<Loaded, Error> 
             variable: &variable,
             file: file.as_ref(),
             current_dir: &current_dir,
+        },
+    )
+}
+
+/// The defaults, whatever the environment and files say; files go below `dir`.
+pub(crate) fn untouched(dir: &Path) -> Result<Loaded, Error> {
+    load::load(
+        |_| true,
+        &load::Layers {
+            flags: &[],
+            variable: &|_| None,
+            file: None,
+            current_dir: dir,
         },
     )
 }

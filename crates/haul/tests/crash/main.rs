@@ -34,6 +34,7 @@ fn plan(point: Point) -> (Act, &'static [u64]) {
         | Point::Completed => (Act::Nothing, &[1, 4, 8]),
         Point::Discarded | Point::Forgotten => (Act::ChangeBefore, &[1]),
         Point::Halted => (Act::Pause, &[1]),
+        Point::Edited => (Act::Edit, &[1]),
         Point::Cancelled => (Act::Cancel, &[1]),
         Point::Removed => (Act::Remove, &[1]),
         Point::Stopping | Point::Stopped => (Act::Stop, &[1]),

@@ -40,6 +40,9 @@ const CHECKED_URL: &str = "/checked.bin?size=512K&seed=4";
 const CHECKED_SEED: u64 = 4;
 const CHECKED_SIZE: u64 = 512 << 10;
 
+/// The header that a download is given while it runs.
+const EDITED: &str = "X-Edited: 1";
+
 /// What happens in the life that is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Act {
@@ -49,6 +52,8 @@ pub(crate) enum Act {
     ChangeBefore,
     /// The large download is paused.
     Pause,
+    /// The large download is asked for with another header, as an aria2 client does.
+    Edit,
     /// The large download is cancelled.
     Cancel,
     /// The large download is removed.
@@ -192,8 +197,16 @@ impl Run {
 
     async fn disturb(&self, daemon: &Daemon, id: &str) {
         let path = format!("/downloads/{id}");
+        if self.act == Act::Edit {
+            let call = json!({"jsonrpc": "2.0", "id": 1, "method": "aria2.changeOption",
+                "params": [id, {"header": [EDITED]}]});
+            let url = daemon.url("/jsonrpc");
+            // The program is killed before it answers.
+            let _ = http::request("POST", &url, call.to_string().as_bytes()).await;
+            return;
+        }
         let _ = match self.act {
-            Act::Nothing | Act::ChangeBefore => return,
+            Act::Nothing | Act::ChangeBefore | Act::Edit => return,
             Act::Stop => return daemon.ask_to_end(),
             Act::Pause => call(daemon, "POST", &format!("{path}/pause"), None).await,
             Act::Cancel => call(daemon, "POST", &format!("{path}/cancel"), None).await,
@@ -282,6 +295,15 @@ impl Run {
                 assert_eq!(status, Some(Status::Cancelled), "{story}");
             }
             Act::Remove => assert_eq!(large.next(), None, "{story}"),
+            Act::Edit => {
+                let large = large.next().expect("it is known");
+                let headers: Vec<String> = (large.spec.headers.iter())
+                    .map(|(name, value)| format!("{name}: {value}"))
+                    .collect();
+                assert_eq!(headers, [EDITED], "{story}");
+                // It ran, and nobody has asked for anything else.
+                assert_ne!(large.status, Status::Paused, "{story}");
+            }
             _ => {}
         }
     }

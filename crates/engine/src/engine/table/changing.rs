@@ -1,90 +1,103 @@
 //! What may change while the engine runs: what is asked of one download, and the caps of all. The
 //! table owns what is asked for; whoever runs a download is told, and records the rest.
 
-use futures_util::FutureExt;
-use url::Url;
-
-use super::commands::unknown;
-use super::{After, Entry, Reply, Running, Table, Wish, answer};
-use crate::engine::{Change, show};
-use crate::error::{Error, Kind};
-use crate::plan::name;
+use super::commands::illegal;
+use super::{Entry, Reply, Table, answer};
+use crate::crash::{Point, point};
+use crate::engine::change::{Edit, Reach, edited};
+use crate::engine::show;
+use crate::error::Result;
 use crate::spec::{Id, Settings, SettingsChange, Spec};
 use crate::store::Record;
 
 impl Table {
-    pub(super) fn change(&mut self, id: Id, change: Change, reply: Reply) {
-        if change
-            .name
-            .as_deref()
-            .is_some_and(|wanted| name::safe(wanted).as_deref() != Some(wanted))
-        {
-            let error = Error::new(
-                Kind::InvalidOption,
-                "the name cannot be a file's name here; leave out separators",
-            );
-            return answer(reply, Err(error));
-        }
-        match self.entries.get(&id) {
-            Some(Entry::Running(_)) if change.url.is_some() => {
-                self.wish(id, Wish::Replace(change), reply);
+    /// Edits what is asked for: at once, or when a download that cannot follow has stopped for it.
+    pub(super) fn edit(&mut self, id: Id, edit: Edit, reply: Reply) {
+        let Some(Entry::Running(running)) = self.entries.get_mut(&id) else {
+            return self.edit_resting(id, &edit, reply);
+        };
+        match edited(&running.record.spec, &edit) {
+            Err(error) => answer(reply, Err(error)),
+            // Behind those that came before.
+            Ok(_) if running.is_stopping() => running.edits.push((edit, reply)),
+            Ok((spec, Reach::Followed)) => self.respec(id, spec, reply),
+            Ok((_, Reach::Anew)) => {
+                running.stop.cancel();
+                running.edits.push((edit, reply));
             }
-            Some(Entry::Running(_)) => self.change_running(id, &change, reply),
-            _ => self.change_resting(id, change, reply),
         }
     }
 
-    /// Everything but the URL changes while a download runs, and stays if it is cut short.
-    fn change_running(&mut self, id: Id, change: &Change, reply: Reply) {
-        let Some(Entry::Running(running)) = self.entries.get_mut(&id) else {
-            return answer(reply, Err(unknown(id)));
-        };
-        apply(change, &mut running.record.spec);
-        let spec = running.record.spec.clone();
+    /// Gives a running download a spec that it can follow, which stays if it is cut short.
+    fn respec(&mut self, id: Id, spec: Spec, reply: Reply) {
         let tuning = self.tuning(&spec);
-        if let Some(Entry::Running(Running {
-            rate, tuning: told, ..
-        })) = self.entries.get(&id)
-        {
-            rate.set_rate(spec.speed_limit);
-            told.send_replace(tuning);
-        }
-        let threads = spec.threads.unwrap_or(self.settings.threads);
+        let Some(Entry::Running(running)) = self.entries.get_mut(&id) else {
+            return answer(reply, Err(self.absent(id, "changed")));
+        };
+        running.rate.set_rate(spec.speed_limit);
+        let is_renamed = running.record.spec.name != spec.name;
+        running.record.spec = spec.clone();
         let view = self.context.live.update(id, |view| {
             view.speed_limit = spec.speed_limit;
             view.priority = spec.priority;
-            view.threads_limit = threads;
-            if change.mirrors.is_some() {
-                view.mirrors = show::mirrors(&spec);
-            }
-            if let Some(name) = &change.name {
-                view.path = view
-                    .path
-                    .as_deref()
-                    .map(|path| path.with_file_name(name).into());
-                view.name = name.as_str().into();
+            view.threads_limit = tuning.threads;
+            view.block_size = tuning.block_size;
+            view.mirrors = show::mirrors(&spec);
+            if let Some(name) = spec.name.as_deref().filter(|_| is_renamed) {
+                let path = view.path.as_deref();
+                view.path = path.map(|path| path.with_file_name(name).into());
+                view.name = name.into();
             }
         });
+        running.tuning.send_replace(tuning);
+        let view = view.map_or_else(|| self.present(id), Ok);
         let saved = self.context.store.respec(id, spec);
-        let saving = async move {
-            let shown = view.ok_or_else(|| unknown(id));
-            answer(reply, saved.await.and(shown));
-            After::Nothing
-        };
-        self.saving.push(saving.boxed());
+        self.when_durable(saved, |saved| answer(reply, saved.and(view)));
     }
 
-    pub(super) fn change_resting(&mut self, id: Id, change: Change, reply: Reply) {
-        let Some((mut record, mut found)) = self.take(id) else {
+    fn edit_resting(&mut self, id: Id, edit: &Edit, reply: Reply) {
+        let Some((mut record, found)) = self.lift(id) else {
             return answer(reply, Err(self.absent(id, "changed")));
         };
-        apply(&change, &mut record.spec);
-        if let Some(url) = change.url {
-            // What a probe has found, it has found at the old one.
-            found = None;
-            replace(url, &mut record);
+        match Table::edit_record(&mut record, edit) {
+            Err(error) => {
+                self.rest(record, found);
+                answer(reply, Err(error));
+            }
+            Ok(reach) => {
+                if reach == Reach::Anew {
+                    // Whatever it waits for, it was told in answer to something else.
+                    self.waiting.remove(id);
+                }
+                let found = found.filter(|_| reach == Reach::Followed);
+                self.put_back(record, found, |view| {
+                    point(Point::Edited);
+                    answer(reply, view);
+                });
+            }
         }
-        self.update(record, found, reply);
+    }
+
+    /// Edits what is asked for in the record of a download that does not run. Nothing has changed when
+    /// that is refused.
+    pub(super) fn edit_record(record: &mut Record, edit: &Edit) -> Result<Reach> {
+        let (spec, reach) = edited(&record.spec, edit)?;
+        // The scratch file lies where the finished one can be put by a mere rename.
+        if record.scratch.is_some() && record.spec.dir != spec.dir {
+            let why = "its directory stays as it has begun";
+            return Err(illegal(record.id, why, "changed"));
+        }
+        if record.spec.url != spec.url {
+            let holds_bytes = !record.done.is_empty();
+            match &mut record.resource {
+                Some(resource) if holds_bytes => resource.final_url = spec.url.clone(),
+                // Nothing has come of what was found at the old one.
+                resource => *resource = None,
+            }
+            record.url_replaced = holds_bytes;
+        }
+        record.spec = spec;
+        Ok(reach)
     }
 
     pub(super) fn change_settings(&mut self, change: &SettingsChange, reply: Reply<Settings>) {
@@ -117,34 +130,4 @@ impl Table {
         }
         answer(reply, settings);
     }
-}
-
-/// Takes over everything but the URL.
-fn apply(change: &Change, spec: &mut Spec) {
-    spec.speed_limit = change.speed_limit.unwrap_or(spec.speed_limit);
-    spec.threads = change.threads.or(spec.threads);
-    spec.priority = change.priority.unwrap_or(spec.priority);
-    spec.name = change.name.clone().or(spec.name.take());
-    if let Some(mirrors) = &change.mirrors {
-        spec.mirrors.clone_from(mirrors);
-    }
-    if let Some(notes) = &change.notes {
-        spec.notes.clone_from(notes);
-    }
-}
-
-/// Has a download that rests fetched from another URL.
-pub(super) fn replace(url: Url, record: &mut Record) {
-    if url.origin() != record.spec.url.origin() {
-        // They may be credentials, and those stay with their origin.
-        record.spec.headers.clear();
-    }
-    let holds_bytes = !record.done.is_empty();
-    match &mut record.resource {
-        Some(resource) if holds_bytes => resource.final_url = url.clone(),
-        // Nothing has come of what was found at the old one.
-        resource => *resource = None,
-    }
-    record.url_replaced = holds_bytes;
-    record.spec.url = url;
 }

@@ -11,7 +11,6 @@ use super::{After, Entry, Reply, Table, Wish, answer};
 use crate::crash::{Point, point};
 use crate::disk::ScratchDir;
 use crate::engine::Files;
-use crate::engine::queue::Between;
 use crate::error::{Error, Kind, Result};
 use crate::event::View;
 use crate::folder::remove_file_in;
@@ -29,7 +28,6 @@ impl Table {
                 Wish::Resume => answer(reply, Err(self.absent(id, "resumed"))),
                 Wish::Cancel => answer(reply, Err(self.absent(id, "cancelled"))),
                 Wish::Remove(files) => self.remove_completed(id, files, reply),
-                Wish::Replace(_) => answer(reply, Err(self.absent(id, "changed"))),
             },
             // What was asked for before may have let it go on already.
             Some(Entry::Running(_)) if matches!(wish, Wish::Resume) => self.resume(id, reply),
@@ -42,7 +40,6 @@ impl Table {
                 Wish::Resume => self.requeue(id, Input::Resume, reply),
                 Wish::Cancel => self.cancel(id, reply),
                 Wish::Remove(_) => self.remove(id, reply),
-                Wish::Replace(change) => self.change_resting(id, change, reply),
             },
         }
     }
@@ -163,6 +160,7 @@ impl Table {
 
     pub(super) fn resume(&mut self, id: Id, reply: Reply) {
         match self.entries.get_mut(&id) {
+            // One that is only stopped to be edited goes on anyway.
             Some(Entry::Running(running)) if running.wishes.is_empty() => {
                 answer(reply, self.present(id));
             }
@@ -187,7 +185,8 @@ impl Table {
         };
         match record.status.step(input) {
             None if input == Input::Resume && record.status == Status::Queued => {
-                answer(reply, self.present(id));
+                // It may have waited for its next try, and does so no more.
+                answer(reply, Ok(self.show(&record)));
                 self.rest(record, found);
             }
             None if input == Input::Resume => self.refuse(record, "resumed", reply),
@@ -213,52 +212,33 @@ impl Table {
                 Err(illegal(id, "only queued downloads have a place", "moved")),
             );
         }
-        let Some((mut record, found)) = self.take(id) else {
-            return;
-        };
-        if self.queue.place_at(position, record.spec.priority) == Between::Full {
-            self.spread_ranks();
+        if let Some((record, found)) = self.lift_to(id, position, |table| &table.queue) {
+            self.update(record, found, reply);
         }
-        if let Between::Free(place) = self.queue.place_at(position, record.spec.priority) {
-            record.rank = place.rank;
-            record.spec.priority = place.priority;
-            self.last_rank = self.last_rank.max(place.rank);
-        }
-        self.update(record, found, reply);
-    }
-
-    /// Gives the waiting ranks with room between them, in their present order.
-    pub(super) fn spread_ranks(&mut self) {
-        let mut moved = Vec::new();
-        for (id, rank) in self.line.spread() {
-            let Some(Entry::Resting { record, .. }) = self.entries.get_mut(&id) else {
-                continue;
-            };
-            let before = record.place();
-            record.set_rank(rank);
-            self.line.remove(id, before);
-            self.line.insert(id, record.place());
-            // The paused and those between two tries are not in it.
-            if self.queue.remove(id, before) {
-                self.queue.insert(id, record.place());
-            }
-            self.last_rank = self.last_rank.max(rank);
-            moved.push(record.clone().unpack(id));
-        }
-        self.save(moved, |_| ());
     }
 
     /// Shows and saves a resting record, then answers.
     pub(super) fn update(&mut self, record: Record, found: Option<Box<Found>>, reply: Reply) {
+        self.put_back(record, found, |view| answer(reply, view));
+    }
+
+    /// Shows and saves a record that was taken out; calls `then` when it is durable.
+    pub(super) fn put_back(
+        &mut self,
+        record: Record,
+        found: Option<Box<Found>>,
+        then: impl FnOnce(Result<Arc<View>>) + Send + 'static,
+    ) {
         let id = record.id;
-        let records = vec![record.clone()];
+        // Before it may start: what it records then comes after this.
+        let saved = self.context.store.put(vec![record.clone()]);
         let view = self.show(&record);
         self.rest(record, found);
         self.admit();
         self.tell_positions();
         // As it is now: what comes after is not this command's effect.
         let view = self.context.live.get(id).unwrap_or(view);
-        self.save(records, move |saved| answer(reply, saved.map(|()| view)));
+        self.when_durable(saved, |saved| then(saved.map(|()| view)));
     }
 
     fn refuse(&mut self, record: Record, what: &str, reply: Reply) {
@@ -272,7 +252,7 @@ impl Table {
         );
     }
 
-    fn present(&self, id: Id) -> Result<Arc<View>> {
+    pub(super) fn present(&self, id: Id) -> Result<Arc<View>> {
         self.context.live.get(id).ok_or_else(|| unknown(id))
     }
 }

@@ -1,13 +1,14 @@
 //! The waiting as one line: the queued, the paused and those between two tries, in the order in which
-//! they would start. Moves them, tells of them, and takes new wishes for what does not run.
+//! they would start. Moves them and tells of them.
 
-use super::changing::replace;
 use super::commands::{illegal, unknown};
 use super::{Entry, Reply, Table, answer};
 use crate::engine::Seat;
-use crate::engine::queue::Between;
+use crate::engine::queue::{Between, Queue};
 use crate::error::Result;
+use crate::probe::Found;
 use crate::spec::{Id, Spec};
+use crate::store::Record;
 
 impl Table {
     /// At most `most` of the waiting: from place `from` on, or backwards from the last one when that is
@@ -62,48 +63,52 @@ impl Table {
         if wanted == now {
             return answer(reply, Ok(now));
         }
-        let Some((mut record, found)) = self.take(id) else {
+        let Some((record, found)) = self.lift_to(id, wanted, |table| &table.line) else {
             return answer(reply, Err(unknown(id)));
         };
-        if self.line.place_at(wanted, record.spec.priority) == Between::Full {
+        self.put_back(record, found, move |view| {
+            answer(reply, view.map(|_| wanted))
+        });
+    }
+
+    /// Takes a resting record out, with the rank and the priority that put it at this place of `line`.
+    pub(super) fn lift_to(
+        &mut self,
+        id: Id,
+        place: usize,
+        line: fn(&Table) -> &Queue,
+    ) -> Option<(Record, Option<Box<Found>>)> {
+        let (mut record, found) = self.lift(id)?;
+        if line(self).place_at(place, record.spec.priority) == Between::Full {
             self.spread_ranks();
         }
-        if let Between::Free(place) = self.line.place_at(wanted, record.spec.priority) {
+        if let Between::Free(place) = line(self).place_at(place, record.spec.priority) {
             record.rank = place.rank;
             record.spec.priority = place.priority;
             self.last_rank = self.last_rank.max(place.rank);
         }
-        let records = vec![record.clone()];
-        self.show(&record);
-        self.rest(record, found);
-        self.admit();
-        self.tell_positions();
-        self.save(records, move |saved| answer(reply, saved.map(|()| wanted)));
+        Some((record, found))
     }
 
-    pub(super) fn ask_anew(&mut self, id: Id, mut spec: Spec, reply: Reply) {
-        if let Some(Entry::Running(_)) = self.entries.get(&id) {
-            return answer(reply, Err(illegal(id, "it runs", "asked for anew")));
+    /// Gives the waiting ranks with room between them, in their present order.
+    fn spread_ranks(&mut self) {
+        let mut moved = Vec::new();
+        for (id, rank) in self.line.spread() {
+            let Some(Entry::Resting { record, .. }) = self.entries.get_mut(&id) else {
+                continue;
+            };
+            let before = record.place();
+            record.set_rank(rank);
+            self.line.remove(id, before);
+            self.line.insert(id, record.place());
+            // The paused and those between two tries are not in it.
+            if self.queue.remove(id, before) {
+                self.queue.insert(id, record.place());
+            }
+            self.last_rank = self.last_rank.max(rank);
+            moved.push(record.clone().unpack(id));
         }
-        let Some((mut record, found)) = self.take(id) else {
-            return answer(reply, Err(self.absent(id, "asked for anew")));
-        };
-        // The scratch file lies where the finished one can be put by a mere rename.
-        if record.scratch.is_some() && record.spec.dir != spec.dir {
-            self.rest(record, found);
-            let why = "its directory stays as it has begun";
-            return answer(reply, Err(illegal(id, why, "asked for anew")));
-        }
-        // What an earlier request has found is no answer to the new one.
-        drop(found);
-        if record.spec.url != spec.url {
-            replace(spec.url.clone(), &mut record);
-            spec.headers.clone_from(&record.spec.headers);
-        }
-        record.spec = Spec {
-            priority: record.spec.priority,
-            ..spec
-        };
-        self.update(record, None, reply);
+        let saved = self.context.store.put(moved);
+        self.when_durable(saved, |_| ());
     }
 }

@@ -60,6 +60,8 @@ impl Table {
         for id in self.waiting.due(Instant::now()) {
             if let Some(Entry::Resting { record, .. }) = self.entries.get(&id) {
                 self.queue.insert(id, record.place());
+                // From now on it waits for its turn.
+                self.context.live.update(id, |view| view.reason = None);
             }
         }
     }

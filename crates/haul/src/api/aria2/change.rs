@@ -1,8 +1,10 @@
 //! Changing a download: its place, its URLs, its options.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use haul_engine::{Change, Id, Seat, Spec, Status};
+use haul_engine::{Error, Kind, Seat, Spec, Status};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -50,22 +52,29 @@ pub(super) async fn uris(app: &App, mut args: Args) -> Answer {
     if file != 1 {
         return Err(Failure::refused("fileIndex is out of range"));
     }
-    let mut spec = app.engine.spec(view.id).await?;
-    let (deleted, added) = replace(&mut spec, &gone, &new, place)?;
-    if (deleted, added) != (0, 0) {
-        put(app, view.id, spec).await?;
-    }
-    Ok(json!([deleted, added]))
+    let new: Vec<Url> = new
+        .iter()
+        .filter_map(|text| Spec::parse_url(text).ok())
+        .collect();
+    let added = new.len();
+    let deleted = Arc::new(AtomicUsize::new(0));
+    let count = deleted.clone();
+    let edit = move |spec: &mut Spec| {
+        count.store(replace(spec, &gone, &new, place)?, Ordering::Relaxed);
+        Ok(())
+    };
+    app.engine.edit(view.id, edit).await?;
+    Ok(json!([deleted.load(Ordering::Relaxed), added]))
 }
 
-/// Takes one occurrence of each of `gone` away, then puts those of `new` that are URLs at `place`, or at
-/// the end; returns how many that were.
+/// Takes one occurrence of each of `gone` away, then puts `new` at `place`, or at the end; returns how
+/// many have gone.
 fn replace(
     spec: &mut Spec,
     gone: &[String],
-    new: &[String],
+    new: &[Url],
     place: Option<i64>,
-) -> Result<(usize, usize), Failure> {
+) -> Result<usize, Error> {
     let first = std::iter::once(spec.url.clone());
     let mut urls: Vec<Url> = first.chain(spec.mirrors.clone()).collect();
     let before = urls.len();
@@ -81,23 +90,19 @@ fn replace(
         _ => true,
     });
     let deleted = before - urls.len();
-    let new: Vec<Url> = new
-        .iter()
-        .filter_map(|text| Spec::parse_url(text).ok())
-        .collect();
-    let added = new.len();
     let place = place.and_then(|place| usize::try_from(place).ok());
     let at = place.unwrap_or(urls.len()).min(urls.len());
-    urls.splice(at..at, new);
+    urls.splice(at..at, new.iter().cloned());
     if urls.is_empty() {
-        return Err(Failure::refused(
+        return Err(Error::new(
+            Kind::InvalidOption,
             "A download needs at least one URI; add another one in the same call.",
         ));
     }
     spec.url = urls.remove(0);
     spec.mirrors = urls;
     check_size(spec)?;
-    Ok((deleted, added))
+    Ok(deleted)
 }
 
 /// `aria2.changeOption`.
@@ -112,61 +117,21 @@ pub(super) async fn options(app: &App, mut args: Args) -> Answer {
     }
     // aria2 pauses with a method of its own.
     given.retain(|(name, _)| name != "pause");
+    let root = app.options.root.clone();
+    // Their directory is looked at here: a disk that hangs must not hold up the engine.
     let mut spec = app.engine.spec(view.id).await?;
-    add::take(&mut spec, &given, &app.options.root)?;
+    add::take(&mut spec, &given, &root)?;
     let add = Add {
         specs: vec![spec],
         ..Add::default()
     };
     check_links(&add, &app.options).await?;
-    for spec in add.specs {
-        put(app, view.id, spec).await?;
-    }
+    let edit = move |spec: &mut Spec| {
+        let taken = add::take(spec, &given, &root);
+        taken.map_err(|why| Error::new(Kind::InvalidOption, why.to_string()))
+    };
+    app.engine.edit(view.id, edit).await?;
     Ok(json!("OK"))
-}
-
-/// Makes `spec` what is asked for. What a running download cannot follow stops it for a moment, as aria2
-/// does.
-async fn put(app: &App, id: Id, spec: Spec) -> Result<(), Failure> {
-    let engine = &app.engine;
-    let before = engine.spec(id).await?;
-    let change = Change {
-        speed_limit: Some(spec.speed_limit),
-        threads: spec.threads,
-        name: spec.name.clone().filter(|_| spec.name != before.name),
-        mirrors: Some(spec.mirrors.clone()),
-        notes: Some(spec.notes.clone()),
-        ..Change::default()
-    };
-    if followed(&before, &change) == spec {
-        engine.change(id, change).await?;
-        return Ok(());
-    }
-    let runs = || {
-        let view = engine.live().get(id);
-        view.is_some_and(|view| view.status.is_active())
-    };
-    if !runs() {
-        engine.ask_anew(id, spec).await?;
-        return Ok(());
-    }
-    engine.pause(id).await?;
-    let asked = engine.ask_anew(id, spec).await;
-    // Whatever came of it: it ran before.
-    engine.resume(id).await?;
-    asked?;
-    Ok(())
-}
-
-/// What a download that follows `change` asks for.
-fn followed(before: &Spec, change: &Change) -> Spec {
-    let mut after = before.clone();
-    after.speed_limit = change.speed_limit.unwrap_or(after.speed_limit);
-    after.threads = change.threads.or(after.threads);
-    after.name = change.name.clone().or(after.name);
-    after.mirrors = change.mirrors.clone().unwrap_or(after.mirrors);
-    after.notes = change.notes.clone().unwrap_or(after.notes);
-    after
 }
 
 #[cfg(test)]
@@ -187,29 +152,25 @@ mod tests {
         gone: &[&str],
         new: &[&str],
         place: Option<i64>,
-    ) -> Result<((usize, usize), Vec<String>), Failure> {
-        let owned = |texts: &[&str]| {
-            texts
-                .iter()
-                .map(|text| (*text).to_owned())
-                .collect::<Vec<_>>()
-        };
+    ) -> Result<(usize, Vec<String>), Error> {
         let mut spec = spec(before);
-        let counts = replace(&mut spec, &owned(gone), &owned(new), place)?;
+        let gone: Vec<String> = gone.iter().map(|text| (*text).to_owned()).collect();
+        let new = new.iter().map(|url| Spec::parse_url(url).expect("a URL"));
+        let deleted = replace(&mut spec, &gone, &new.collect::<Vec<_>>(), place)?;
         let urls = std::iter::once(&spec.url).chain(&spec.mirrors);
-        Ok((counts, urls.map(ToString::to_string).collect()))
+        Ok((deleted, urls.map(ToString::to_string).collect()))
     }
 
     #[test]
     fn one_occurrence_of_each_goes_and_then_the_new_ones_come() {
-        let (counts, urls) = replaced(
+        let (deleted, urls) = replaced(
             &["http://a/", "http://b/", "http://a/"],
-            &["http://a/", "http://c/"],
-            &["http://d/", "magnet:?x", "http://e/"],
+            &["http://a/", "http://c/", "magnet:?x"],
+            &["http://d/", "http://e/"],
             None,
         )
         .expect("some are left");
-        assert_eq!(counts, (1, 2));
+        assert_eq!(deleted, 1);
         assert_eq!(urls, ["http://b/", "http://a/", "http://d/", "http://e/"]);
     }
 
@@ -232,49 +193,29 @@ mod tests {
     fn urls_have_a_bound_however_many_calls_bring_them() {
         let mut spec = spec(&["http://a/"]);
         let new: Vec<String> = (0..600).map(|at| format!("http://b/{at}")).collect();
-        replace(&mut spec, &[], &new, None).expect("room for them");
-        let refused = replace(&mut spec.clone(), &[], &new, None).expect_err("too many");
+        let urls = new.iter().map(|url| Spec::parse_url(url).expect("a URL"));
+        let urls: Vec<Url> = urls.collect();
+        replace(&mut spec, &[], &urls, None).expect("room for them");
+        let refused = replace(&mut spec.clone(), &[], &urls, None).expect_err("too many");
         assert!(refused.to_string().contains("1000"), "{refused}");
         // In the place of others they fit; and looking for them takes no time worth naming.
         let gone = vec![new; 100].concat();
         let begun = std::time::Instant::now();
-        let counts = replace(&mut spec, &gone, &gone[..600], None).expect("room for them");
-        assert_eq!(counts, (600, 600));
+        let deleted = replace(&mut spec, &gone, &urls, None).expect("room for them");
+        assert_eq!(deleted, 600);
         assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
         let long = format!("http://b/{}", "x".repeat(3 << 20));
-        let mut longer = |_| replace(&mut spec, &[], std::slice::from_ref(&long), None);
+        let long = [Spec::parse_url(&long).expect("a URL")];
+        let mut longer = |_| replace(&mut spec, &[], &long, None);
         longer(1).expect("room for one");
         longer(2).expect_err("and for no other");
     }
 
     #[test]
     fn a_download_keeps_a_url() {
-        replaced(&["http://a/"], &["http://a/"], &["ftp://b/"], None).expect_err("none is left");
-        let (counts, urls) = replaced(&["http://a/"], &["http://a/"], &["http://b/"], None)
+        replaced(&["http://a/"], &["http://a/"], &[], None).expect_err("none is left");
+        let (deleted, urls) = replaced(&["http://a/"], &["http://a/"], &["http://b/"], None)
             .expect("another one comes");
-        assert_eq!((counts, urls), ((1, 1), vec!["http://b/".to_owned()]));
-    }
-
-    #[test]
-    fn what_a_running_download_follows_does_not_stop_it() {
-        let before = spec(&["http://a/"]);
-        let limited = Spec {
-            speed_limit: 5,
-            threads: Some(3),
-            mirrors: vec![before.url.clone()],
-            ..before.clone()
-        };
-        let change = Change {
-            speed_limit: Some(5),
-            threads: Some(3),
-            mirrors: Some(limited.mirrors.clone()),
-            ..Change::default()
-        };
-        assert_eq!(followed(&before, &change), limited);
-        let other = Spec {
-            headers: vec![("A".into(), "b".into())],
-            ..limited
-        };
-        assert_ne!(followed(&before, &change), other);
+        assert_eq!((deleted, urls), (1, vec!["http://b/".to_owned()]));
     }
 }

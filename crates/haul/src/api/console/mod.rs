@@ -23,7 +23,7 @@ use super::{App, Lang, socket};
 
 /// Opens the dialogue; `?lang=en` chooses its language.
 pub(super) fn connect(app: &Arc<App>, upgrade: Upgrade, query: &str) -> Result<Response, ApiError> {
-    let lang = match Params::query(query)?.text("lang")? {
+    let lang = match Params::query(query)?.text("lang", "The language of the answers.")? {
         None => app.options.lang,
         Some(code) => Lang::from_code(&code).ok_or_else(|| {
             Error::new(

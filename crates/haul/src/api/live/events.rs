@@ -41,7 +41,7 @@ pub(in crate::api) async fn connect(
     if app.stop.is_cancelled() {
         return Err(ApiError::edge(Edge::Stopping, "the daemon is stopping"));
     }
-    let wanted = requests::subscribe(Params::query(&query.unwrap_or_default())?)?;
+    let wanted = Params::query(&query.unwrap_or_default())?.read(requests::subscribe)?;
     let Ok(permit) = app.sockets.clone().try_acquire_owned() else {
         return Err(ApiError::edge(
             Edge::TooManySockets,

@@ -27,6 +27,7 @@ use super::types::rpc::{self, Call, Incoming, Invalid};
 pub(super) use events::connect as events;
 pub(super) use frames::Frames;
 use methods::Method;
+pub(super) use methods::{SUBSCRIBE, UNSUBSCRIBE};
 use subscription::Subscription;
 
 /// Most subscriptions on one socket.

@@ -3,10 +3,10 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use haul_engine::spec::OnConflict;
+use haul_engine::spec::{Algorithm, OnConflict};
 use haul_engine::{Error, Kind, Spec};
 use http::{HeaderName, HeaderValue};
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
 use super::params::{Params, refused};
@@ -28,6 +28,17 @@ const MOST_MIRRORS: usize = 1000;
 
 /// Most bytes of one download's URLs together.
 const MOST_URL_BYTES: usize = 4 << 20;
+
+/// What can be said of a name by a pattern.
+const NAME: &str = r"^(?!\.{1,2}$)[^/\\\u0000-\u001f\u007f-\u009f]+$";
+
+/// The digests that are known, the best first.
+const ALGORITHMS: [Algorithm; 4] = [
+    Algorithm::Sha256,
+    Algorithm::Sha512,
+    Algorithm::Sha1,
+    Algorithm::Md5,
+];
 
 /// Most bytes that the options of one request may come to: each download gets its own.
 const MOST_OPTION_BYTES: usize = 64 << 20;
@@ -56,12 +67,23 @@ pub(in crate::api) fn is_own_header(name: &str) -> bool {
 
 /// Reads `{"urls":[…], options}` (a download each) or `{"url":"…","mirrors":[…], options}` (one).
 /// A bad URL among `urls` is rejected alone; anything else wrong refuses the request.
-pub(crate) fn add(mut params: Params, root: &Path) -> Result<Add, ApiError> {
-    let urls = params.array("urls")?;
-    let url = params.text("url")?;
-    let mirrors = params.array("mirrors")?;
-    let mut template = options(&mut params, root)?;
-    params.finish()?;
+pub(crate) fn add(params: &mut Params, root: &Path) -> Result<Add, ApiError> {
+    let item = || json!({"type": "string"});
+    let urls = params.words(
+        "urls",
+        "Absolute `http` or `https` URLs, at most 100,000: a download each.",
+        item,
+    )?;
+    let url = params.text(
+        "url",
+        "The URL of one download, in place of `urls`; `mirrors` may name more places for it.",
+    )?;
+    let mirrors = params.words(
+        "mirrors",
+        "Other places that hold the file of `url`.",
+        url_schema,
+    )?;
+    let mut template = options(params, root)?;
 
     let urls = match (urls, url, &mirrors) {
         (Some(urls), None, None) => urls,
@@ -148,55 +170,100 @@ fn options(params: &mut Params, root: &Path) -> Result<Spec, Error> {
     let nowhere = Url::parse("http://unset.invalid/").expect("a constant URL");
     let unset = Spec::new(nowhere);
     Ok(Spec {
-        name: params.text("name")?.map(name).transpose()?,
+        name: name_option(params)?,
         dir: params
-            .text("dir")?
+            .text(
+                "dir",
+                "The directory for the file: inside the one where finished files go; a relative one \
+                 counts from there.",
+            )?
             .map(|text| dir(&text, root))
             .transpose()?,
         threads: threads(params)?,
         block_size: block_size(params)?,
         headers: params
-            .take("headers")
+            .take(
+                "headers",
+                "Request headers by name, at most 64 KiB together. Those that haul sets itself \
+                 (`Range`, `Host`, …) are refused.",
+                || json!({"type": "object", "additionalProperties": {"type": "string"}}),
+            )
             .map(headers)
             .transpose()?
             .unwrap_or_default(),
         checksum: params
-            .text("checksum")?
+            .text_like("checksum", "The digest of the whole file.", checksum_schema)?
             .map(|text| text.parse())
             .transpose()?,
         speed_limit: speed_limit(params)?.unwrap_or(unset.speed_limit),
         priority: priority(params)?.unwrap_or(unset.priority),
-        paused: params.flag("paused")?.unwrap_or(unset.paused),
-        accept_html: params.flag("accept_html")?.unwrap_or(unset.accept_html),
-        on_conflict: params
-            .choice(
-                "on_conflict",
-                &[
-                    ("rename", OnConflict::Rename),
-                    ("overwrite", OnConflict::Overwrite),
-                    ("fail", OnConflict::Fail),
-                    ("skip", OnConflict::Skip),
-                ],
-            )?
-            .unwrap_or(unset.on_conflict),
+        paused: params.flag("paused", "Added, but not started before it is resumed.")?,
+        accept_html: params.flag("accept_html", "Whether an HTML page is wanted, too.")?,
+        on_conflict: params.choice(
+            "on_conflict",
+            "What happens when a file of that name is there already.",
+            &[
+                ("rename", OnConflict::Rename),
+                ("overwrite", OnConflict::Overwrite),
+                ("fail", OnConflict::Fail),
+                ("skip", OnConflict::Skip),
+            ],
+        )?,
         ..unset
     })
 }
 
+/// An absolute URL, as far as a pattern can tell.
+pub(super) fn url_schema() -> Value {
+    json!({"type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"})
+}
+
+fn checksum_schema() -> Value {
+    let forms = ALGORITHMS.map(|algorithm| {
+        let digits = algorithm.digest_len() * 2;
+        format!("{}=[0-9A-Fa-f]{{{digits}}}", algorithm.name())
+    });
+    json!({"type": "string", "pattern": format!("^({})$", forms.join("|"))})
+}
+
+/// The option `name`.
+pub(super) fn name_option(params: &mut Params) -> Result<Option<String>, Error> {
+    let schema =
+        || json!({"type": "string", "minLength": 1, "maxLength": MOST_NAME_BYTES, "pattern": NAME});
+    params
+        .text_like(
+            "name",
+            "The file's name, at most 255 bytes and without a directory.",
+            schema,
+        )?
+        .map(name)
+        .transpose()
+}
+
 /// The option `threads`.
 pub(super) fn threads(params: &mut Params) -> Result<Option<u16>, Error> {
-    params.whole("threads", 1..=256)
+    params.whole(
+        "threads",
+        "Most threads: range requests at a time for one download.",
+        1..=256,
+    )
 }
 
 /// The option `block_size`, bytes.
 pub(super) fn block_size(params: &mut Params) -> Result<Option<u64>, Error> {
-    params.size("block_size", 16 << 10..=16 << 30, "a size from 16K to 16G")
+    params.size(
+        "block_size",
+        "Most bytes in one range request, 16K to 16G, as a number or with a unit.",
+        16 << 10..=16 << 30,
+        "a size from 16K to 16G",
+    )
 }
 
 /// The option `speed_limit`, bytes/s.
 pub(super) fn speed_limit(params: &mut Params) -> Result<Option<u64>, Error> {
     params.size(
         "speed_limit",
+        "Most bytes per second, as a number or with a unit; 0 is no limit.",
         0..=u64::MAX,
         "bytes per second like 1048576 or \"1M\", 0 for no limit",
     )
@@ -204,7 +271,11 @@ pub(super) fn speed_limit(params: &mut Params) -> Result<Option<u64>, Error> {
 
 /// The option `priority`.
 pub(super) fn priority(params: &mut Params) -> Result<Option<i32>, Error> {
-    params.whole("priority", i32::MIN..=i32::MAX)
+    params.whole(
+        "priority",
+        "Higher starts first; 0 unless told.",
+        i32::MIN..=i32::MAX,
+    )
 }
 
 /// A file's name: one component, nothing that leads elsewhere.
@@ -286,10 +357,9 @@ fn invalid(detail: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn read(value: Value) -> Result<Add, ApiError> {
-        add(Params::object(value)?, Path::new("/srv/files"))
+        Params::object(value)?.read(|params| add(params, Path::new("/srv/files")))
     }
 
     fn detail(value: Value) -> String {

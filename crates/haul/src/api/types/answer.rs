@@ -1,18 +1,57 @@
-//! The answers of commands as JSON.
+//! The answers of commands as JSON, and as JSON Schema.
 
-use std::sync::Arc;
+use haul_engine::{Settings, Stats};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
 
-use haul_engine::{Settings, Stats, View};
-use serde::{Serialize, Serializer};
-
-use super::download::{Detail, Download, all};
-use super::problem::rejected;
-use crate::api::command::{Answer, Rejected};
+use super::download::{Detail, Detailed, Download, Downloads};
+use super::problem::RejectedUrls;
+use crate::api::command::Answer;
 use crate::api::why::Cause;
 
 /// Any of our own wire types as text.
 pub(super) fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("wire types have string keys and no failing serializer")
+}
+
+/// Which of the answers a call has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Added,
+    Page,
+    Detailed,
+    Download,
+    Causes,
+    Settings,
+    Totals,
+}
+
+impl Shape {
+    /// What is said about it in a word or two.
+    pub(crate) fn says(self) -> &'static str {
+        match self {
+            Shape::Added => "What was added, and what was not.",
+            Shape::Page => "One page of the list.",
+            Shape::Detailed => "The download, with what its threads do.",
+            Shape::Download => "The download after it has taken effect.",
+            Shape::Causes => "What holds it back, the weightiest first; never empty.",
+            Shape::Settings => "The caps in force.",
+            Shape::Totals => "Totals.",
+        }
+    }
+
+    /// Its schema.
+    pub(crate) fn schema(self, generator: &mut SchemaGenerator) -> Schema {
+        match self {
+            Shape::Added => generator.subschema_for::<AddedJson>(),
+            Shape::Page => generator.subschema_for::<PageJson>(),
+            Shape::Detailed => generator.subschema_for::<Detailed>(),
+            Shape::Download => generator.subschema_for::<Download>(),
+            Shape::Causes => generator.subschema_for::<CausesJson>(),
+            Shape::Settings => generator.subschema_for::<SettingsJson>(),
+            Shape::Totals => generator.subschema_for::<TotalsJson>(),
+        }
+    }
 }
 
 impl Answer {
@@ -23,11 +62,11 @@ impl Answer {
                 downloads,
                 rejected,
             } => to_json(&AddedJson {
-                downloads,
-                rejected,
+                downloads: Downloads(downloads, Detail::Plain),
+                rejected: RejectedUrls(rejected),
             }),
             Answer::Page(page) => to_json(&PageJson {
-                downloads: &page.downloads,
+                downloads: Downloads(&page.downloads, Detail::Plain),
                 total: page.total,
                 revision: page.revision,
                 next: page.next.as_deref(),
@@ -44,36 +83,41 @@ impl Answer {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Added")]
 struct AddedJson<'a> {
-    #[serde(serialize_with = "views")]
-    downloads: &'a [Arc<View>],
-    #[serde(serialize_with = "rejected")]
-    rejected: &'a [Rejected],
+    /// One for each URL that was accepted, in their order.
+    downloads: Downloads<'a>,
+    /// The URLs that were not.
+    rejected: RejectedUrls<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Page")]
 struct PageJson<'a> {
-    #[serde(serialize_with = "views")]
-    downloads: &'a [Arc<View>],
+    downloads: Downloads<'a>,
+    /// How many pass the filters, on all pages.
     total: u64,
+    /// The revision at which the page is true.
     revision: u64,
+    /// The `cursor` of the next page; null on the last.
     next: Option<&'a str>,
 }
 
-fn views<S: Serializer>(views: &[Arc<View>], serializer: S) -> Result<S::Ok, S::Error> {
-    all(views, serializer)
-}
-
 /// What holds a download back.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Causes")]
 struct CausesJson<'a> {
+    #[schemars(length(min = 1))]
     causes: Vec<CauseJson<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
 struct CauseJson<'a> {
+    /// Its stable name.
     code: &'a str,
+    /// What it is and, where there is something, what helps; for a human.
     detail: &'a str,
 }
 
@@ -89,13 +133,21 @@ impl CausesJson<'_> {
     }
 }
 
-#[derive(Serialize)]
+/// The caps in force.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Settings")]
 struct SettingsJson {
+    /// Most threads of one download, for those that have no limit of their own.
     threads: u16,
+    /// Most bytes in one range request, likewise.
     block_size: u64,
+    /// Downloads that are active at once.
     max_downloads: usize,
+    /// Connections of all downloads together.
     max_connections: usize,
+    /// Connections to one host.
     max_connections_per_host: usize,
+    /// Bytes per second of all downloads together; 0 is no limit.
     speed_limit: u64,
 }
 
@@ -113,23 +165,30 @@ impl SettingsJson {
 }
 
 /// Totals with what only the whole process has.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Totals")]
 struct TotalsJson {
     #[serde(flatten)]
     stats: StatsJson,
+    /// How many of the program's tasks are alive.
     tasks: usize,
 }
 
-/// Totals.
-#[derive(Serialize)]
+/// Totals over all downloads.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Stats")]
 pub(super) struct StatsJson {
+    /// Bytes per second.
     speed: u64,
+    /// Downloads at work.
     active: u64,
     queued: u64,
     paused: u64,
     completed: u64,
     failed: u64,
+    /// Open connections to servers.
     connections: u64,
+    /// Bytes free where files go.
     free_space: u64,
 }
 

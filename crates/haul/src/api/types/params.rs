@@ -1,30 +1,39 @@
-//! The named arguments of one request, read one by one. Owns how a bad one is refused: with its
-//! name, its value and what is allowed. Knows no command.
+//! The named arguments of one request, read one by one. Owns how a bad one is refused (with its name,
+//! its value and what is allowed) and how each is described: by whoever reads it. Knows no command.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use haul_engine::{Error, Kind};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use super::arguments::{Argument, SIZE};
 use crate::config::parse_size;
 
-/// Arguments not yet read. JSON values of a body or of `params`, or texts of a query: both forms
-/// of a number, a flag and a list are understood.
+/// Arguments not yet read.
 pub(crate) struct Params {
     left: Map<String, Value>,
+    form: Form,
     known: Vec<&'static str>,
+    /// What was read, when somebody wants to know.
+    noted: Option<Vec<Argument>>,
+}
+
+/// What arguments are made of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// JSON values of a body or of `params`.
+    Json,
+    /// Texts of a query: a number, a flag and a list are written out.
+    Text,
 }
 
 impl Params {
     /// The members of an object. Nothing at all counts as an empty one.
     pub(crate) fn object(value: Value) -> Result<Params, Error> {
         match value {
-            Value::Object(left) => Ok(Params {
-                left,
-                known: Vec::new(),
-            }),
-            Value::Null => Params::object(Value::Object(Map::new())),
+            Value::Object(left) => Ok(Params::new(left, Form::Json)),
+            Value::Null => Ok(Params::new(Map::new(), Form::Json)),
             other => Err(Error::new(
                 Kind::InvalidOption,
                 format!(
@@ -37,29 +46,107 @@ impl Params {
 
     /// The pairs of a query string. A name may be given once.
     pub(crate) fn query(query: &str) -> Result<Params, Error> {
-        let mut left = Map::new();
+        let mut params = Params::new(Map::new(), Form::Text);
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-            let previous =
-                left.insert(name.clone().into_owned(), Value::String(value.into_owned()));
-            if previous.is_some() {
-                return Err(Error::new(
-                    Kind::InvalidOption,
-                    format!("{name} is given twice; give it once"),
-                ));
-            }
+            params.add(&name, &value)?;
         }
-        Params::object(Value::Object(left))
+        Ok(params)
     }
 
-    /// Takes an argument; `null` and an absent one are the same.
-    pub(crate) fn take(&mut self, name: &'static str) -> Option<Value> {
+    fn new(left: Map<String, Value>, form: Form) -> Params {
+        Params {
+            left,
+            form,
+            known: Vec::new(),
+            noted: None,
+        }
+    }
+
+    /// One more argument, a text.
+    pub(crate) fn add(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        let previous = self.left.insert(name.to_owned(), Value::from(value));
+        match previous {
+            None => Ok(()),
+            Some(_) => Err(Error::new(
+                Kind::InvalidOption,
+                format!("{} is given twice; give it once", shortened(name)),
+            )),
+        }
+    }
+
+    /// Lets `read` take what it knows, and refuses what is left.
+    pub(crate) fn read<T, E: From<Error>>(
+        mut self,
+        read: impl FnOnce(&mut Params) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let taken = read(&mut self)?;
+        self.finish()?;
+        Ok(taken)
+    }
+
+    /// The arguments that `read` takes, in its own words. `example` is an object that it can read.
+    pub(crate) fn described<T, E>(
+        example: &Value,
+        read: impl FnOnce(&mut Params) -> Result<T, E>,
+    ) -> Vec<Argument> {
+        let left = example.as_object().cloned().unwrap_or_default();
+        let mut params = Params::new(left, Form::Json);
+        params.noted = Some(Vec::new());
+        let is_read = read(&mut params).is_ok() && params.left.is_empty();
+        assert!(is_read, "an example must be readable: {example}");
+        params.noted.unwrap_or_default()
+    }
+
+    /// Takes an argument; `null` and an absent one are the same. `schema` says what it may be.
+    pub(crate) fn take(
+        &mut self,
+        name: &'static str,
+        says: &'static str,
+        schema: impl FnOnce() -> Value,
+    ) -> Option<Value> {
         self.known.push(name);
+        if let Some(noted) = &mut self.noted {
+            noted.push(Argument::new(name, says, schema()));
+        }
         self.left.remove(name).filter(|value| !value.is_null())
     }
 
+    /// An argument that must be given.
+    pub(crate) fn needed<T>(
+        &mut self,
+        name: &'static str,
+        given: Option<T>,
+        what: &str,
+    ) -> Result<T, Error> {
+        let mut noted = self.noted.iter_mut().flatten();
+        if let Some(argument) = noted.find(|argument| argument.name == name) {
+            argument.is_needed = true;
+        }
+        given.ok_or_else(|| {
+            Error::new(
+                Kind::InvalidOption,
+                format!("{name} is missing; give {what}"),
+            )
+        })
+    }
+
     /// A text.
-    pub(crate) fn text(&mut self, name: &'static str) -> Result<Option<String>, Error> {
-        match self.take(name) {
+    pub(crate) fn text(
+        &mut self,
+        name: &'static str,
+        says: &'static str,
+    ) -> Result<Option<String>, Error> {
+        self.text_like(name, says, || json!({"type": "string"}))
+    }
+
+    /// A text of which `schema` says more. What it says is not checked here.
+    pub(crate) fn text_like(
+        &mut self,
+        name: &'static str,
+        says: &'static str,
+        schema: impl FnOnce() -> Value,
+    ) -> Result<Option<String>, Error> {
+        match self.take(name, says, schema) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(other) => Err(refused(name, &other, "a text")),
@@ -70,15 +157,20 @@ impl Params {
     pub(crate) fn whole<T>(
         &mut self,
         name: &'static str,
+        says: &'static str,
         range: RangeInclusive<T>,
     ) -> Result<Option<T>, Error>
     where
-        T: TryFrom<i128> + PartialOrd + Display,
+        T: TryFrom<i128> + PartialOrd + Display + Copy + Into<Value>,
     {
-        let Some(value) = self.take(name) else {
+        let schema = || {
+            let (least, most): (Value, Value) = ((*range.start()).into(), (*range.end()).into());
+            json!({"type": "integer", "minimum": least, "maximum": most})
+        };
+        let Some(value) = self.take(name, says, schema) else {
             return Ok(None);
         };
-        integer(&value)
+        self.integer(&value)
             .and_then(|number| T::try_from(number).ok())
             .filter(|number| range.contains(number))
             .map(Some)
@@ -88,19 +180,46 @@ impl Params {
             })
     }
 
+    /// The same with a value for whoever gives none.
+    pub(crate) fn whole_or<T>(
+        &mut self,
+        name: &'static str,
+        says: &'static str,
+        range: RangeInclusive<T>,
+        default: T,
+    ) -> Result<T, Error>
+    where
+        T: TryFrom<i128> + PartialOrd + Display + Copy + Into<Value>,
+    {
+        let given = self.whole(name, says, range)?;
+        if let Some(argument) = self.noted.iter_mut().flatten().last() {
+            argument.schema["default"] = default.into();
+        }
+        Ok(given.unwrap_or(default))
+    }
+
     /// A number of bytes in a range, as a number or a text like `16M`.
     pub(crate) fn size(
         &mut self,
         name: &'static str,
+        says: &'static str,
         range: RangeInclusive<u64>,
         allowed: &str,
     ) -> Result<Option<u64>, Error> {
-        let Some(value) = self.take(name) else {
+        let schema = || {
+            json!({"anyOf": [
+                {"type": "integer", "minimum": range.start(), "maximum": range.end()},
+                {"type": "string", "pattern": SIZE}
+            ]})
+        };
+        let Some(value) = self.take(name, says, schema) else {
             return Ok(None);
         };
         let bytes = match &value {
             Value::String(text) => parse_size(text).ok(),
-            other => integer(other).and_then(|number| u64::try_from(number).ok()),
+            other => self
+                .integer(other)
+                .and_then(|number| u64::try_from(number).ok()),
         };
         bytes
             .filter(|bytes| range.contains(bytes))
@@ -108,41 +227,48 @@ impl Params {
             .ok_or_else(|| refused(name, &value, allowed))
     }
 
-    /// `true` or `false`.
-    pub(crate) fn flag(&mut self, name: &'static str) -> Result<Option<bool>, Error> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Value::Bool(flag)) => Ok(Some(flag)),
-            Some(Value::String(text)) if text == "true" => Ok(Some(true)),
-            Some(Value::String(text)) if text == "false" => Ok(Some(false)),
+    /// `true` or, unless given, `false`.
+    pub(crate) fn flag(&mut self, name: &'static str, says: &'static str) -> Result<bool, Error> {
+        let schema = || json!({"type": "boolean", "default": false});
+        match self.take(name, says, schema) {
+            None => Ok(false),
+            Some(Value::Bool(flag)) => Ok(flag),
+            Some(Value::String(text)) if self.form == Form::Text && text == "true" => Ok(true),
+            Some(Value::String(text)) if self.form == Form::Text && text == "false" => Ok(false),
             Some(other) => Err(refused(name, &other, "true or false")),
         }
     }
 
-    /// One of a few words.
+    /// One of a few words; the first unless one is given.
     pub(crate) fn choice<T: Copy>(
         &mut self,
         name: &'static str,
+        says: &'static str,
         words: &[(&str, T)],
-    ) -> Result<Option<T>, Error> {
-        let Some(value) = self.take(name) else {
-            return Ok(None);
+    ) -> Result<T, Error> {
+        let known = || words.iter().map(|(word, _)| *word).collect::<Vec<&str>>();
+        let schema = || json!({"type": "string", "enum": known(), "default": words[0].0});
+        let Some(value) = self.take(name, says, schema) else {
+            return Ok(words[0].1);
         };
         words
             .iter()
             .find(|(word, _)| value.as_str() == Some(word))
-            .map(|(_, meaning)| Some(*meaning))
-            .ok_or_else(|| {
-                let allowed: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                refused(name, &value, &format!("one of {}", allowed.join(", ")))
-            })
+            .map(|(_, meaning)| *meaning)
+            .ok_or_else(|| refused(name, &value, &format!("one of {}", known().join(", "))))
     }
 
-    /// Several texts: an array, or one text with commas.
-    pub(crate) fn words(&mut self, name: &'static str) -> Result<Option<Vec<String>>, Error> {
-        match self.take(name) {
+    /// Several texts: an array, or in a query one text with commas. `item` says what each may be.
+    pub(crate) fn words(
+        &mut self,
+        name: &'static str,
+        says: &'static str,
+        item: impl FnOnce() -> Value,
+    ) -> Result<Option<Vec<String>>, Error> {
+        let schema = || json!({"type": "array", "items": item()});
+        match self.take(name, says, schema) {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(
+            Some(Value::String(text)) if self.form == Form::Text => Ok(Some(
                 text.split(',')
                     .map(str::trim)
                     .filter(|word| !word.is_empty())
@@ -153,13 +279,13 @@ impl Params {
         }
     }
 
-    /// An array of texts.
-    pub(crate) fn array(&mut self, name: &'static str) -> Result<Option<Vec<String>>, Error> {
-        self.take(name).map(|value| texts(name, value)).transpose()
+    /// What is left as JSON text.
+    pub(crate) fn rest(&self) -> String {
+        super::answer::to_json(&self.left)
     }
 
     /// Refuses what nobody asked for.
-    pub(crate) fn finish(self) -> Result<(), Error> {
+    fn finish(self) -> Result<(), Error> {
         let Some(unknown) = self.left.keys().next() else {
             return Ok(());
         };
@@ -172,6 +298,32 @@ impl Params {
             format!("\"{}\" is not an option; {known}", shortened(unknown)),
         ))
     }
+
+    /// A whole number as JSON (where 5.0 is one), or written out in a query.
+    fn integer(&self, value: &Value) -> Option<i128> {
+        match value {
+            Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+                (Some(number), _) => Some(number.into()),
+                (None, Some(number)) => Some(number.into()),
+                (None, None) => number.as_f64().and_then(whole),
+            },
+            // `parse` takes a leading plus; people who write one mean something else.
+            Value::String(text) if self.form == Form::Text && !text.starts_with('+') => {
+                text.parse().ok()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A floating-point number without a fraction.
+fn whole(number: f64) -> Option<i128> {
+    let is_whole = number.fract() == 0.0 && number.abs() < 1e30;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "it has no fraction and fits"
+    )]
+    is_whole.then_some(number as i128)
 }
 
 /// The refusal of an argument: its name, its value, what is allowed.
@@ -193,20 +345,6 @@ fn texts(name: &str, value: Value) -> Result<Vec<String>, Error> {
             other => Err(refused(name, &other, "an array of texts")),
         })
         .collect()
-}
-
-/// A whole number as JSON or as decimal text.
-fn integer(value: &Value) -> Option<i128> {
-    match value {
-        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
-            (Some(number), _) => Some(number.into()),
-            (None, Some(number)) => Some(number.into()),
-            (None, None) => None,
-        },
-        // `parse` takes a leading plus; people who write one mean something else.
-        Value::String(text) if !text.starts_with('+') => text.parse().ok(),
-        _ => None,
-    }
 }
 
 /// A value as it appears in an error: enough to recognise it.
@@ -233,24 +371,24 @@ mod tests {
 
     #[test]
     fn a_bad_argument_is_named_with_its_value_and_what_is_allowed() {
-        let error = params(json!({"threads": 300})).whole::<u16>("threads", 1..=256);
+        let error = params(json!({"threads": 300})).whole::<u16>("threads", "", 1..=256);
         assert_eq!(
             error.expect_err("out of range").detail,
             "threads: 300 is not allowed; give a whole number from 1 to 256"
         );
-        let error = params(json!({"paused": "yes"})).flag("paused");
+        let error = params(json!({"paused": "yes"})).flag("paused", "");
         assert_eq!(
             error.expect_err("no flag").detail,
             "paused: \"yes\" is not allowed; give true or false"
         );
-        let long = params(json!({"order": "x".repeat(1000)})).choice("order", &[("asc", 1)]);
+        let long = params(json!({"order": "x".repeat(1000)})).choice("order", "", &[("asc", 1)]);
         assert!(long.expect_err("no word").detail.len() < 200);
     }
 
     #[test]
     fn an_unknown_argument_is_named() {
         let mut given = params(json!({"thread": 3}));
-        assert_eq!(given.whole::<u16>("threads", 1..=256), Ok(None));
+        assert_eq!(given.whole::<u16>("threads", "", 1..=256), Ok(None));
         assert_eq!(
             given.finish().expect_err("unknown").detail,
             "\"thread\" is not an option; known are threads"
@@ -260,10 +398,10 @@ mod tests {
     #[test]
     fn numbers_may_be_texts_as_in_a_query() {
         let mut query = Params::query("limit=20&q=a%20b&status=a,b").expect("a query");
-        assert_eq!(query.whole::<usize>("limit", 1..=1000), Ok(Some(20)));
-        assert_eq!(query.text("q"), Ok(Some("a b".to_owned())));
+        assert_eq!(query.whole::<usize>("limit", "", 1..=1000), Ok(Some(20)));
+        assert_eq!(query.text("q", ""), Ok(Some("a b".to_owned())));
         assert_eq!(
-            query.words("status"),
+            query.words("status", "", || Value::Null),
             Ok(Some(vec!["a".to_owned(), "b".to_owned()]))
         );
         assert_eq!(query.finish(), Ok(()));
@@ -277,14 +415,14 @@ mod tests {
             json!(-1),
             json!(1e300),
         ] {
-            let read = params(json!({"limit": wrong.clone()})).whole::<usize>("limit", 1..=9);
+            let read = params(json!({"limit": wrong.clone()})).whole::<usize>("limit", "", 1..=9);
             assert!(read.is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn sizes_are_numbers_or_texts_with_a_unit() {
-        let read = |value: Value| params(json!({"n": value})).size("n", 0..=u64::MAX, "a size");
+        let read = |value: Value| params(json!({"n": value})).size("n", "", 0..=u64::MAX, "a size");
         for (value, bytes) in [
             (json!(4096), 4096),
             (json!("4096"), 4096),

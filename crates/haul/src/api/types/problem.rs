@@ -1,19 +1,29 @@
 //! Errors and rejected URLs on the wire.
 
+use haul_engine::Kind;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
+use serde_json::json;
 
+use super::schema::described;
 use crate::api::command::Rejected;
 
 /// A problem of RFC 9457, with our stable `code`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Problem<'a> {
+    /// Always `about:blank`: `code` tells problems apart.
     r#type: &'static str,
+    /// The status in words.
     title: &'a str,
+    /// The HTTP status.
     status: u16,
+    /// What is wrong and, where there is something, what helps; for a human.
     detail: &'a str,
+    /// Why, as a stable name.
     code: &'static str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "rejected")]
-    rejected: &'a [Rejected],
+    /// With `all_rejected`: the URLs, each with its reason.
+    #[serde(skip_serializing_if = "RejectedUrls::is_empty")]
+    rejected: RejectedUrls<'a>,
 }
 
 impl<'a> Problem<'a> {
@@ -31,7 +41,7 @@ impl<'a> Problem<'a> {
             status,
             detail,
             code,
-            rejected,
+            rejected: RejectedUrls(rejected),
         }
     }
 
@@ -40,24 +50,51 @@ impl<'a> Problem<'a> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Rejected")]
 struct RejectedUrl<'a> {
+    /// As it was given.
     url: &'a str,
-    code: &'static str,
+    /// Why, as a stable name.
+    code: KindName,
+    /// Why, for a human.
     detail: &'a str,
 }
 
 /// The URLs that were not added, each with its reason.
-pub(super) fn rejected<S: Serializer>(
-    rejected: &[Rejected],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(rejected.iter().map(|rejected| RejectedUrl {
-        url: &rejected.url,
-        code: rejected.error.kind.code(),
-        detail: &rejected.error.detail,
-    }))
+pub(super) struct RejectedUrls<'a>(pub(super) &'a [Rejected]);
+
+impl RejectedUrls<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
+
+impl Serialize for RejectedUrls<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|rejected| RejectedUrl {
+            url: &rejected.url,
+            code: KindName(rejected.error.kind),
+            detail: &rejected.error.detail,
+        }))
+    }
+}
+
+described! { RejectedUrls<'_>, |generator| {
+    let item = generator.subschema_for::<RejectedUrl>();
+    json!({"type": "array", "items": item})
+} }
+
+/// What went wrong with a download or a URL, as its stable name.
+pub(super) struct KindName(pub(super) Kind);
+
+impl Serialize for KindName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.code())
+    }
+}
+
+described! { KindName, |_generator| json!({"type": "string", "enum": Kind::ALL.map(Kind::code)}) }
 
 #[cfg(test)]
 mod tests {

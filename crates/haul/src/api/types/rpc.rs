@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use haul_engine::event::Fields;
 use haul_engine::{Id, Stats, View};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::answer::{StatsJson, to_json};
-use super::download::{Detail, Download, IdText};
-use super::problem::rejected;
+use super::download::{self, Detail, Download, Downloads, IdText};
+use super::problem::RejectedUrls;
+use super::schema::described;
 use crate::api::command::Rejected;
 use crate::api::error::{ApiError, Edge};
 
@@ -119,25 +121,33 @@ impl Failure {
             data: FailureData {
                 code,
                 detail,
-                rejected,
+                rejected: RejectedUrls(rejected),
             },
         }))
     }
 }
 
-#[derive(Serialize)]
-struct FailureJson<'a> {
+/// Why a call was not done (JSON-RPC 2.0 §5.1).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Failure")]
+pub(super) struct FailureJson<'a> {
+    /// A number of JSON-RPC's.
     code: i32,
+    /// What is wrong and, where there is something, what helps; for a human.
     message: &'a str,
     data: FailureData<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
 struct FailureData<'a> {
+    /// Why, as a stable name: those of REST.
     code: &'static str,
+    /// The same as `message`.
     detail: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "rejected")]
-    rejected: &'a [Rejected],
+    /// With `all_rejected`: the URLs, each with its reason.
+    #[serde(skip_serializing_if = "RejectedUrls::is_empty")]
+    rejected: RejectedUrls<'a>,
 }
 
 /// The answer to one call; `result` is JSON.
@@ -164,25 +174,21 @@ pub(crate) fn snapshot(
     to_json(&SnapshotJson {
         subscription,
         revision,
-        downloads: Whole(downloads, detail),
+        downloads: Downloads(downloads, detail),
         stats: StatsJson::of(stats),
     })
 }
 
-#[derive(Serialize)]
-struct SnapshotJson<'a> {
+/// All that a subscription shows.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Snapshot")]
+pub(super) struct SnapshotJson<'a> {
+    /// The subscription's name on this connection.
     subscription: &'a str,
+    /// The revision at which it is true.
     revision: u64,
-    downloads: Whole<'a>,
+    downloads: Downloads<'a>,
     stats: StatsJson,
-}
-
-struct Whole<'a>(&'a [Arc<View>], Detail);
-
-impl Serialize for Whole<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|view| Download::whole(view, self.1)))
-    }
 }
 
 /// The part of `changed` that is the same for everybody who sees the same downloads: all but the
@@ -213,10 +219,26 @@ pub(crate) fn changed(subscription: &str, from: u64, changes: &str) -> String {
     )
 }
 
-#[derive(Serialize)]
+/// The `params` of `changed`, whose first two members [`changed`] writes.
+#[derive(JsonSchema)]
+#[schemars(rename = "Changes")]
+#[expect(dead_code, reason = "it is written in two parts")]
+pub(super) struct ChangedJson<'a> {
+    /// The subscription's name on this connection.
+    subscription: &'a str,
+    /// The revision that this leads on from: that of the message before it.
+    from: u64,
+    #[schemars(flatten)]
+    changes: ChangesJson<'a>,
+}
+
+#[derive(Serialize, JsonSchema)]
 struct ChangesJson<'a> {
+    /// The revision that this leads to.
     revision: u64,
+    /// What changed.
     downloads: Changed<'a>,
+    /// Downloads that are gone from here; ids that were never told may be among them.
     removed: Ids<'a>,
     stats: StatsJson,
 }
@@ -233,6 +255,10 @@ impl Serialize for Changed<'_> {
     }
 }
 
+described! { Changed<'_>, |generator| {
+    json!({"type": "array", "items": generator.subschema_for::<download::Changed>()})
+} }
+
 struct Ids<'a>(&'a [Id]);
 
 impl Serialize for Ids<'_> {
@@ -241,10 +267,13 @@ impl Serialize for Ids<'_> {
     }
 }
 
+described! { Ids<'_>, |generator| {
+    json!({"type": "array", "items": generator.subschema_for::<IdText>()})
+} }
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn number(text: &str) -> Value {
         let Incoming::Single(Err(invalid)) = read(text) else {

@@ -35,6 +35,7 @@ const ADDED_AT_ONCE: usize = 256;
   haul get --checksum sha-256=HEX https://example.org/a.iso
   haul get -H 'Authorization: Bearer TOKEN' https://example.org/private.zip
   cat urls.txt | haul get -i - --json
+
 Ctrl-C stops it safely; the same command again goes on. Paths of finished files go to stdout.
 
 Exit codes: 0 all delivered, 1 some failed, 2 usage or configuration, 3 not found, 4 refused,
