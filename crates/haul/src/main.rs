@@ -7,6 +7,8 @@ mod config;
 mod demo;
 mod human;
 mod shutdown;
+mod text;
+mod web;
 
 use std::process::ExitCode;
 

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::page;
 use crate::report::{self, Done, Report, succeeds};
 use crate::tools::{self, cargo};
 
@@ -52,6 +53,7 @@ pub(crate) fn run(scope: Scope) -> Result<()> {
         });
         report.step("dependencies", || dependencies(&tools::cargo_deny()?));
     }
+    report.step("page", || page::check(&tools::node_modules()?));
     // A step and a build of its own: a program that can be told to kill itself is not the one that
     // users get. The whole workspace is named so that only what has the feature is built again.
     report.step("crash points", || {
@@ -68,7 +70,8 @@ pub(crate) fn run(scope: Scope) -> Result<()> {
         tests
             .args(["test", "--workspace", "--no-fail-fast"])
             .args(["--features", "xtask/trials"])
-            .env("HAUL_TEST_PYTHON", python);
+            .env("HAUL_TEST_PYTHON", python)
+            .env("HAUL_TEST_NODE_MODULES", tools::node_modules()?);
         let chromium = tools::chromium();
         if let Ok(program) = &chromium {
             tests.env("HAUL_TEST_CHROMIUM", program);

@@ -17,6 +17,12 @@ const CARGO_DENY: &str = "0.20.2";
 /// The library whose suite `crates/haul/tests/aria2p/excluded.txt` speaks of.
 pub(crate) const ARIA2P: &str = "aria2p==0.12.3";
 
+/// The packages for Node that drive aria2: the one that most use, and the one that is kept up.
+const OF_NPM: [&str; 2] = ["aria2@4.1.2", "@baptistecdr/aria2@5.0.3"];
+
+/// The packages for Node that look at the page: for wrong types, and for what keeps people out.
+const FOR_THE_PAGE: [&str; 2] = ["typescript@5.9.3", "axe-core@4.11.0"];
+
 /// The workspace's directory.
 pub(crate) fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -32,21 +38,58 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// Sees to it that the tests find nginx, and returns a Python that has the clients `websockets` and
-/// `aria2p`.
+/// What makes requests of the API's description. Another version makes others, and tells them apart
+/// otherwise.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+/// Sees to it that the tests find nginx, and returns a Python that has the clients that they run.
 pub(crate) fn for_tests() -> Result<PathBuf> {
     if find("nginx").is_none() {
         apt_install("nginx")?;
     }
     let venv = venv()?;
     let python = venv.join("bin/python");
-    for (module, package) in [("websockets", "websockets>=13"), ("aria2p", ARIA2P)] {
+    for (module, package) in [
+        ("websockets", "websockets>=13"),
+        ("aria2p", ARIA2P),
+        ("schemathesis", SCHEMATHESIS),
+    ] {
         let import = format!("import {module}");
         if !succeeds(Command::new(&python).args(["-c", &import])) {
             pip_install(&venv, &[package])?;
         }
     }
     Ok(python)
+}
+
+/// The directory of Node packages of our own, with the clients of aria2 that the tests drive
+/// and what looks at the page.
+pub(crate) fn node_modules() -> Result<PathBuf> {
+    if find("npm").is_none() {
+        apt_install("npm")?;
+    }
+    let node = target().join("node");
+    let modules = node.join("node_modules");
+    let wanted = [OF_NPM, FOR_THE_PAGE].concat();
+    if wanted.iter().all(|package| is_installed(&modules, package)) {
+        return Ok(modules);
+    }
+    fs::create_dir_all(&node).with_context(|| format!("cannot make {}", node.display()))?;
+    run(Command::new("npm")
+        .args(["install", "--no-audit", "--no-fund", "--ignore-scripts"])
+        .args(["--loglevel", "error", "--prefix"])
+        .arg(&node)
+        .args(&wanted))?;
+    Ok(modules)
+}
+
+/// Whether a package, named with its version, is there in that version.
+fn is_installed(modules: &Path, package: &str) -> bool {
+    let Some((name, version)) = package.rsplit_once('@') else {
+        return false;
+    };
+    let told = fs::read_to_string(modules.join(name).join("package.json"));
+    told.is_ok_and(|told| told.contains(&format!("\"version\": \"{version}\"")))
 }
 
 /// The Chromium that page tests run in. Where it cannot be installed the tests do without and say so;

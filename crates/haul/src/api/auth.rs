@@ -17,6 +17,7 @@ use super::audit::{Audit, Peer};
 use super::browser::{self, Asker};
 use super::error::{ApiError, Edge};
 use super::origin::{Scheme, Served};
+use crate::web;
 
 /// What the checks are made against.
 pub(super) struct Guard {
@@ -146,12 +147,34 @@ async fn admit(
             next.run(request).await
         }
         Pass::Exchange(cookie) => exchange(cookie, browser::onward(request.headers())),
-        Pass::Refused => ApiError::edge(
-            Edge::Unauthorized,
-            "the token is missing or wrong; send \"Authorization: Bearer TOKEN\", or for a WebSocket the subprotocol \"bearer.TOKEN\"",
-        )
-        .into_response(),
+        Pass::Refused => refused(&request),
     }
+}
+
+/// Turns somebody away who has not shown the token: a person gets a page that asks for it.
+fn refused(request: &Request) -> Response {
+    let refused = ApiError::edge(
+        Edge::Unauthorized,
+        "the token is missing or wrong; send \"Authorization: Bearer TOKEN\", or for a WebSocket the subprotocol \"bearer.TOKEN\"",
+    )
+    .into_response();
+    if !is_page_load(request) || !web::is_wanted(request.headers()) {
+        return refused;
+    }
+    let key = match token_in_query(request.uri().query()) {
+        Some(_) => web::Key::Wrong,
+        None => web::Key::Missing,
+    };
+    let mut door = web::door(request.headers(), key);
+    *door.extensions_mut() = refused.extensions().clone();
+    door
+}
+
+/// Whether this is a browser at our address, which has no other way to show a token.
+fn is_page_load(request: &Request) -> bool {
+    request.method() == Method::GET
+        && request.uri().path() == "/"
+        && !request.headers().contains_key(header::UPGRADE)
 }
 
 /// The `Host` of a request, if it is one that we serve.
@@ -234,13 +257,12 @@ impl Key {
     fn pass(self: &Arc<Key>, request: &Request, asker: &Asker, scheme: Scheme) -> Pass {
         let path = request.uri().path();
         let headers = request.headers();
-        if path == "/healthz" {
+        if path == "/healthz" || path.starts_with(web::PARTS) {
             return Pass::Free;
         }
-        let is_page_load = request.method() == Method::GET
-            && path == "/"
-            && !headers.contains_key(header::UPGRADE);
-        if is_page_load && let Some(token) = token_in_query(request.uri().query()) {
+        if is_page_load(request)
+            && let Some(token) = token_in_query(request.uri().query())
+        {
             return if self.is_token(&token) {
                 Pass::Exchange(self.set_cookie(scheme))
             } else {

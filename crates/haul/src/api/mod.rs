@@ -37,7 +37,7 @@ pub(crate) use serve::serve;
 pub(crate) use tls::acceptor;
 pub(crate) use types::download::{Detail, Download};
 
-/// A language of the text console.
+/// A language of the text console and of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Lang {
     /// Russian, the original's.
@@ -54,6 +54,14 @@ impl Lang {
             "ru" => Some(Lang::Ru),
             "en" => Some(Lang::En),
             _ => None,
+        }
+    }
+
+    /// Its code.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Lang::Ru => "ru",
+            Lang::En => "en",
         }
     }
 }

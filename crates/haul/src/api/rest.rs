@@ -1,4 +1,4 @@
-//! The REST skin: `/api/v1`, the health checks and the plain answer at `/`. Turns paths, queries
+//! The REST skin: `/api/v1`, the health checks and what answers at `/`. Turns paths, queries
 //! and bodies into commands; decides nothing else.
 
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{RawPathParams, RawQuery, State};
+use axum::extract::{Path, RawPathParams, RawQuery, State};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, get, on};
@@ -27,6 +27,7 @@ use super::types::openapi::OPENAPI;
 use super::types::params::Params;
 use super::types::requests;
 use super::{App, aria2, console, content, live, metrics, once};
+use crate::web;
 
 /// Most bytes in a body.
 const MOST_BYTES: usize = 4 << 20;
@@ -65,6 +66,7 @@ pub(super) fn paths() -> Paths {
         ("/api/v1/openapi.json", get(openapi)),
         ("/api/v1/asyncapi.json", get(asyncapi)),
         ("/", get(index)),
+        ("/page/{*name}", get(part)),
         (aria2::PATH, get(aria2::get).post(aria2::post)),
         ("/healthz", get(healthy)),
         ("/readyz", get(ready)),
@@ -118,7 +120,7 @@ async fn add_downloads(app: &App, headers: &HeaderMap, body: Body) -> Answered {
     run(app, Command::add(key, add)).await
 }
 
-/// The console when an upgrade is asked for, else how to connect.
+/// The console when an upgrade is asked for, the page for a browser, else how to connect.
 async fn index(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -130,18 +132,29 @@ async fn index(
             upgrade.map_err(|cause| ApiError::edge(Edge::UpgradeRequired, cause.to_string()))?;
         return console::connect(&app, upgrade, uri.query().unwrap_or_default());
     }
+    if web::is_wanted(&headers) {
+        return Ok(web::page(&headers));
+    }
     let host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok())
         .unwrap_or(&app.options.host);
     Ok(format!(
         "haul is running.\n\n\
+         Web page:      http://{host}/\n\
          Text console:  ws://{host}/          (python3 -m websockets ws://{host}/)\n\
          REST:          http://{host}/api/v1/downloads\n\
          Live, JSON-RPC 2.0 over a WebSocket:  ws://{host}/api/v1/ws\n\
          For aria2's clients:  http://{host}/jsonrpc\n"
     )
     .into_response())
+}
+
+async fn part(Path(name): Path<String>, headers: HeaderMap, uri: Uri) -> Answered {
+    match web::part(&name, &headers) {
+        Some(part) => Ok(part),
+        None => Err(unknown_path(uri).await),
+    }
 }
 
 async fn healthy() -> &'static str {
@@ -188,9 +201,10 @@ fn json<T>(text: T) -> ([(HeaderName, HeaderValue); 1], T) {
 /// The members of a JSON body. An empty body has none.
 fn members(body: &[u8]) -> Result<Params, ApiError> {
     if body.is_empty() {
-        return Ok(Params::query("")?);
+        return Ok(Params::none());
     }
-    Ok(Params::object(requests::json(body)?)?)
+    let members = requests::json(body)?;
+    Ok(Params::object(members)?)
 }
 
 pub(super) async fn bytes(body: Body) -> Result<Bytes, ApiError> {

@@ -36,3 +36,357 @@ console-cancelled = Cancelled: { $url }
 console-no-such-url = There is no download with this URL.
 console-not-now = The download with this URL cannot do that now.
 console-failed = That did not work: { $why }
+
+# Numbers, on the page.
+
+unit-b = B
+unit-kib = KiB
+unit-mib = MiB
+unit-gib = GiB
+unit-tib = TiB
+unit-pib = PiB
+unit-eib = EiB
+unit-per-second = /s
+unit-percent = %
+time-seconds = { $seconds }s
+time-minutes = { $minutes }m { $seconds }s
+time-hours = { $hours }h { $minutes }m
+time-days = { $days }d { $hours }h
+
+# Where a download stands.
+
+status-queued = Queued
+status-probing = Connecting
+status-downloading = Downloading
+status-paused = Paused
+status-verifying = Verifying
+status-delivering = Finishing
+status-completed = Done
+status-failed = Failed
+status-cancelled = Cancelled
+
+thread-connecting = connecting
+thread-streaming = receiving
+thread-waiting = waiting
+thread-retrying = will retry
+
+reason-asked-to-wait = { $seconds ->
+    [one] The server asks to wait { $seconds } second
+   *[other] The server asks to wait { $seconds } seconds
+  }
+reason-connections = { $active } of { $most } connections allowed by this host
+reason-disk-space = Waits for disk space
+
+# Why it failed, and what helps.
+
+error-invalid-url = This is not an http or https address
+error-invalid-option = One of the options is not right
+error-html-page = This address leads to a web page, not to a file
+error-dns = There is no host of this name
+error-connect = The server cannot be reached
+error-tls = No secure connection could be made
+error-target-refused = This address may not be downloaded from
+error-proxy = The proxy refused or failed
+error-timeout = The server did not answer in time
+error-disconnected = The connection broke off
+error-not-found = The server does not have this file
+error-refused = The server does not allow it
+error-busy = The server is too busy
+error-http-status = The server answered with an error
+error-protocol = The server’s answer makes no sense
+error-too-many-redirects = The address leads round in circles
+error-changed = The file on the server is another one now
+error-disk-full = The disk is full
+error-disk-permission = haul may not write there
+error-disk-io = The disk does not work as it should
+error-checksum-mismatch = The file is not the expected one: its checksum differs
+error-file-exists = There is a file of this name already
+error-no-such-download = This download is gone
+error-illegal-state = It cannot do that now
+error-store = haul’s own database failed
+error-stopping = haul is about to stop
+error-no-connection = There is no connection to haul
+error-all-rejected = None of these can be downloaded
+
+advice-html-page = Open the page and copy the address of the file itself, or add it again and allow web pages.
+advice-dns = Check the address for a slip, and whether this network can reach the internet.
+advice-connect = Retry later, or check whether the server is up.
+advice-tls = The server’s certificate may have expired. Do not give it anything secret.
+advice-target-refused = Private addresses are refused here; the setting “targets” allows them.
+advice-proxy = Check the setting “proxy”.
+advice-timeout = Retry later; what is here is kept.
+advice-disconnected = Retry; what is here is kept.
+advice-not-found = Look for a new address of the file and put it in under “Change”; what is here is kept.
+advice-refused = It may need a password or a header, or the link has expired: put a new one in under “Change”.
+advice-busy = Retry later, with fewer threads.
+advice-changed = Retry to begin anew with the new file.
+advice-disk-full = Make room and retry; what is here is kept.
+advice-disk-permission = Check who may write to the folder, or choose another.
+advice-checksum-mismatch = Compare the checksum with the publisher’s. If it is right, retry.
+advice-file-exists = Rename or move that file, or add the download under another name.
+
+# Why it is no faster. In English the daemon says it with figures.
+
+why-queued = It waits for its turn.
+why-no-answer-yet = The server has not answered yet.
+why-own-limit = Its own speed limit is used up.
+why-overall-limit = The speed limit over all downloads is used up.
+why-one-stream = The server gives the file only in one piece: one connection fetches all of it.
+why-retrying = Some threads wait to try again.
+why-no-connection = Threads wait for a free connection.
+why-connecting = Some threads wait for the server’s answer.
+why-uneven = Some connections are much slower than others; fast ones take over from them.
+why-wasted = Some bytes were fetched twice, after failures or changes.
+why-line = Nothing holds it back here: this is what the server and the line give.
+why-verifying = Every byte is here; the checksum is computed.
+why-delivering = Every byte is here; the disk confirms them.
+
+# The page.
+
+page-add = Add
+page-search = Search
+page-menu = Menu
+page-help = Keys
+page-tabs = Show
+page-tab-all = All
+page-tab-active = Active
+page-tab-queued = Queued
+page-tab-paused = Paused
+page-tab-completed = Done
+page-tab-failed = Failed
+page-list = Downloads
+page-column-added = Newest
+page-column-queue = Queue
+page-column-name = Name
+page-column-progress = Progress
+page-column-size = Size
+page-column-speed = Speed
+page-column-eta = Time left
+page-column-threads = Threads
+page-column-actions = Actions
+page-sort = Sort by
+page-select-all = Select all
+page-free = { $size } free
+page-limited = Limit { $speed }
+page-unlimited = No limit
+page-other-language = По-русски
+page-theme-auto = Theme: as the system
+page-theme-light = Theme: light
+page-theme-dark = Theme: dark
+page-lost = The connection to haul is lost. The page keeps trying; downloads go on without it.
+page-try-now = Try now
+page-amount = { $done } of { $size }
+page-in-queue = No. { $place } in the queue
+page-nothing-found = Nothing here.
+page-nothing-found-clear = Clear the search
+
+page-empty-title = No downloads yet
+page-empty-field = Address of a file
+page-empty-paste = Paste addresses anywhere on this page, as many as you like.
+page-empty-drop = Drop links or a text file of addresses.
+page-empty-command = Or in a terminal:
+
+page-selected = { $count ->
+    [one] { $count } selected
+   *[other] { $count } selected
+  }
+page-selected-actions = Actions for the selected downloads
+page-selected-clear = Clear the selection
+page-resume = Resume
+page-pause = Pause
+page-retry = Retry
+page-cancel = Cancel
+page-remove = Remove
+page-save = Save
+page-copy-file = Copy file:/// address
+page-top = Start next
+page-up = Up in the queue
+page-down = Down in the queue
+page-bottom = Last in the queue
+page-close = Close
+page-apply = Apply
+page-keep = Keep
+
+page-done-pause = { $count ->
+    [one] { $count } download paused
+   *[other] { $count } downloads paused
+  }
+page-done-resume = { $count ->
+    [one] { $count } download resumed
+   *[other] { $count } downloads resumed
+  }
+page-done-retry = { $count ->
+    [one] { $count } download begun again
+   *[other] { $count } downloads begun again
+  }
+page-done-cancel = { $count ->
+    [one] { $count } download cancelled
+   *[other] { $count } downloads cancelled
+  }
+page-done-remove = { $count ->
+    [one] { $count } download removed
+   *[other] { $count } downloads removed
+  }
+page-failed-one = { $name }: { $why }
+page-failed-many = { $count ->
+    [one] { $count } download could not: { $why }
+   *[other] { $count } downloads could not: { $why }
+  }
+page-told-completed = Finished: { $names }
+page-told-failed = Failed: { $names }
+page-told-many-completed = { $count } downloads finished
+page-told-many-failed = { $count } downloads failed
+page-copied = Copied
+page-changed = Changed
+
+page-remove-one = Remove “{ $name }”?
+page-remove-many = { $count ->
+    [one] Remove { $count } download?
+   *[other] Remove { $count } downloads?
+  }
+page-cancel-one = Cancel “{ $name }”?
+page-cancel-many = { $count ->
+    [one] Cancel { $count } download?
+   *[other] Cancel { $count } downloads?
+  }
+page-lose-begun = { $count ->
+    [one] It is not finished: the { $size } that are here will be deleted.
+   *[other] { $count } are not finished: the { $size } that are here will be deleted.
+  }
+page-lose-nothing = Nothing that was downloaded is lost.
+page-files-stay = { $count ->
+    [one] The finished file stays where it is.
+   *[other] { $count } finished files stay where they are.
+  }
+page-files-too = { $count ->
+    [one] Delete the finished file, too
+   *[other] Delete the { $count } finished files, too
+  }
+page-cancel-says = It stays in the list; retry begins it anew.
+
+page-add-title = Add downloads
+page-add-urls = Addresses
+page-add-hint = One per line. Mirrors of the same file follow on the line, after a TAB.
+page-add-count = { $count ->
+    [one] { $count } address
+   *[other] { $count } addresses
+  }
+page-add-many = { $count ->
+    [one] Add { $count }
+   *[other] Add { $count }
+  }
+page-add-more = and { $count } more
+page-add-file = From a text file…
+page-added = { $count ->
+    [one] { $count } download added
+   *[other] { $count } downloads added
+  }
+page-file-too-large = This file is too large for a list of addresses.
+page-drop-here = Drop to add
+page-options = Options for all of these
+page-option-dir = Folder
+page-option-dir-hint = inside the download folder
+page-option-name = File name
+page-option-name-hint = for one address only
+page-option-threads = Threads
+page-option-block-size = Block size
+page-option-speed-limit = Speed limit, per second
+page-option-priority = Priority
+page-option-checksum = Checksum
+page-option-headers = Headers, one per line
+page-option-conflict = If the file exists
+page-conflict-rename = Choose another name
+page-conflict-overwrite = Replace it
+page-conflict-skip = Leave it, and be done
+page-conflict-fail = Fail
+page-option-paused = Add paused
+page-option-accept-html = Allow web pages
+page-not-a-size = This is not a size. Write it like 512K, 2M or 1G.
+
+page-limits = Limits
+page-limit-speed = Speed of all downloads, per second
+page-limit-none = No limit
+page-limit-downloads = Downloads at once
+page-limit-threads = Threads per download
+page-limit-connections = Connections
+page-limit-host = Connections per host
+
+page-keys = Keys
+page-key-add = Add downloads
+page-key-search = Search
+page-key-move = Go up and down
+page-key-select = Select
+page-key-select-all = Select all
+page-key-details = Details
+page-key-pause = Pause or resume
+page-key-remove = Remove
+page-key-order = Move in the queue
+page-key-close = Close, clear
+page-key-help = This help
+
+page-figure-share = Progress
+page-figure-speed = Speed
+page-figure-eta = Time left
+page-figure-threads = Threads
+page-why = What sets its speed
+page-map = Blocks
+page-map-full = here
+page-map-some = partly
+page-map-missing = to come
+page-map-here = a thread writes
+page-map-says = { $threads ->
+    [one] Map of the file: { $percent } are here, { $threads } thread is at work
+   *[other] Map of the file: { $percent } are here, { $threads } threads are at work
+  }
+page-threads = Threads
+page-thread-number = No.
+page-thread-state = State
+page-thread-source = Source
+page-thread-block = Block
+page-thread-speed = Speed
+page-graph = Speed
+page-graph-then = { $time } ago
+page-graph-now = now
+page-graph-says = Speed now { $now }, at most { $most }
+page-facts = Facts
+page-fact-file = File
+page-fact-path = Goes to
+page-fact-url = Address
+page-fact-final-url = Redirected to
+page-fact-mirrors = Mirrors
+page-fact-size = Size
+page-fact-ranges = In parts
+page-fact-type = Type
+page-fact-etag = ETag
+page-fact-last-modified = Last modified
+page-fact-checksum = Checksum
+page-fact-threads = Threads, at most
+page-fact-block-size = Block size
+page-fact-speed-limit = Speed limit
+page-fact-priority = Priority
+page-fact-added = Added
+page-fact-started = Started
+page-fact-finished = Finished
+page-fact-attempts = New tries
+page-fact-wasted = Fetched twice
+page-fact-id = Id
+page-bytes = { $size } ({ $bytes } bytes)
+page-yes = yes
+page-no-ranges = no: one connection only, and a pause begins anew
+page-verified = verified
+page-not-verified = differs
+page-copy-what = Copy: { $what }
+page-events = What has happened
+page-change = Change
+page-change-speed-limit = Speed limit, per second
+page-change-threads = Threads
+page-change-priority = Priority
+page-change-name = File name
+page-change-url = New address, in place of an expired one
+
+page-door-title = This haul asks for its token
+page-door-missing = It is listening beyond this machine, so it answers only to those who know its token.
+page-door-wrong = That was not the token. Try again.
+page-door-where = The token was shown when haul was first started, and is in its configuration or its state directory.
+page-door-label = Token
+page-door-open = Open

@@ -36,3 +36,371 @@ console-cancelled = Загрузка отменена: { $url }
 console-no-such-url = Загрузки с таким url нет.
 console-not-now = Для загрузки с таким url это сейчас невозможно.
 console-failed = Не получилось: { $why }
+
+# Числа на странице.
+
+unit-b = Б
+unit-kib = КиБ
+unit-mib = МиБ
+unit-gib = ГиБ
+unit-tib = ТиБ
+unit-pib = ПиБ
+unit-eib = ЭиБ
+unit-per-second = /с
+unit-percent = { " " }%
+time-seconds = { $seconds } с
+time-minutes = { $minutes } мин { $seconds } с
+time-hours = { $hours } ч { $minutes } мин
+time-days = { $days } д { $hours } ч
+
+# Состояние загрузки.
+
+status-queued = В очереди
+status-probing = Соединение
+status-downloading = Загрузка
+status-paused = Пауза
+status-verifying = Проверка
+status-delivering = Завершение
+status-completed = Готово
+status-failed = Ошибка
+status-cancelled = Отменено
+
+thread-connecting = соединяется
+thread-streaming = принимает
+thread-waiting = ждёт
+thread-retrying = повторит
+
+reason-asked-to-wait = { $seconds ->
+    [one] Сервер просит подождать { $seconds } секунду
+    [few] Сервер просит подождать { $seconds } секунды
+   *[other] Сервер просит подождать { $seconds } секунд
+  }
+reason-connections = Соединений с этим сервером: { $active } из { $most } разрешённых
+reason-disk-space = Ждёт места на диске
+
+# Почему не получилось и что поможет.
+
+error-invalid-url = Это не адрес http или https
+error-invalid-option = Одна из настроек указана неверно
+error-html-page = По этому адресу веб-страница, а не файл
+error-dns = Сервера с таким именем нет
+error-connect = Не удаётся соединиться с сервером
+error-tls = Не удалось установить защищённое соединение
+error-target-refused = С этого адреса скачивать не разрешено
+error-proxy = Прокси отказал или не работает
+error-timeout = Сервер не ответил вовремя
+error-disconnected = Соединение оборвалось
+error-not-found = На сервере нет этого файла
+error-refused = Сервер не разрешает
+error-busy = Сервер перегружен
+error-http-status = Сервер ответил ошибкой
+error-protocol = Ответ сервера не имеет смысла
+error-too-many-redirects = Адрес ведёт по кругу
+error-changed = Файл на сервере теперь другой
+error-disk-full = Диск заполнен
+error-disk-permission = Нет прав на запись
+error-disk-io = Диск работает с ошибками
+error-checksum-mismatch = Это не тот файл: контрольная сумма не совпала
+error-file-exists = Файл с таким именем уже есть
+error-no-such-download = Этой загрузки больше нет
+error-illegal-state = Сейчас это невозможно
+error-store = Ошибка базы данных haul
+error-stopping = haul останавливается
+error-no-connection = Нет связи с haul
+error-all-rejected = Ничего из этого нельзя скачать
+
+advice-html-page = Откройте страницу и скопируйте адрес самого файла или добавьте её снова, разрешив веб-страницы.
+advice-dns = Проверьте, нет ли в адресе опечатки и есть ли связь с интернетом.
+advice-connect = Повторите позже или проверьте, работает ли сервер.
+advice-tls = Возможно, истёк сертификат сервера. Не передавайте ему ничего секретного.
+advice-target-refused = Частные адреса здесь запрещены; их разрешает настройка «targets».
+advice-proxy = Проверьте настройку «proxy».
+advice-timeout = Повторите позже: загруженное сохранено.
+advice-disconnected = Повторите: загруженное сохранено.
+advice-not-found = Найдите новый адрес файла и впишите его в разделе «Изменить»: загруженное сохранено.
+advice-refused = Возможно, нужен пароль или заголовок, или ссылка устарела: впишите новую в разделе «Изменить».
+advice-busy = Повторите позже, с меньшим числом потоков.
+advice-changed = Повторите, чтобы начать заново с новым файлом.
+advice-disk-full = Освободите место и повторите: загруженное сохранено.
+advice-disk-permission = Проверьте права на папку или выберите другую.
+advice-checksum-mismatch = Сверьте сумму с указанной издателем. Если она верна, повторите.
+advice-file-exists = Переименуйте или переместите тот файл, или добавьте загрузку под другим именем.
+
+# Почему не быстрее.
+
+why-queued = Ждёт своей очереди.
+why-no-answer-yet = Сервер ещё не ответил.
+why-own-limit = Скорость упёрлась в собственное ограничение.
+why-overall-limit = Скорость упёрлась в общее ограничение.
+why-one-stream = Сервер отдаёт файл только целиком: всё идёт через одно соединение.
+why-retrying = Некоторые потоки ждут повторной попытки.
+why-no-connection = Потоки ждут свободного соединения.
+why-connecting = Некоторые потоки ждут ответа сервера.
+why-uneven = Некоторые соединения намного медленнее других; быстрые перенимают их работу.
+why-wasted = Часть байтов получена дважды из-за сбоев или изменений.
+why-line = Здесь ничто не мешает: столько дают сервер и канал.
+why-verifying = Все байты здесь; вычисляется контрольная сумма.
+why-delivering = Все байты здесь; диск подтверждает запись.
+
+# Страница.
+
+page-add = Добавить
+page-search = Поиск
+page-menu = Меню
+page-help = Клавиши
+page-tabs = Показать
+page-tab-all = Все
+page-tab-active = Активные
+page-tab-queued = В очереди
+page-tab-paused = На паузе
+page-tab-completed = Готовые
+page-tab-failed = Ошибки
+page-list = Загрузки
+page-column-added = Новые
+page-column-queue = Очередь
+page-column-name = Имя
+page-column-progress = Ход
+page-column-size = Размер
+page-column-speed = Скорость
+page-column-eta = Осталось
+page-column-threads = Потоки
+page-column-actions = Действия
+page-sort = Порядок
+page-select-all = Выбрать все
+page-free = Свободно { $size }
+page-limited = До { $speed }
+page-unlimited = Без ограничений
+page-other-language = In English
+page-theme-auto = Тема: как в системе
+page-theme-light = Тема: светлая
+page-theme-dark = Тема: тёмная
+page-lost = Связь с haul потеряна. Страница пробует снова; загрузки идут и без неё.
+page-try-now = Сейчас
+page-amount = { $done } из { $size }
+page-in-queue = { $place }-я в очереди
+page-nothing-found = Здесь ничего нет.
+page-nothing-found-clear = Очистить поиск
+
+page-empty-title = Загрузок пока нет
+page-empty-field = Адрес файла
+page-empty-paste = Вставьте адреса в любом месте страницы, сколько угодно.
+page-empty-drop = Перетащите сюда ссылки или текстовый файл с адресами.
+page-empty-command = Или в терминале:
+
+page-selected = { $count ->
+    [one] Выбрана { $count }
+    [few] Выбрано { $count }
+   *[other] Выбрано { $count }
+  }
+page-selected-actions = Действия с выбранными
+page-selected-clear = Снять выделение
+page-resume = Продолжить
+page-pause = Пауза
+page-retry = Повторить
+page-cancel = Отменить
+page-remove = Удалить
+page-save = Сохранить
+page-copy-file = Копировать адрес file:///
+page-top = Начать следующей
+page-up = Выше в очереди
+page-down = Ниже в очереди
+page-bottom = В конец очереди
+page-close = Закрыть
+page-apply = Применить
+page-keep = Оставить
+
+page-done-pause = { $count ->
+    [one] Приостановлена { $count } загрузка
+    [few] Приостановлены { $count } загрузки
+   *[other] Приостановлено { $count } загрузок
+  }
+page-done-resume = { $count ->
+    [one] Продолжена { $count } загрузка
+    [few] Продолжены { $count } загрузки
+   *[other] Продолжено { $count } загрузок
+  }
+page-done-retry = { $count ->
+    [one] Начата заново { $count } загрузка
+    [few] Начаты заново { $count } загрузки
+   *[other] Начато заново { $count } загрузок
+  }
+page-done-cancel = { $count ->
+    [one] Отменена { $count } загрузка
+    [few] Отменены { $count } загрузки
+   *[other] Отменено { $count } загрузок
+  }
+page-done-remove = { $count ->
+    [one] Удалена { $count } загрузка
+    [few] Удалены { $count } загрузки
+   *[other] Удалено { $count } загрузок
+  }
+page-failed-one = { $name }: { $why }
+page-failed-many = { $count ->
+    [one] Не вышло у { $count } загрузки: { $why }
+   *[other] Не вышло у { $count } загрузок: { $why }
+  }
+page-told-completed = Готово: { $names }
+page-told-failed = Ошибка: { $names }
+page-told-many-completed = Готово загрузок: { $count }
+page-told-many-failed = Загрузок с ошибкой: { $count }
+page-copied = Скопировано
+page-changed = Изменено
+
+page-remove-one = Удалить «{ $name }»?
+page-remove-many = { $count ->
+    [one] Удалить { $count } загрузку?
+    [few] Удалить { $count } загрузки?
+   *[other] Удалить { $count } загрузок?
+  }
+page-cancel-one = Отменить «{ $name }»?
+page-cancel-many = { $count ->
+    [one] Отменить { $count } загрузку?
+    [few] Отменить { $count } загрузки?
+   *[other] Отменить { $count } загрузок?
+  }
+page-lose-begun = { $count ->
+    [one] Загрузка не закончена ({ $count }): полученные { $size } будут стёрты.
+   *[other] Не закончено загрузок: { $count }; полученные { $size } будут стёрты.
+  }
+page-lose-nothing = Ничего из загруженного не пропадёт.
+page-files-stay = { $count ->
+    [one] Готовый файл ({ $count }) останется на месте.
+    [few] { $count } готовых файла останутся на месте.
+   *[other] { $count } готовых файлов останутся на месте.
+  }
+page-files-too = { $count ->
+    [one] Стереть и готовый файл ({ $count })
+    [few] Стереть и { $count } готовых файла
+   *[other] Стереть и { $count } готовых файлов
+  }
+page-cancel-says = Она останется в списке; повтор начнёт её заново.
+
+page-add-title = Новые загрузки
+page-add-urls = Адреса
+page-add-hint = По одному в строке. Зеркала того же файла — в той же строке после TAB.
+page-add-count = { $count ->
+    [one] { $count } адрес
+    [few] { $count } адреса
+   *[other] { $count } адресов
+  }
+page-add-many = { $count ->
+    [one] Добавить { $count }
+   *[other] Добавить { $count }
+  }
+page-add-more = и ещё { $count }
+page-add-file = Из текстового файла…
+page-added = { $count ->
+    [one] Добавлена { $count } загрузка
+    [few] Добавлены { $count } загрузки
+   *[other] Добавлено { $count } загрузок
+  }
+page-file-too-large = Этот файл слишком велик для списка адресов.
+page-drop-here = Отпустите, чтобы добавить
+page-options = Настройки для всех этих загрузок
+page-option-dir = Папка
+page-option-dir-hint = внутри папки загрузок
+page-option-name = Имя файла
+page-option-name-hint = только для одного адреса
+page-option-threads = Потоки
+page-option-block-size = Размер блока
+page-option-speed-limit = Предел скорости, в секунду
+page-option-priority = Приоритет
+page-option-checksum = Контрольная сумма
+page-option-headers = Заголовки, по одному в строке
+page-option-conflict = Если файл уже есть
+page-conflict-rename = Выбрать другое имя
+page-conflict-overwrite = Заменить его
+page-conflict-skip = Оставить его и закончить
+page-conflict-fail = Считать ошибкой
+page-option-paused = Добавить на паузе
+page-option-accept-html = Разрешить веб-страницы
+page-not-a-size = Это не размер. Напишите, например, 512K, 2M или 1G.
+
+page-limits = Ограничения
+page-limit-speed = Скорость всех загрузок, в секунду
+page-limit-none = Без ограничения
+page-limit-downloads = Загрузок одновременно
+page-limit-threads = Потоков на загрузку
+page-limit-connections = Соединений
+page-limit-host = Соединений с одним сервером
+
+page-keys = Клавиши
+page-key-add = Добавить загрузки
+page-key-search = Поиск
+page-key-move = Вверх и вниз
+page-key-select = Выбрать
+page-key-select-all = Выбрать все
+page-key-details = Подробности
+page-key-pause = Пауза или продолжение
+page-key-remove = Удалить
+page-key-order = Переместить в очереди
+page-key-close = Закрыть, очистить
+page-key-help = Эта справка
+
+page-figure-share = Ход
+page-figure-speed = Скорость
+page-figure-eta = Осталось
+page-figure-threads = Потоки
+page-why = От чего зависит скорость
+page-map = Блоки
+page-map-full = есть
+page-map-some = частично
+page-map-missing = впереди
+page-map-here = пишет поток
+page-map-says = { $threads ->
+    [one] Карта файла: есть { $percent }, работает { $threads } поток
+    [few] Карта файла: есть { $percent }, работают { $threads } потока
+   *[other] Карта файла: есть { $percent }, работают { $threads } потоков
+  }
+page-threads = Потоки
+page-thread-number = №
+page-thread-state = Состояние
+page-thread-source = Источник
+page-thread-block = Блок
+page-thread-speed = Скорость
+page-graph = Скорость
+page-graph-then = { $time } назад
+page-graph-now = сейчас
+page-graph-says = Скорость сейчас { $now }, наибольшая { $most }
+page-facts = Сведения
+page-fact-file = Файл
+page-fact-path = Куда
+page-fact-url = Адрес
+page-fact-final-url = Перенаправлен на
+page-fact-mirrors = Зеркала
+page-fact-size = Размер
+page-fact-ranges = По частям
+page-fact-type = Тип
+page-fact-etag = ETag
+page-fact-last-modified = Изменён
+page-fact-checksum = Контр. сумма
+page-fact-threads = Потоков, не более
+page-fact-block-size = Размер блока
+page-fact-speed-limit = Предел скорости
+page-fact-priority = Приоритет
+page-fact-added = Добавлено
+page-fact-started = Начато
+page-fact-finished = Закончено
+page-fact-attempts = Повторов
+page-fact-wasted = Получено дважды
+page-fact-id = Номер
+page-bytes = { $size } ({ $bytes } байт)
+page-yes = да
+page-no-ranges = нет: только одно соединение, а после паузы всё сначала
+page-verified = проверена
+page-not-verified = не совпала
+page-copy-what = Копировать: { $what }
+page-events = Что произошло
+page-change = Изменить
+page-change-speed-limit = Предел скорости, в секунду
+page-change-threads = Потоки
+page-change-priority = Приоритет
+page-change-name = Имя файла
+page-change-url = Новый адрес вместо устаревшего
+
+page-door-title = Этот haul спрашивает токен
+page-door-missing = Он доступен не только с этой машины и отвечает лишь тем, кто знает токен.
+page-door-wrong = Это был не тот токен. Попробуйте ещё раз.
+page-door-where = Токен был показан при первом запуске haul; он есть в настройках или в каталоге состояния.
+page-door-label = Токен
+page-door-open = Открыть

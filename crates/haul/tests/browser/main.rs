@@ -1,11 +1,15 @@
-//! What a real browser lets pages do to a daemon. Chromium is what `HAUL_TEST_CHROMIUM` names, else
-//! `chromium` on the path; without one these tests are skipped and say so, unless `CI` is set.
+//! What a real browser lets pages do to a daemon, its own page among them, and what AriaNg does with one. Chromium is what
+//! `HAUL_TEST_CHROMIUM` names, else `chromium` on the path; without one these tests are skipped and say
+//! so, unless `CI` is set. AriaNg's need its built page besides, which `cargo xtask ariang` is told of.
 #![expect(
     clippy::print_stderr,
     reason = "whoever runs the tests has to see why some are skipped"
 )]
 
+mod ariang;
 mod chromium;
+mod hand;
+mod page;
 mod proxied;
 mod site;
 mod strangers;
@@ -20,10 +24,10 @@ use chromium::{Chromium, Tab};
 /// A test with a tab of its own.
 type Play = fn(Tab) -> futures_util::future::BoxFuture<'static, ()>;
 
-/// Names a test by its function.
+/// Names a test by its function and where that is.
 macro_rules! plays {
     ($($room:ident::$name:ident),* $(,)?) => {
-        [$((stringify!($name), (|tab| Box::pin($room::$name(tab))) as Play)),*]
+        [$((concat!(stringify!($room), "::", stringify!($name)), (|tab| Box::pin($room::$name(tab))) as Play)),*]
     };
 }
 
@@ -36,7 +40,31 @@ fn main() -> ExitCode {
         strangers::a_name_rebound_to_the_daemon_reaches_nothing,
         strangers::an_allowed_page_reads_commands_and_watches,
         strangers::a_token_in_an_address_becomes_a_cookie_that_no_script_sees,
+        page::a_download_is_added_and_watched_to_its_end,
+        page::a_paste_of_many_adds_them_and_what_is_refused_stays_with_its_reason,
+        page::options_reach_the_daemon,
+        page::a_running_download_is_paused_and_resumed_by_key_and_by_button,
+        page::a_failure_is_shown_in_plain_words_with_what_to_do,
+        page::details_show_threads_blocks_and_facts_while_they_move,
+        page::the_queue_is_reordered_by_keys_and_by_hand,
+        page::nothing_is_removed_by_one_slip_and_a_file_only_when_asked,
+        page::a_limit_holds_and_is_shown,
+        page::after_a_restart_of_the_daemon_the_page_comes_back_with_its_state,
+        page::without_the_token_a_page_asks_for_it_and_with_it_all_works,
+        page::ten_thousand_rows_scroll_without_a_stutter,
+        page::the_row_that_is_scrolled_to_is_the_right_one_and_says_its_number,
+        page::all_that_a_search_finds_is_removed_at_once,
+        page::both_languages_are_spoken_and_switched_and_remembered,
+        page::on_a_phone_nothing_is_cut_off_and_all_is_within_reach,
+        page::nothing_keeps_out_who_cannot_see_or_point,
         proxied::behind_the_proxy_of_the_documentation_our_own_page_works_and_no_other_does,
+    ];
+    let ariang_plays = plays![
+        ariang::a_download_is_added_watched_limited_paused_and_resumed,
+        ariang::the_queue_is_reordered_and_what_waits_or_runs_is_removed,
+        ariang::a_failure_is_shown_tried_again_and_cleared,
+        ariang::every_page_of_settings_opens_and_what_is_set_holds,
+        ariang::over_http_with_a_secret_it_adds_and_a_wrong_one_is_said_to_be_wrong,
     ];
     let runtime = tokio::runtime::Runtime::new().expect("threads");
     let runtime = Arc::new(runtime);
@@ -52,9 +80,15 @@ fn main() -> ExitCode {
             None
         }
     };
-    let trial = |(name, play): (&'static str, Play)| {
+    let has_ariang = ariang::find().is_some();
+    if !has_ariang && !arguments.list {
+        eprintln!(
+            "AriaNg's tests are skipped, for HAUL_TEST_ARIANG is not set: `cargo xtask ariang`"
+        );
+    }
+    let trial = |((name, play), is_wanted): ((&'static str, Play), bool)| {
         let (runtime, running) = (runtime.clone(), chromium.clone());
-        let is_left_out = running.is_none();
+        let is_left_out = running.is_none() || !is_wanted;
         let run = move || {
             let chromium = running.ok_or_else(|| Failed::from("there is no Chromium"))?;
             let run = async move { play(chromium.tab().await).await };
@@ -63,6 +97,8 @@ fn main() -> ExitCode {
         };
         Trial::test(name, run).with_ignored_flag(is_left_out)
     };
-    let trials = plays.into_iter().map(trial).collect();
+    let of_ariang = ariang_plays.into_iter().map(|play| (play, has_ariang));
+    let plays = plays.into_iter().map(|play| (play, true));
+    let trials = plays.chain(of_ariang).map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -1,30 +1,25 @@
-//! `/jsonrpc` as aria2's clients use it, letter for letter: POST, GET with JSONP, WebSocket, tokens,
-//! notifications, session files.
+//! `/jsonrpc` as aria2's clients use it, letter for letter: POST, GET with JSONP, tokens, session files.
+//! What is said over WebSocket is in `aria2_sockets.rs`.
 
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
 use haul_testkit::daemon::Daemon;
 use haul_testkit::http::{self, Answer};
 use haul_testkit::origin::Origin;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::world::{self, World, until};
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-async fn post(daemon: &Daemon, body: &str) -> Answer {
+pub(crate) async fn post(daemon: &Daemon, body: &str) -> Answer {
     let answer = http::request_with("POST", &daemon.url("/jsonrpc"), &[], body.as_bytes()).await;
     answer.expect("an answer")
 }
 
 /// Calls a method; the result, or aria2's words for what is wrong.
-async fn call(daemon: &Daemon, method: &str, params: Value) -> Result<Value, String> {
+pub(crate) async fn call(daemon: &Daemon, method: &str, params: Value) -> Result<Value, String> {
     let call = json!({"jsonrpc": "2.0", "id": "x", "method": method, "params": params});
     let answer = post(daemon, &call.to_string()).await;
     let json = answer.json();
@@ -41,7 +36,7 @@ async fn call(daemon: &Daemon, method: &str, params: Value) -> Result<Value, Str
     }
 }
 
-async fn ok(daemon: &Daemon, method: &str, params: Value) -> Value {
+pub(crate) async fn ok(daemon: &Daemon, method: &str, params: Value) -> Value {
     let result = call(daemon, method, params).await;
     result.unwrap_or_else(|why| panic!("{method}: {why}"))
 }
@@ -393,92 +388,6 @@ async fn pages_of_others_get_nothing_and_names_of_others_neither() {
     }
 }
 
-async fn socket(daemon: &Daemon) -> Socket {
-    let opened = tokio_tungstenite::connect_async(daemon.ws("/jsonrpc")).await;
-    opened.expect("a WebSocket").0
-}
-
-async fn hear(socket: &mut Socket) -> Value {
-    loop {
-        let heard = tokio::time::timeout(world::PATIENCE, socket.next()).await;
-        let heard = heard.expect("in time").expect("open").expect("whole");
-        if let Message::Text(text) = heard {
-            return serde_json::from_str(&text).expect("JSON");
-        }
-    }
-}
-
-async fn say(socket: &mut Socket, message: Value) {
-    let sent = socket.send(Message::text(message.to_string())).await;
-    sent.expect("sent");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn notifications_come_to_a_socket_that_has_shown_the_token_and_to_no_other() {
-    let (world, origin) = (World::new(), Origin::start().await);
-    let daemon = world.daemon(&["--token", "a secret"]).await;
-    let (mut known, mut stranger) = (socket(&daemon).await, socket(&daemon).await);
-    let version = |token: &str| json!({"id": token, "method": "aria2.getVersion", "params": [format!("token:{token}")]});
-    say(&mut stranger, version("a guess")).await;
-    let refused = hear(&mut stranger).await;
-    assert_eq!(
-        refused["error"],
-        json!({"code": 1, "message": "Unauthorized"})
-    );
-    say(&mut known, version("a secret")).await;
-    assert!(hear(&mut known).await["result"]["version"].is_string());
-
-    let url = origin.url("/a.bin?size=1M").to_string();
-    let add = json!({"id": 1, "method": "aria2.addUri", "params": ["token:a secret", [url]]});
-    say(&mut known, add).await;
-    let gid = hear(&mut known).await["result"].clone();
-    for method in ["aria2.onDownloadStart", "aria2.onDownloadComplete"] {
-        let told = hear(&mut known).await;
-        assert_eq!(
-            told,
-            json!({"jsonrpc": "2.0", "method": method, "params": [{"gid": gid}]})
-        );
-    }
-    // What it hears next is the answer, or on a slow machine that its time is over: nothing was told to
-    // it before.
-    let methods = json!({"id": 2, "method": "system.listMethods"});
-    let unknown = json!({"id": 3, "method": "aria2.nope", "params": []});
-    for call in [methods, unknown] {
-        let _ = stranger.send(Message::text(call.to_string())).await;
-    }
-    for expected in ["\"id\":2", "\"Unauthorized\""] {
-        let heard = tokio::time::timeout(world::PATIENCE, stranger.next()).await;
-        match heard.expect("in time") {
-            Some(Ok(Message::Text(text))) => assert!(text.contains(expected), "{text}"),
-            Some(Ok(Message::Close(Some(why)))) => {
-                assert_eq!(u16::from(why.code), 1008);
-                break;
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_ping_is_answered_by_a_pong_alone() {
-    let world = World::new();
-    let daemon = world.daemon(&[]).await;
-    let mut socket = socket(&daemon).await;
-    let ping = Message::Ping("hi".into());
-    socket.send(ping).await.expect("sent");
-    let heard = tokio::time::timeout(world::PATIENCE, socket.next()).await;
-    let heard = heard.expect("in time").expect("open").expect("whole");
-    assert_eq!(heard, Message::Pong("hi".into()));
-    say(
-        &mut socket,
-        json!([{"id": 1, "method": "aria2.getSessionInfo"}]),
-    )
-    .await;
-    let told = hear(&mut socket).await;
-    let session = told[0]["result"]["sessionId"].as_str().expect("an id");
-    assert_eq!(session.len(), 40);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_token_configured_any_will_do_and_with_one_a_header_does_too() {
     let world = World::new();
@@ -551,78 +460,4 @@ async fn a_client_can_end_the_daemon() {
     assert_eq!(ok(&daemon, "aria2.shutdown", json!([])).await, "OK");
     let ended = daemon.ended(Duration::from_secs(30)).await;
     assert_eq!(ended.code(), Some(0));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_has_not_shown_the_token_gets_no_endless_answer() {
-    let world = World::new();
-    let daemon = world.daemon(&["--token", "right"]).await;
-    let calls = 10_000;
-    let batch = vec![r#"{"id":1,"method":"system.listMethods"}"#; calls].join(",");
-    let invalid = vec!["{}"; calls].join(",");
-    let inner = vec![r#"{"methodName":"system.listMethods"}"#; calls].join(",");
-    let several = format!(r#"{{"id":1,"method":"system.multicall","params":[[{inner}]]}}"#);
-    for body in [format!("[{batch}]"), format!("[{invalid}]"), several] {
-        let answer = post(&daemon, &body).await;
-        assert!(answer.body.len() < 128 << 10, "{} bytes", answer.body.len());
-        assert!(answer.text().contains("too large"), "it is told");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn so_many_calls_at_once_and_no_more() {
-    let world = World::new();
-    let daemon = world.daemon(&[]).await;
-    let calls = |call: &str, count: usize| vec![call; count].join(",");
-    // Two megabytes of these would be answered by more than a hundred.
-    let batch = format!("[{}]", calls("{}", 700_000));
-    let answer = post(&daemon, &batch).await;
-    assert_eq!(answer.status, 400);
-    let words = answer.json()["error"]["message"].clone();
-    assert_eq!(words, "700000 calls at once; send at most 10000 at a time.");
-    let several = json!([[]])
-        .to_string()
-        .replace("[]", &format!("[{}]", calls("1", 10_001)));
-    let several = serde_json::from_str(&several).expect("JSON");
-    let refused = call(&daemon, "system.multicall", several).await;
-    assert!(refused.expect_err("too many").starts_with("10001 calls"));
-    let most = post(&daemon, &format!("[{}]", calls("{}", 10_000))).await;
-    assert_eq!(most.json().as_array().map(Vec::len), Some(10_000));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn options_and_urls_have_bounds_that_are_told() {
-    let world = World::new();
-    let daemon = world.daemon(&[]).await;
-    let uris: Vec<String> = (0..1001)
-        .map(|at| format!("http://127.0.0.1:1/{at}"))
-        .collect();
-    let paused = json!({"pause": "true"});
-    let gid = ok(&daemon, "aria2.addUri", json!([uris, paused])).await;
-    let more = call(
-        &daemon,
-        "aria2.changeUri",
-        json!([gid, 1, [], ["http://h/"]]),
-    )
-    .await;
-    let why = more.expect_err("one too many");
-    assert!(why.contains("1000"), "{why}");
-    let changed = json!([gid, 1, [uris[0]], ["http://127.0.0.1:1/x"]]);
-    assert_eq!(ok(&daemon, "aria2.changeUri", changed).await, json!([1, 1]));
-    for name in ["a", "b", "c"] {
-        let given = json!([gid, {name: "x".repeat(20 << 10)}]);
-        ok(&daemon, "aria2.changeOption", given).await;
-        let given = json!([{name: "x".repeat(20 << 10)}]);
-        ok(&daemon, "aria2.changeGlobalOption", given).await;
-    }
-    let given = json!({"d": "x".repeat(20 << 10)});
-    for (method, params) in [
-        ("aria2.changeOption", json!([gid, given])),
-        ("aria2.changeGlobalOption", json!([given])),
-        // Its own and those that hold for all.
-        ("aria2.addUri", json!([["http://127.0.0.1:1/a"], given])),
-    ] {
-        let why = call(&daemon, method, params).await.expect_err(method);
-        assert!(why.contains("64 KiB"), "{method}: {why}");
-    }
 }

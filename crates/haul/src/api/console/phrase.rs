@@ -1,13 +1,10 @@
 //! What the console says, in the language asked for. The words are in `text/*.ftl`; this knows
 //! which there are and what goes into them.
 
-use std::sync::LazyLock;
-
-use fluent_bundle::concurrent::FluentBundle;
-use fluent_bundle::{FluentArgs, FluentResource};
-use unic_langid::LanguageIdentifier;
+use fluent_bundle::FluentArgs;
 
 use crate::api::Lang;
+use crate::text;
 
 /// Something to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,40 +67,11 @@ pub(super) const HELP: [Phrase; 13] = [
     Phrase::Plain("console-help-help"),
 ];
 
-static RUSSIAN: LazyLock<Words> = LazyLock::new(|| words("ru", include_str!("../../text/ru.ftl")));
-static ENGLISH: LazyLock<Words> = LazyLock::new(|| words("en", include_str!("../../text/en.ftl")));
-
-type Words = FluentBundle<FluentResource>;
-
-fn words(code: &str, text: &str) -> Words {
-    let lang: LanguageIdentifier = code.parse().expect("a constant language code");
-    let resource =
-        FluentResource::try_new(text.to_owned()).expect("the embedded text is well-formed");
-    let mut words = FluentBundle::new_concurrent(vec![lang]);
-    // Marks around values would be bytes that no client of the original expects.
-    words.set_use_isolating(false);
-    words
-        .add_resource(resource)
-        .expect("the embedded text names each message once");
-    words
-}
-
 impl Phrase {
     /// The line in a language.
     pub(super) fn say(&self, lang: Lang) -> String {
-        let words = match lang {
-            Lang::Ru => &*RUSSIAN,
-            Lang::En => &*ENGLISH,
-        };
         let (name, values) = self.parts();
-        let pattern = words
-            .get_message(name)
-            .and_then(|message| message.value())
-            .expect("a test says every phrase in every language");
-        let mut errors = Vec::new();
-        words
-            .format_pattern(pattern, Some(&values), &mut errors)
-            .into_owned()
+        text::say(lang, name, &values)
     }
 
     /// The message's name and its values, as text: no number is to be reformatted.
@@ -214,12 +182,10 @@ mod tests {
     #[test]
     fn every_phrase_is_said_in_every_language() {
         for phrase in every() {
-            let (name, values) = phrase.parts();
-            for words in [&*RUSSIAN, &*ENGLISH] {
-                let pattern = words.get_message(name).and_then(|message| message.value());
-                let mut errors = Vec::new();
-                words.format_pattern(pattern.expect(name), Some(&values), &mut errors);
-                assert!(errors.is_empty(), "{name}: {errors:?}");
+            for lang in [Lang::Ru, Lang::En] {
+                let said = phrase.say(lang);
+                // How a value that is not given shows.
+                assert!(!said.contains("{$"), "{said}");
             }
         }
     }

@@ -29,7 +29,10 @@ pub(in crate::api) const UNSUBSCRIBE: &str = "unsubscribe";
 
 /// Reads a call.
 pub(super) fn read(method: &str, params: Value) -> Result<Method, ApiError> {
-    let params = || Params::object(params);
+    let params = || match params {
+        Value::Null => Ok(Params::none()),
+        given => Params::object(given),
+    };
     if method == SUBSCRIBE {
         return Ok(Method::Subscribe(params()?.read(requests::subscribe)?));
     }

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 pub(crate) use files::{File, make, sha256};
 pub(crate) use lines::{delivered, loading, queued};
 pub(crate) use process::{
-    Ended, by, descriptors, end, haul, program, resident, signal, start, threads,
+    Ended, by, descriptors, end, end_within, haul, program, resident, signal, start, threads,
 };
 
 /// The program under test.

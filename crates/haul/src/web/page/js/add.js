@@ -1,0 +1,184 @@
+// The dialog that adds downloads, and the ways into it: paste, drop, a text file.
+
+import { add } from "./commands.js";
+import { byId, dialogById, el, inputById } from "./dom.js";
+import { isOver } from "./dialogs.js";
+import { bytesOf, hasUrl, wanted } from "./urls.js";
+import { errorText } from "./words.js";
+
+/** @typedef {import("./context.js").Context} Context */
+/** @typedef {import("../types.d.ts").Rejected} Rejected */
+
+/** Most bytes of a dropped file: more is no list of URLs. */
+const MOST_BYTES = 16 << 20;
+/** Refused ones that are listed by name under one reason. */
+const MOST_NAMED = 10;
+const TEXTS = ["dir", "name", "checksum", "on_conflict"];
+const NUMBERS = ["threads", "priority"];
+const SIZES = ["block_size", "speed_limit"];
+const FLAGS = ["paused", "accept_html"];
+
+export class Add {
+  /** @param {Context} context */
+  constructor(context) {
+    this.context = context;
+    this.dialog = dialogById("add");
+    this.field = /** @type {HTMLTextAreaElement} */ (byId("add-urls"));
+    this.submit = /** @type {HTMLButtonElement} */ (byId("add-submit"));
+    byId("add-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#send();
+    });
+    this.field.addEventListener("input", () => this.#count());
+    this.field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#send();
+    });
+    const file = inputById("add-file-field");
+    byId("add-file").addEventListener("click", () => file.click());
+    file.addEventListener("change", async () => {
+      for (const one of file.files ?? []) await this.#read(one);
+      file.value = "";
+    });
+    this.#listen();
+  }
+
+  /**
+   * Opens it with these lines behind those that are there already.
+   * @param {string} [text]
+   */
+  open(text = "") {
+    this.#refuse([]);
+    this.field.value = [this.field.value.trim(), text.trim()].filter(Boolean).join("\n");
+    this.#count();
+    if (!this.dialog.open) this.dialog.showModal();
+    this.field.focus();
+  }
+
+  /** Says the number of URLs, in the language now. */
+  again() {
+    this.#count();
+  }
+
+  /**
+   * Adds what is in a text at once; what is refused opens the dialog.
+   * @param {string} text
+   */
+  async now(text) {
+    this.field.value = text;
+    await this.#send();
+    if (this.field.value && !this.dialog.open) this.dialog.showModal();
+  }
+
+  #count() {
+    const { text } = this.context;
+    const count = wanted(this.field.value).length;
+    byId("add-count").textContent = count > 1 ? text.say("page-add-count", { count }) : "";
+    this.submit.textContent = count > 1 ? text.say("page-add-many", { count }) : text.say("page-add");
+    this.submit.disabled = count === 0;
+  }
+
+  async #send() {
+    const { text } = this.context;
+    const lines = wanted(this.field.value);
+    if (lines.length === 0 || this.submit.dataset.busy) return;
+    const options = this.#options();
+    if (typeof options === "string") return this.#refuse([{ url: options, code: "", detail: text.say("page-not-a-size") }]);
+    this.submit.dataset.busy = "yes";
+    this.submit.disabled = true;
+    try {
+      const { added, rejected } = await add(lines, options);
+      const refused = new Set(rejected.map(({ url }) => url));
+      // What was refused stays, to be corrected; what was taken must not be sent again.
+      this.field.value = lines.filter(({ url }) => refused.has(url)).map(({ line }) => line).join("\n");
+      if (added > 0) this.context.toast(text.say("page-added", { count: added }));
+      this.#refuse(rejected);
+      if (rejected.length > 0) return;
+      this.dialog.close();
+      // The next ones begin with nothing that was meant for these.
+      /** @type {HTMLFormElement} */ (byId("add-form")).reset();
+    } finally {
+      delete this.submit.dataset.busy;
+      this.#count();
+    }
+  }
+
+  /** The options that were given, or the name of one that cannot be read. */
+  #options() {
+    /** @type {Record<string, unknown>} */
+    const options = {};
+    const value = (/** @type {string} */ name) => inputById(`add-${name}`).value.trim();
+    for (const name of TEXTS) if (value(name)) options[name] = value(name);
+    for (const name of NUMBERS) if (value(name)) options[name] = Number(value(name));
+    for (const name of FLAGS) if (inputById(`add-${name}`).checked) options[name] = true;
+    for (const name of SIZES) {
+      if (!value(name)) continue;
+      const bytes = bytesOf(value(name));
+      if (bytes === null) return value(name);
+      options[name] = bytes;
+    }
+    const headers = value("headers").split("\n").filter((line) => line.includes(":"));
+    if (headers.length > 0) {
+      options.headers = Object.fromEntries(headers.map((line) => {
+        const colon = line.indexOf(":");
+        return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
+      }));
+    }
+    return options;
+  }
+
+  /** @param {Rejected[]} rejected */
+  #refuse(rejected) {
+    const { text } = this.context;
+    const list = byId("add-refused");
+    list.hidden = rejected.length === 0;
+    /** What is wrong with the same is said once. @type {Map<string, string[]>} */
+    const byReason = new Map();
+    for (const { url, code, detail } of rejected) {
+      // Of an option only the daemon's sentence says which.
+      const said = code === "invalid_option" ? detail : errorText(code, detail, undefined, text);
+      const urls = byReason.get(said);
+      if (urls) urls.push(url);
+      else byReason.set(said, [url]);
+    }
+    list.replaceChildren(...[...byReason].map(([said, urls]) => el("li", {},
+      ...urls.slice(0, MOST_NAMED).map((url) => el("b", {}, url)),
+      ...urls.length > MOST_NAMED ? [el("p", {}, text.say("page-add-more", { count: urls.length - MOST_NAMED }))] : [],
+      el("span", {}, said))));
+  }
+
+  /** @param {File} file */
+  async #read(file) {
+    if (file.size > MOST_BYTES) return this.context.toast(this.context.text.say("page-file-too-large"));
+    this.open(await file.text());
+  }
+
+  #listen() {
+    document.addEventListener("paste", (event) => {
+      const target = /** @type {HTMLElement} */ (event.target);
+      if (target.closest("input, textarea") || isOver()) return;
+      const pasted = event.clipboardData?.getData("text/plain") ?? "";
+      if (!hasUrl(pasted)) return;
+      event.preventDefault();
+      this.open(pasted);
+    });
+    const veil = byId("drop");
+    document.addEventListener("dragover", (event) => {
+      const kinds = event.dataTransfer?.types ?? [];
+      if (!kinds.includes("Files") && !kinds.includes("text/uri-list")) return;
+      event.preventDefault();
+      veil.hidden = false;
+    });
+    document.addEventListener("dragleave", (event) => {
+      if (event.relatedTarget === null) veil.hidden = true;
+    });
+    document.addEventListener("drop", async (event) => {
+      veil.hidden = true;
+      const dropped = event.dataTransfer;
+      if (!dropped) return;
+      event.preventDefault();
+      const links = dropped.getData("text/uri-list") || dropped.getData("text/plain");
+      for (const file of dropped.files) await this.#read(file);
+      if (dropped.files.length === 0 && hasUrl(links)) this.open(links);
+    });
+  }
+}

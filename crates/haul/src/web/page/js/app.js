@@ -1,0 +1,339 @@
+// Joins the parts of the page. Begins with the language, then connects.
+
+import { act, copy } from "./acts.js";
+import { Add } from "./add.js";
+import { Details } from "./details.js";
+import { closable } from "./dialogs.js";
+import { byId } from "./dom.js";
+import { Frame } from "./frame.js";
+import { BEGINS, Heads, Tabs } from "./head.js";
+import { History } from "./history.js";
+import { wishOf } from "./keys.js";
+import { draw, label } from "./labels.js";
+import { Limits } from "./limits.js";
+import { List } from "./list.js";
+import { Live } from "./live.js";
+import { Many } from "./many.js";
+import { Order } from "./order.js";
+import { Selection } from "./selection.js";
+import { Downloads, groupOf } from "./state.js";
+import { Text } from "./text.js";
+import { keep, kept } from "./theme.js";
+import { tell, toast } from "./toast.js";
+import { View } from "./view.js";
+
+/** @typedef {import("./context.js").Context} Context */
+/** @typedef {import("./state.js").Touched} Touched */
+/** @typedef {import("../types.d.ts").Group} Group */
+/** @typedef {import("../types.d.ts").Sorting} Sorting */
+/** @typedef {import("../types.d.ts").SortKey} SortKey */
+
+/** More at once are not named one by one. */
+const MOST_NAMED = 3;
+/** @type {Sorting} */
+const NEWEST_FIRST = { key: "added", direction: -1 };
+
+/** @param {string} lang */
+async function speak(lang) {
+  const response = await fetch(`/page/text/${lang}.ftl`);
+  return new Text(lang, await response.text());
+}
+
+class Page {
+  /** @param {Text} text */
+  constructor(text) {
+    const downloads = new Downloads();
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    /** @type {Context} */
+    this.context = {
+      text,
+      downloads,
+      live: new Live(`${scheme}//${location.host}/api/v1/ws`, (is) => this.frame.connection(is)),
+      view: new View(downloads, text.order),
+      selection: new Selection(() => this.#chosen()),
+      history: new History(),
+      toast,
+    };
+    const { context } = this;
+    this.sorting = NEWEST_FIRST;
+    this.isKnown = false;
+    this.list = new List(context, byId("grid"), byId("rows"), byId("head"));
+    this.tabs = new Tabs(byId("tabs"), (group) => this.#filter(group));
+    this.heads = new Heads(byId("head-row"), {
+      sort: (key) => this.#sortBy(key),
+      all: () => context.selection.all(context.view.ids),
+    });
+    this.many = new Many(context, (action) => act(context, action, [...context.selection.ids]));
+    this.details = new Details(context, byId("details"), {
+      act: (action, id) => act(context, action, [id]),
+      copy: (value) => copy(context, value),
+      closed: () => this.#show(null),
+    });
+    this.add = new Add(context);
+    this.limits = new Limits(context);
+    this.frame = new Frame(context, {
+      add: (text) => text ? this.add.now(text) : this.add.open(),
+      limits: () => this.limits.open(),
+      search: (search) => this.#search(search),
+      sort: (key) => this.#sort({ key, direction: BEGINS[key] }),
+      language: () => this.#speakOther(),
+      back: () => context.live.connect(),
+    });
+    new Order(context, this.list, (id, position) => this.#put(id, position));
+    this.#listen();
+    this.#again();
+    context.live.watch({ interval_ms: 200 }, (snapshot) => {
+      this.isKnown = true;
+      this.#take(downloads.replace(snapshot));
+      this.limits.learn();
+    }, (changed) => this.#take(downloads.apply(changed)));
+    context.live.connect();
+    setInterval(() => this.#tick(), 1_000);
+  }
+
+  /** @param {Touched} touched */
+  #take(touched) {
+    const { context, list } = this;
+    const { downloads, view, history, selection } = context;
+    for (const id of touched.changed) {
+      const download = downloads.byId.get(id);
+      if (download) history.note(download, Date.now());
+    }
+    for (const id of touched.removed) history.forget(id);
+    selection.without(touched.removed);
+    this.#announce(touched);
+    const at = list.current !== null && touched.removed.has(list.current) ? view.ids.indexOf(list.current) : -1;
+    if (view.update(touched)) list.move();
+    // The keyboard goes on with what comes into the place of what was removed.
+    if (at >= 0) list.current = view.ids[Math.min(at, view.ids.length - 1)] ?? null;
+    if (at >= 0) list.touchAll();
+    list.touch(touched.changed);
+    if (touched.moved.size > 0 && selection.ids.size > 0) this.many.paint();
+    if (touched.added.size + touched.removed.size + touched.moved.size > 0 || !this.frame.isPainted) this.#count();
+    this.frame.paintTotals();
+  }
+
+  /**
+   * Tells who cannot see the list what has ended.
+   * @param {Touched} touched
+   */
+  #announce(touched) {
+    const { text, downloads } = this.context;
+    for (const status of /** @type {const} */ (["completed", "failed"])) {
+      const ended = [...touched.moved.keys()].map((id) => downloads.byId.get(id))
+        .filter((download) => download?.status === status);
+      if (ended.length === 0) continue;
+      const names = ended.slice(0, MOST_NAMED).map((download) => download?.name).join(", ");
+      tell(ended.length > MOST_NAMED
+        ? text.say(`page-told-many-${status}`, { count: ended.length })
+        : text.say(`page-told-${status}`, { names }));
+    }
+  }
+
+  #count() {
+    const { downloads, view, text } = this.context;
+    this.tabs.paint(downloads.counts, view.group, text);
+    this.frame.paintEmpty(this.isKnown);
+    this.#chosen();
+  }
+
+  #chosen() {
+    const { selection, view, text } = this.context;
+    const count = selection.ids.size;
+    const all = count > 0 && count >= view.ids.length;
+    this.many.paint();
+    this.heads.paint(view.sorting, count === 0 ? "none" : all ? "all" : "some", text);
+    byId("grid").classList.toggle("selecting", count > 0);
+    this.list.touchAll();
+  }
+
+  /** @param {Group} group */
+  #filter(group) {
+    const { view } = this.context;
+    // The queue has an order of its own, and that is what its tab is for.
+    const sorting = group === "queued" && this.sorting === NEWEST_FIRST ? /** @type {Sorting} */ ({ key: "queue", direction: 1 }) : this.sorting;
+    view.set({ group, sorting });
+    this.#arranged();
+  }
+
+  /** @param {string} search */
+  #search(search) {
+    this.context.view.set({ search });
+    this.#arranged();
+  }
+
+  /**
+   * A column is pressed: its own direction, then the other, then as before.
+   * @param {SortKey} key
+   */
+  #sortBy(key) {
+    const { sorting } = this.context.view;
+    const begins = BEGINS[key];
+    if (sorting.key !== key) return this.#sort({ key, direction: begins });
+    if (sorting.direction === begins) return this.#sort({ key, direction: begins === 1 ? -1 : 1 });
+    this.#sort(NEWEST_FIRST);
+  }
+
+  /** @param {Sorting} sorting */
+  #sort(sorting) {
+    this.sorting = sorting;
+    this.context.view.set({ sorting });
+    this.#arranged();
+  }
+
+  #arranged() {
+    const { view } = this.context;
+    byId("grid").classList.toggle("ordering", view.sorting.key === "queue");
+    this.list.toTop();
+    this.list.touchAll();
+    this.#count();
+  }
+
+  /**
+   * @param {string} id
+   * @param {number} position
+   */
+  async #put(id, position) {
+    try {
+      await this.context.live.call("downloads.move", { id, position });
+    } catch (error) {
+      toast(/** @type {Error} */ (error).message);
+    }
+  }
+
+  /** @param {string | null} id */
+  #show(id) {
+    const before = this.list.shown;
+    this.list.shown = id;
+    this.list.touch([before, id].filter((one) => one !== null));
+    if (id !== null) this.details.open(id);
+  }
+
+  async #speakOther() {
+    const lang = this.context.text.lang === "en" ? "ru" : "en";
+    this.context.text = await speak(lang);
+    keep("language", lang);
+    this.#again();
+  }
+
+  /** Says everything in the language now. */
+  #again() {
+    const { text, view } = this.context;
+    view.order = text.order;
+    label(text);
+    this.many.again();
+    this.limits.again();
+    this.add.again();
+    this.frame.again();
+    this.details.again();
+    this.#count();
+    this.list.touchAll();
+  }
+
+  #tick() {
+    const { downloads, history } = this.context;
+    const active = [...downloads.byId.values()].filter(({ status }) => groupOf(status) === "active");
+    history.sample(active, downloads.stats?.speed ?? 0);
+    this.frame.tick(active);
+    this.details.tick();
+  }
+
+  #listen() {
+    const { context, list } = this;
+    byId("rows").addEventListener("click", (event) => this.#click(event));
+    document.addEventListener("keydown", (event) => {
+      const wish = wishOf(event);
+      if (wish === null) return;
+      const isDone = this.#wish(wish);
+      if (isDone) event.preventDefault();
+    });
+    byId("grid").addEventListener("focus", () => {
+      if (list.current === null && byId("grid").matches(":focus-visible")) list.step(1);
+    });
+    window.addEventListener("online", () => context.live.connect());
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) context.live.connect();
+    });
+  }
+
+  /** @param {MouseEvent} event */
+  #click(event) {
+    const { context, list } = this;
+    const { selection, view } = context;
+    const target = /** @type {HTMLElement} */ (event.target);
+    const id = /** @type {HTMLElement | null} */ (target.closest(".row"))?.dataset.id;
+    if (!id) return;
+    const command = /** @type {HTMLElement | null} */ (target.closest(".act"))?.dataset.command;
+    if (command) return void act(context, command, [id]);
+    list.setCurrent(id);
+    if (event.shiftKey) return selection.reach(id, view.ids);
+    if (target.closest(".lead") || event.ctrlKey || event.metaKey) return selection.toggle(id);
+    this.#show(id);
+  }
+
+  /**
+   * Does what a key asks for; says whether there was anything to do.
+   * @param {import("./keys.js").Wish} wish
+   */
+  #wish(wish) {
+    const { context, list } = this;
+    const { selection, view } = context;
+    const { current } = list;
+    const meant = selection.ids.size > 0 ? [...selection.ids] : current !== null ? [current] : [];
+    const go = (/** @type {number} */ by) => {
+      byId("grid").focus({ preventScroll: true });
+      list.step(by);
+      // The details follow where they stand beside the list.
+      if (list.shown !== null && list.current !== null && matchMedia("(min-width: 1100px)").matches) this.#show(list.current);
+    };
+    const reach = (/** @type {number} */ by) => {
+      if (current !== null && selection.anchor === null) selection.toggle(current);
+      go(by);
+      if (list.current !== null) selection.reach(list.current, view.ids);
+    };
+    const direction = /^order-(.*)$/.exec(wish)?.[1];
+    if (direction) return void act(context, direction, meant), true;
+    switch (wish) {
+      case "add": this.add.open(); break;
+      case "search": byId("search").focus(); break;
+      case "help": this.frame.help(); break;
+      case "up": go(-1); break;
+      case "down": go(1); break;
+      case "page-up": go(-list.page); break;
+      case "page-down": go(list.page); break;
+      case "first": go(-view.ids.length); break;
+      case "last": go(view.ids.length); break;
+      case "reach-up": reach(-1); break;
+      case "reach-down": reach(1); break;
+      case "select-all": selection.all(view.ids); break;
+      case "select": if (current !== null) selection.toggle(current); break;
+      case "details": if (current !== null) this.#show(current); break;
+      case "pause": this.#pauseOrResume(meant); break;
+      case "remove": act(context, "remove", meant); break;
+      case "close": return this.#close();
+    }
+    return true;
+  }
+
+  /** Closes the nearest thing: details, the selection, the search. */
+  #close() {
+    const { selection } = this.context;
+    if (document.activeElement === byId("search")) return this.frame.leaveSearch();
+    if (this.list.shown !== null) this.details.close();
+    else if (selection.ids.size > 0) selection.clear();
+    else return this.frame.leaveSearch();
+    return true;
+  }
+
+  /** @param {string[]} ids */
+  #pauseOrResume(ids) {
+    const { downloads } = this.context;
+    const runs = ids.some((id) => ["queued", "probing", "downloading"].includes(downloads.byId.get(id)?.status ?? ""));
+    act(this.context, runs ? "pause" : "resume", ids);
+  }
+}
+
+draw();
+closable();
+const wished = kept("language") ?? document.documentElement.lang;
+new Page(await speak(wished === "ru" ? "ru" : "en"));

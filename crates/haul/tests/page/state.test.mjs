@@ -1,0 +1,171 @@
+// What the page holds and in what order it shows it: the same as from the beginning, however it came about.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { requests, suits } from "../../src/web/page/js/commands.js";
+import { corners, roof } from "../../src/web/page/js/graph.js";
+import { History, SECONDS } from "../../src/web/page/js/history.js";
+import { Selection } from "../../src/web/page/js/selection.js";
+import { Downloads, groupOf } from "../../src/web/page/js/state.js";
+import { bytesOf, halves, hasUrl, hostOf, wanted } from "../../src/web/page/js/urls.js";
+import { View } from "../../src/web/page/js/view.js";
+
+const STATUSES = ["queued", "probing", "downloading", "paused", "verifying", "delivering", "completed", "failed", "cancelled"];
+const stats = {};
+
+/** Numbers that look random and are the same in every run. */
+function dice(seed) {
+  let state = seed;
+  return (sides) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state % sides;
+  };
+}
+
+function download(number, roll) {
+  return {
+    id: String(number).padStart(16, "0"), name: `file-${roll(40)}.bin`, url: `http://host/${number}`,
+    status: STATUSES[roll(STATUSES.length)], size: roll(4) ? roll(1000) : null, done: 0, progress: roll(3) ? roll(100) : null,
+    speed: roll(5), eta: roll(2) ? roll(50) : null, threads: { active: roll(9), limit: 8 }, priority: 0,
+    position: roll(2) ? roll(1000) : null, added_at: `2026-01-01T00:00:0${roll(10)}Z`,
+  };
+}
+
+test("changes lead to the same list as everything from the beginning", () => {
+  for (const key of ["added", "name", "progress", "size", "speed", "eta", "threads", "queue"]) {
+    for (const group of ["all", "active", "failed"]) {
+      const roll = dice(key.length * 7 + group.length);
+      const downloads = new Downloads();
+      const view = new View(downloads, new Intl.Collator("en"));
+      view.set({ group, search: roll(2) ? "file-1" : "", sorting: { key, direction: roll(2) ? 1 : -1 } });
+      let next = 0;
+      for (let round = 0; round < 60; round++) {
+        const known = [...downloads.byId.keys()];
+        const changes = Array.from({ length: roll(12) }, () => {
+          const isNew = known.length === 0 || roll(3) === 0;
+          return isNew ? download(next++, roll) : { ...download(0, roll), id: known[roll(known.length)] };
+        });
+        const removed = known.length > 20 ? [known[roll(known.length)]] : [];
+        view.update(downloads.apply({ revision: round, downloads: changes, removed, stats }));
+        const held = [...view.ids];
+        view.rebuild();
+        assert.deepEqual(held, view.ids, `${key} ${group} ${round}`);
+      }
+    }
+  }
+});
+
+test("the counts are those of the downloads", () => {
+  const roll = dice(3);
+  const downloads = new Downloads();
+  downloads.apply({ revision: 1, downloads: Array.from({ length: 200 }, (_, at) => download(at, roll)), removed: [], stats });
+  const ids = [...downloads.byId.keys()];
+  downloads.apply({ revision: 2, downloads: ids.slice(0, 50).map((id) => ({ id, status: "completed" })), removed: ids.slice(50, 60), stats });
+  const count = (group) => [...downloads.byId.values()].filter(({ status }) => groupOf(status) === group).length;
+  for (const group of ["active", "queued", "paused", "completed", "failed"]) assert.equal(downloads.counts[group], count(group), group);
+  assert.equal(downloads.counts.all, 190);
+});
+
+test("after a loss the whole state takes the place of what was held", () => {
+  const roll = dice(5);
+  const downloads = new Downloads();
+  downloads.replace({ revision: 1, downloads: [download(1, roll), download(2, roll)], stats });
+  const touched = downloads.replace({ revision: 9, downloads: [download(2, roll), download(3, roll)], stats });
+  assert.deepEqual([...downloads.byId.keys()], ["0000000000000002", "0000000000000003"]);
+  assert.deepEqual([...touched.removed], ["0000000000000001"]);
+  assert.equal(downloads.revision, 9);
+});
+
+test("a field that is null is taken over, one that is left out stays", () => {
+  const downloads = new Downloads();
+  downloads.replace({ revision: 1, downloads: [{ id: "1", status: "queued", reason: "waits", size: 5 }], stats });
+  downloads.apply({ revision: 2, downloads: [{ id: "1", reason: null }], removed: [], stats });
+  assert.deepEqual(downloads.byId.get("1"), { id: "1", status: "queued", reason: null, size: 5 });
+});
+
+test("what was added together stays in the order in which it was given", () => {
+  const roll = dice(1);
+  const downloads = new Downloads();
+  const view = new View(downloads, new Intl.Collator("en"));
+  const batch = (from, time) => [0, 1, 2].map((at) => ({ ...download(from + at, roll), added_at: time }));
+  view.update(downloads.replace({ revision: 1, downloads: [...batch(10, "2026-01-01T00:00:00Z"), ...batch(20, "2026-01-01T00:00:05Z")], stats }));
+  assert.deepEqual(view.ids.map(Number), [20, 21, 22, 10, 11, 12]);
+});
+
+test("a range is chosen in the order that is shown, in both directions", () => {
+  const selection = new Selection(() => {});
+  const order = ["a", "b", "c", "d", "e"];
+  selection.toggle("d");
+  selection.reach("b", order);
+  assert.deepEqual([...selection.ids].sort(), ["b", "c", "d"]);
+  selection.without(["c"]);
+  assert.deepEqual([...selection.ids].sort(), ["b", "d"]);
+  selection.all(order);
+  assert.equal(selection.ids.size, 5);
+  selection.all(order);
+  assert.equal(selection.ids.size, 0);
+});
+
+test("URLs are found however they are pasted", () => {
+  assert.deepEqual(wanted("http://h/a\r\n\n# a note\n  https://h/b  \n"), [
+    { line: "http://h/a", url: "http://h/a", mirrors: [] }, { line: "https://h/b", url: "https://h/b", mirrors: [] },
+  ]);
+  assert.deepEqual(wanted("http://h/a http://h/b").map(({ url }) => url), ["http://h/a", "http://h/b"]);
+  assert.deepEqual(wanted("http://h/a\thttp://m/a\thttp://n/a")[0].mirrors, ["http://m/a", "http://n/a"]);
+  // What is no URL is kept, so that it can be corrected.
+  assert.deepEqual(wanted("a file.iso").map(({ url }) => url), ["a file.iso"]);
+  assert.equal(hasUrl("see https://h/a"), true);
+  assert.equal(hasUrl("mailto:a@b http:"), false);
+  assert.equal(hostOf("http://user:pw@host:81/x@y"), "host:81");
+});
+
+test("a name is cut in the middle of no character, and keeps its extension", () => {
+  assert.deepEqual(halves("short.iso"), ["short.iso", ""]);
+  assert.equal(halves("a-very-long-name-of-a-file.tar.gz")[1], "ile.tar.gz".slice(-9));
+  for (const name of ["😀".repeat(20), "a".repeat(40), `${"x".repeat(30)}.${"y".repeat(20)}`, `.${"x".repeat(30)}`]) {
+    const [start, end] = halves(name);
+    assert.equal(start + end, name);
+    assert.ok(start.isWellFormed() && end.isWellFormed());
+  }
+});
+
+test("sizes are read as the daemon reads them", () => {
+  assert.deepEqual(["2M", "512k", "1,5 MiB/s", "100", "1G"].map(bytesOf), [2 << 20, 512 << 10, 1.5 * 2 ** 20, 100, 2 ** 30]);
+  assert.deepEqual(["", "fast", "-1", "1X"].map(bytesOf), [null, null, null, null]);
+});
+
+test("no request is longer than the daemon reads, and those with mirrors go alone", () => {
+  const many = Array.from({ length: 30_000 }, (_, at) => ({ url: `http://host/${"x".repeat(60)}/${at}`, mirrors: [] }));
+  const bodies = [...requests([...many, { url: "http://h/a", mirrors: ["http://m/a"] }], { paused: true })];
+  assert.ok(bodies.every((body) => JSON.stringify(body).length < 4 << 20));
+  assert.equal(bodies.flatMap((body) => body.urls ?? []).length, 30_000);
+  assert.deepEqual(bodies.filter((body) => body.mirrors), [{ url: "http://h/a", mirrors: ["http://m/a"], paused: true }]);
+  assert.ok(bodies.every((body) => body.paused));
+});
+
+test("no command is offered that the daemon would refuse", () => {
+  assert.equal(suits("pause", "completed"), false);
+  assert.equal(suits("retry", "failed"), true);
+  assert.equal(suits("resume", "downloading"), false);
+  assert.equal(suits("cancel", "completed"), false);
+});
+
+test("the graph ends at the right edge and never leaves its room", () => {
+  const room = { width: 100, height: 50, top: 10 };
+  assert.deepEqual(corners([0, 10], 3, 10, room), ["50.0 50.0", "100.0 10.0"]);
+  assert.equal(corners(Array(500).fill(1), 300, 1, room).length, 300);
+  for (const most of [1, 1023, 1024, 300_000, 5 << 20, 2 ** 40]) assert.ok(roof(most) >= most && roof(most) <= Math.max(1024, most * 2), String(most));
+});
+
+test("the history forgets the oldest, and takes a countdown for one event", () => {
+  const history = new History();
+  for (let at = 0; at < SECONDS + 10; at++) history.sample([{ id: "1", speed: at + 1 }], at);
+  assert.equal(history.of("1").length, SECONDS);
+  assert.equal(history.of("1").at(-1), SECONDS + 10);
+  for (const seconds of [3, 2, 1]) history.note({ id: "1", error: null, reason: `server asked to wait ${seconds} s` }, seconds);
+  history.note({ id: "1", error: { code: "timeout", detail: "nothing came" }, reason: null }, 4);
+  assert.deepEqual(history.events.get("1").map(({ said }) => said), ["server asked to wait 3 s", "nothing came"]);
+  for (let at = 0; at <= SECONDS; at++) history.sample([], 0);
+  assert.equal(history.speeds.has("1"), false);
+});

@@ -1,0 +1,124 @@
+// What the page says: every message that the modules name exists in both languages, and numbers read well.
+
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { test } from "node:test";
+
+import { read, write } from "../../src/web/page/js/fluent.js";
+import { Text } from "../../src/web/page/js/text.js";
+import { about, errorText, reason, share } from "../../src/web/page/js/words.js";
+
+const source = (lang) => readFileSync(new URL(`../../src/text/${lang}.ftl`, import.meta.url), "utf8");
+const page = new URL("../../src/web/page/", import.meta.url);
+const en = new Text("en", source("en"));
+const ru = new Text("ru", source("ru"));
+
+const download = (more) => ({
+  id: "1", name: "a.iso", url: "http://user@host:81/a.iso?x", path: "/srv/files/iso/a.iso", status: "downloading",
+  progress: 17, done: 17, size: 100, reason: null, error: null, position: null, ...more,
+});
+
+test("a message takes values, plurals, literals and several lines", () => {
+  const messages = read(`# a comment
+one = Plain
+two = { $a } and{ " " }{ $b }
+three = { $n ->
+    [one] { $n } file of { $a }
+   *[other] { $n } files
+  }
+four = { $lang ->
+    [ru] yes
+   *[other] no
+  }
+long = first
+    second
+`);
+  const language = { plural: (n) => new Intl.PluralRules("en").select(n), number: (n) => `#${n}` };
+  const say = (name, values) => write(messages.get(name), values, language);
+  assert.equal(say("one", {}), "Plain");
+  assert.equal(say("two", { a: "x", b: 5 }), "x and #5");
+  assert.equal(say("three", { n: 1, a: "b" }), "#1 file of b");
+  assert.equal(say("three", { n: 2, a: "b" }), "#2 files");
+  assert.equal(say("four", { lang: "ru" }), "yes");
+  assert.equal(say("four", { lang: "de" }), "no");
+  assert.equal(say("long", {}), "first\nsecond");
+});
+
+test("both languages have the same messages, and each can be said", () => {
+  assert.deepEqual([...en.messages.keys()].sort(), [...ru.messages.keys()].sort());
+  const values = new Proxy({}, { get: () => 3 });
+  for (const text of [en, ru]) {
+    for (const name of text.messages.keys()) {
+      const said = text.say(name, values);
+      assert.ok(said.length > 0 && !/undefined|[{}]/.test(said), `${name}: ${said}`);
+    }
+  }
+});
+
+test("every message that the page names exists, and none is left that nobody names", () => {
+  const texts = readdirSync(new URL("js/", page)).map((file) => readFileSync(new URL(`js/${file}`, page), "utf8"));
+  const rust = readFileSync(new URL("../../web.rs", page), "utf8");
+  const all = [...texts, readFileSync(new URL("index.html", page), "utf8"), rust].join("\n");
+  for (const [, name] of all.matchAll(/["`]((?:page|status|reason|time|unit|thread)-[a-z-]+)["`]/g)) {
+    assert.ok(en.has(name), `nobody can say ${name}`);
+  }
+  // Names that are put together: those of the page only from words that the modules know.
+  const forms = [...all.matchAll(/`((?:[a-z]+-)+\$\{[^}]*\}[a-z-]*(?:\$\{[^}]*\})?)`/g)]
+    .map(([, form]) => new RegExp(`^${form.replaceAll(/\$\{[^}]*\}/g, "([a-z0-9-]+)")}$`));
+  const isKnown = (word) => all.includes(`"${word}"`) || all.includes(`"${word.replaceAll("-", "_")}"`);
+  for (const name of en.messages.keys()) {
+    if (name.startsWith("console-")) continue;
+    const isNamed = all.includes(`"${name}"`) || forms.some((form) => {
+      const words = form.exec(name)?.slice(1);
+      return words && (!name.startsWith("page-") || words.every(isKnown));
+    });
+    assert.ok(isNamed, `nobody says ${name}`);
+  }
+});
+
+test("Russian counts as Russians do", () => {
+  const said = [1, 2, 5, 11, 21, 22, 111].map((count) => ru.say("page-added", { count }));
+  assert.deepEqual(said, [
+    "Добавлена 1 загрузка", "Добавлены 2 загрузки", "Добавлено 5 загрузок", "Добавлено 11 загрузок",
+    "Добавлена 21 загрузка", "Добавлены 22 загрузки", "Добавлено 111 загрузок",
+  ]);
+});
+
+test("sizes keep their width and never say 1024", () => {
+  const sizes = [0, 1023, 1024, 1_048_525, 21_657_943, 5 * 2 ** 30, 2 ** 63].map((bytes) => en.size(bytes));
+  assert.deepEqual(sizes, ["0 B", "1,023 B", "1.0 KiB", "1.0 MiB", "20.7 MiB", "5.0 GiB", "8.0 EiB"].map((size) => size.replace(" ", "\u00a0")));
+  assert.equal(ru.speed(1 << 20), "1,0\u00a0МиБ/с");
+  assert.equal(en.amount(5 << 20, 56 << 20), "5.0 of 56.0\u00a0MiB");
+  assert.equal(en.amount(900 << 10, 56 << 20), "900.0\u00a0KiB of 56.0\u00a0MiB");
+});
+
+test("what is not complete never says 100 percent", () => {
+  assert.equal(en.percent(99.99), "99.9%");
+  assert.equal(en.percent(100), "100.0%");
+  assert.equal(ru.percent(17), "17,0 %");
+});
+
+test("times show two units", () => {
+  assert.deepEqual([0, 59, 125, 12_000, 367_200].map((seconds) => en.duration(seconds)), ["0s", "59s", "2m 05s", "3h 20m", "4d 06h"]);
+  assert.equal(ru.duration(125), "2 мин 05 с");
+});
+
+test("the second line says what is wrong, else where it comes from and goes", () => {
+  assert.equal(about(download({}), en), "host:81 · iso");
+  assert.equal(about(download({ status: "queued", position: 2 }), en), "No. 3 in the queue · host:81 · iso");
+  assert.equal(about(download({ reason: "server asked to wait 30 s" }), ru), "Сервер просит подождать 30 секунд · host:81 · iso");
+  const error = { code: "not_found", detail: "the server answers 404 (Not Found)", url: null, status: 404, retryable: false };
+  assert.equal(about(download({ status: "failed", error }), ru), "На сервере нет этого файла (404)");
+});
+
+test("what has no translation is said as the daemon says it", () => {
+  assert.equal(reason("something new", ru), "something new");
+  assert.equal(errorText("new_code", "it is new", undefined, ru), "it is new");
+});
+
+test("over the bar stands a figure or a word, whatever is known", () => {
+  assert.equal(share(download({}), en), "17.0%");
+  assert.equal(share(download({ progress: null, size: null, done: 2048 }), en), "2.0\u00a0KiB");
+  assert.equal(share(download({ status: "verifying" }), en), "Verifying");
+  assert.equal(share(download({ status: "paused", done: 0 }), en), "Paused");
+});
