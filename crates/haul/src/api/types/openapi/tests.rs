@@ -15,7 +15,7 @@ use crate::api::types::download::{Detail, Download};
 use crate::api::types::params::Params;
 
 /// Served, but only mentioned: their clients know them from elsewhere.
-const MENTIONED: [&str; 2] = ["/", "/jsonrpc"];
+const MENTIONED: [&str; 3] = ["/", "/jsonrpc", "/page/{*name}"];
 
 fn description() -> Description {
     Description::new(document())
