@@ -7,6 +7,7 @@
 )]
 
 mod aria2p;
+mod ariang;
 #[cfg(feature = "trials")]
 mod bench;
 mod faults;
@@ -20,6 +21,7 @@ mod soak;
 mod test;
 mod tools;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -49,6 +51,9 @@ The project's chores.
                            between stop and resume, beside aria2c, axel, curl and wget
   cargo xtask aria2p [DIR] the suite of aria2p, a client of aria2's, against haul in aria2c's place:
                            of its source package, or in a checkout
+  cargo xtask ariang DIR   AriaNg, a web page for aria2, in Chromium with haul in aria2c's place: its
+                           built page (an AriaNg release unpacked) in a directory; pictures of what is
+                           to be seen go to target/ariang
   cargo xtask help         this text
 
 What a test run needs beyond cargo (nginx, Chromium, Python and Node packages, cargo-deny) is
@@ -69,6 +74,7 @@ fn main() -> ExitCode {
         ["bench" | "soak" | "floor" | "measure", ..] | ["faults", "--peers", ..] => trial(&words),
         ["aria2p"] => aria2p::aria2p(None),
         ["aria2p", dir] => aria2p::aria2p(Some(dir)),
+        ["ariang", dir] => ariang::ariang(Path::new(dir)),
         ["kill", words @ ..] => kill::kill(words),
         ["faults", words @ ..] => faults::faults(words),
         ["help" | "--help" | "-h"] | [] => {

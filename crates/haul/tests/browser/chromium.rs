@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -91,6 +93,7 @@ impl Chromium {
             socket,
             session: None,
             calls: 0,
+            heard: None,
         };
         let context = tab.call("Target.createBrowserContext", json!({})).await;
         let context = context["browserContextId"].clone();
@@ -117,6 +120,8 @@ pub(crate) struct Tab {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     session: Option<Value>,
     calls: u64,
+    /// `None`: nobody listens.
+    heard: Option<Vec<Value>>,
 }
 
 impl Tab {
@@ -124,6 +129,13 @@ impl Tab {
     pub(crate) async fn open(&mut self, url: &str) {
         let gone = self.call("Page.navigate", json!({"url": url})).await;
         assert_eq!(gone.get("errorText"), None, "{url}: {gone}");
+        self.until(|said| said["method"] == "Page.loadEventFired")
+            .await;
+    }
+
+    /// Runs an expression that makes the page load another, or itself anew, and waits until that is done.
+    pub(crate) async fn turn(&mut self, expression: &str) {
+        self.value(&format!("{expression}; null")).await;
         self.until(|said| said["method"] == "Page.loadEventFired")
             .await;
     }
@@ -146,6 +158,64 @@ impl Tab {
     pub(crate) async fn text(&mut self) -> String {
         let text = self.value("document.body.innerText").await;
         text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// From now on, what the page writes on its console, throws, sends and gets is kept.
+    pub(crate) async fn listen(&mut self) {
+        self.heard = Some(Vec::new());
+        for domain in ["Runtime", "Log", "Network"] {
+            self.call(&format!("{domain}.enable"), json!({})).await;
+        }
+    }
+
+    /// All of that since the last look, as the protocol's own events.
+    pub(crate) async fn heard(&mut self) -> Vec<Value> {
+        // What has happened before the answer comes before it.
+        self.value("0").await;
+        self.heard.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Presses and releases the mouse; between the two it goes through these points.
+    pub(crate) async fn drag(&mut self, through: &[(f64, f64)]) {
+        let mut buttons = 0;
+        for (step, (x, y)) in through.iter().enumerate() {
+            let mut mouse = async |kind: &str, buttons: u8| {
+                let event = json!({
+                    "type": kind, "x": x, "y": y, "button": "left", "buttons": buttons,
+                    "clickCount": 1,
+                });
+                self.call("Input.dispatchMouseEvent", event).await;
+            };
+            mouse("mouseMoved", buttons).await;
+            if step == 0 {
+                buttons = 1;
+                mouse("mousePressed", buttons).await;
+            }
+            if step + 1 == through.len() {
+                mouse("mouseReleased", 0).await;
+            }
+        }
+    }
+
+    /// Types into what has the focus.
+    pub(crate) async fn write(&mut self, text: &str) {
+        self.call("Input.insertText", json!({"text": text})).await;
+    }
+
+    /// Writes what a person sees to a PNG file.
+    pub(crate) async fn picture(&mut self, place: &Path) {
+        let shot = self.call("Page.captureScreenshot", json!({})).await;
+        let coded = shot["data"].as_str().expect("a picture");
+        let bytes = BASE64_STANDARD.decode(coded).expect("base64");
+        std::fs::write(place, bytes).unwrap_or_else(|why| panic!("{}: {why}", place.display()));
+    }
+
+    /// Gives the window this size in points.
+    pub(crate) async fn resize(&mut self, width: u16, height: u16) {
+        let size = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
+        });
+        self.call("Emulation.setDeviceMetricsOverride", size).await;
     }
 
     async fn call(&mut self, method: &str, params: Value) -> Value {
@@ -172,6 +242,9 @@ impl Tab {
                 let said: Value = serde_json::from_str(&text).expect("JSON");
                 if is_it(&said) {
                     return said;
+                }
+                if let Some(heard) = self.heard.as_mut().filter(|_| said["id"].is_null()) {
+                    heard.push(said);
                 }
             }
         };
