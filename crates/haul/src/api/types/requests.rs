@@ -99,7 +99,6 @@ pub(crate) fn change(mut params: Params) -> Result<Change, Error> {
             .text("url")?
             .map(|text| Spec::parse_url(&text))
             .transpose()?,
-        ..Change::default()
     };
     params.finish()?;
     Ok(change)
