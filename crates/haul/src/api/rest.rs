@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{RawPathParams, RawQuery, State};
+use axum::extract::{Path, RawPathParams, RawQuery, State};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, get, on};
