@@ -32,11 +32,13 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// Sees to it that the tests find nginx, and returns a Python that has the clients `websockets` and
-/// `aria2p`.
+/// Sees to it that the tests find nginx and tmux, and returns a Python that has the clients `websockets`
+/// and `aria2p`.
 pub(crate) fn for_tests() -> Result<PathBuf> {
-    if find("nginx").is_none() {
-        apt_install("nginx")?;
+    for package in ["nginx", "tmux"] {
+        if find(package).is_none() {
+            apt_install(package)?;
+        }
     }
     let venv = venv()?;
     let python = venv.join("bin/python");

@@ -33,6 +33,8 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use serve::serve;
 pub(crate) use tls::acceptor;
+#[cfg(test)]
+pub(crate) use types::download::tests::sample;
 pub(crate) use types::download::{Detail, Download};
 
 /// A language of the text console.

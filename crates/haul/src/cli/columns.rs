@@ -21,6 +21,8 @@ pub(crate) struct Line<'a> {
     pub(crate) speed: u64,
     pub(crate) eta: Option<u64>,
     pub(crate) threads: u64,
+    /// How often something was tried again.
+    pub(crate) attempts: u64,
     /// Why it waits or has failed: stands in the place of figures that say nothing then.
     pub(crate) why: &'a str,
 }
@@ -29,9 +31,9 @@ pub(crate) struct Line<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Columns {
     name: usize,
-    bar: usize,
     percent: usize,
     size: usize,
+    bar: usize,
     speed: usize,
     left: usize,
     threads: usize,
@@ -51,6 +53,8 @@ const LONGEST_LEFT: u64 = 100 * 86_400 - 1;
 const SIGN: usize = 1;
 /// Narrower names tell nothing: other columns go first.
 const SHORTEST_NAME: usize = 14;
+/// On a screen that has room for everything; on others it is shorter.
+const LEAST_BAR: usize = 10;
 const WIDEST_BAR: usize = 24;
 
 impl Columns {
@@ -59,9 +63,9 @@ impl Columns {
     pub(crate) fn of(width: usize) -> Columns {
         let mut columns = Columns {
             name: 0,
-            bar: 10,
             percent: PERCENT,
             size: SIZE,
+            bar: LEAST_BAR,
             speed: SPEED,
             left: LEFT,
             threads: THREADS,
@@ -82,8 +86,8 @@ impl Columns {
         }
         let free = width.saturating_sub(columns.fixed());
         // Names come first; a bar of more than its least takes a third of what they leave.
-        if columns.bar == 10 {
-            columns.bar += (free.saturating_sub(28) / 3).min(WIDEST_BAR - 10);
+        if columns.bar == LEAST_BAR {
+            columns.bar += (free.saturating_sub(28) / 3).min(WIDEST_BAR - LEAST_BAR);
         }
         columns.name = width.saturating_sub(columns.fixed());
         columns
@@ -92,7 +96,7 @@ impl Columns {
     /// All columns but the name, and the spaces between.
     fn fixed(self) -> usize {
         let spaced = |width: usize| if width > 0 { width + 1 } else { 0 };
-        let others = [self.bar, self.percent, self.size, self.speed, self.left, self.threads];
+        let others = [self.percent, self.size, self.bar, self.speed, self.left, self.threads];
         SIGN + 1 + others.into_iter().map(spaced).sum::<usize>()
     }
 
@@ -100,9 +104,9 @@ impl Columns {
     pub(crate) fn heading(self) -> String {
         let mut heading = clip::left("", SIGN + 1, ' ') + &clip::left("NAME", self.name, ' ');
         for (width, title) in [
-            (self.bar, ""),
             (self.percent, "DONE"),
             (self.size, "SIZE"),
+            (self.bar, ""),
             (self.speed, "SPEED"),
             (self.left, "LEFT"),
             (self.threads, "THR"),
@@ -122,21 +126,20 @@ impl Columns {
             (Some(look), format!("{} ", glyphs.sign(line.status))),
             (None, clip::name(&glyphs.text(line.name), self.name, glyphs.cut())),
         ];
+        pieces.push((None, self.figures(line)));
+        if !line.why.is_empty() {
+            pieces.push((Some(look), self.words(line, self.bar, glyphs)));
+            return pieces;
+        }
         if self.bar > 0 {
             let bar = glyphs.bar(line.tenths, self.bar);
             pieces.push((Some(look), format!(" {}", bar.filled)));
             pieces.push((Some(Look::Dim), bar.empty));
         }
-        pieces.push((None, self.figures(line)));
-        let told = if line.why.is_empty() {
-            self.moving(line)
-        } else {
-            None
-        };
-        match told {
-            Some(told) => pieces.push((None, told)),
-            None => pieces.push((Some(look), self.words(line, glyphs))),
-        }
+        pieces.push(match self.moving(line) {
+            Some(moving) => (None, moving),
+            None => (Some(look), self.words(line, 0, glyphs)),
+        });
         pieces
     }
 
@@ -163,7 +166,9 @@ impl Columns {
 
     /// How fast it is; `None` where that says nothing, because it does not move.
     fn moving(self, line: &Line<'_>) -> Option<String> {
-        if line.status != Status::Downloading {
+        // Without a thread it waits for its next try.
+        let retries = line.threads == 0 && line.attempts > 0;
+        if line.status != Status::Downloading || retries {
             return None;
         }
         let mut told = String::new();
@@ -184,20 +189,23 @@ impl Columns {
         Some(told)
     }
 
-    /// The reason or the status, in the place of the moving figures.
-    fn words(self, line: &Line<'_>, glyphs: Glyphs) -> String {
-        let widths = [self.speed, self.left, self.threads];
+    /// The status or the reason, in the place of the figures that move; a reason may have the bar's
+    /// cells, too.
+    fn words(self, line: &Line<'_>, bar: usize, glyphs: Glyphs) -> String {
+        let widths = [bar, self.speed, self.left, self.threads];
         let room: usize = widths.into_iter().filter(|width| *width > 0).map(|width| width + 1).sum();
         if room == 0 {
             return String::new();
         }
         let words = match (line.status, line.why) {
+            (Status::Downloading, "") => format!("tries again, {}x so far", line.attempts),
             (status, "") => status.name().to_owned(),
             (Status::Paused, why) => format!("paused: {}", glyphs.text(why)),
             (_, why) => glyphs.text(why),
         };
-        // A column's distance and one more: words begin where figures end.
-        format!("  {}", clip::left(&words, room.saturating_sub(2), glyphs.cut()))
+        let space = if bar > 0 { " " } else { "  " };
+        let room = room.saturating_sub(space.len());
+        format!("{space}{}", clip::left(&words, room, glyphs.cut()))
     }
 }
 
@@ -220,6 +228,7 @@ mod tests {
         speed: 1 << 20,
         eta: Some(17),
         threads: 5,
+        attempts: 0,
         why: "",
     };
 
@@ -242,6 +251,7 @@ mod tests {
         let shown: Vec<String> = [
             Line { status: Status::Queued, tenths: None, size: None, done: 0, ..MOVING },
             Line { why: "server asked to wait 30 s", ..MOVING },
+            Line { threads: 0, attempts: 2, ..MOVING },
             Line { status: Status::Paused, why: "waiting for disk space", ..MOVING },
             Line { status: Status::Failed, why: "the server answered 404 Not Found", ..MOVING },
             Line { size: None, tenths: None, eta: None, ..MOVING },
@@ -262,11 +272,11 @@ mod tests {
             (done, size, speed) in (any::<u64>(), any::<Option<u64>>(), any::<u64>()),
             tenths in proptest::option::of(0_u16..=1000),
             eta: Option<u64>,
-            threads in 0_u64..=256,
+            (threads, attempts) in (0_u64..=256, 0_u64..3),
             status in 0_usize..9,
         ) {
             let status = Status::ALL[status];
-            let line = Line { status, name: &name, done, size, tenths, speed, eta, threads, why: &why };
+            let line = Line { status, name: &name, done, size, tenths, speed, eta, threads, attempts, why: &why };
             for glyphs in [Glyphs::Blocks, Glyphs::Ascii] {
                 prop_assert!(clip::width(&text(width, &line, glyphs)) <= width.max(SIGN + 1));
             }

@@ -18,4 +18,5 @@ mod metrics;
 mod once;
 mod shuffle;
 mod shutdown;
+mod watch;
 mod world;

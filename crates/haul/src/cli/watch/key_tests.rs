@@ -10,7 +10,7 @@ use super::*;
 /// A screen with one download in each of these states; the first is chosen.
 fn screen(statuses: &[&str]) -> State {
     let now = Instant::now();
-    let mut state = State::new("http://h".to_owned(), (80, 24));
+    let mut state = State::new("http://h".to_owned(), (80, 24), now);
     state.up(now);
     let downloads: Vec<Json> = (1..)
         .zip(statuses)

@@ -20,6 +20,7 @@ pub(crate) struct Row {
     pub(crate) speed: u64,
     pub(crate) eta: Option<u64>,
     pub(crate) threads: u64,
+    pub(crate) attempts: u64,
     /// The place in the queue.
     pub(crate) position: Option<u64>,
     /// Why it waits, or why it has failed.
@@ -42,6 +43,7 @@ impl Row {
             speed: 0,
             eta: None,
             threads: 0,
+            attempts: 0,
             position: None,
             why: String::new(),
             added: String::new(),
@@ -64,6 +66,7 @@ impl Row {
                 "speed" => self.speed = value.as_u64().unwrap_or_default(),
                 "eta" => self.eta = value.as_u64(),
                 "threads" => self.threads = value["active"].as_u64().unwrap_or_default(),
+                "attempts" => self.attempts = value.as_u64().unwrap_or_default(),
                 "position" => self.position = value.as_u64(),
                 "added_at" => self.added = text(),
                 "finished_at" => self.finished = text(),

@@ -127,7 +127,7 @@ impl Watching {
         let size = screen.size()?;
         let now = Instant::now();
         Ok(Watching {
-            state: State::new(server, size),
+            state: State::new(server, size, now),
             screen,
             terminal: Terminal {
                 glyphs: Glyphs::of_terminal(),

@@ -16,7 +16,7 @@ use crossterm::terminal::{
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Position;
+use ratatui::layout::{Position, Rect};
 use rustix::process::{Signal, kill_current_process_group};
 
 use crate::cli::exit::{self, Failure};
@@ -67,7 +67,10 @@ impl Screen {
         TAKEN.store(true, Ordering::SeqCst);
         enable_raw_mode()?;
         execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, Hide)?;
-        self.terminal.clear()
+        // Everything is drawn anew. `clear` would ask the terminal for its cursor, and that answer is
+        // among the keys, where nobody waits for it.
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }
 
     /// Columns and rows.

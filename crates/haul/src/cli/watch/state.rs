@@ -103,6 +103,8 @@ pub(crate) struct State {
     pub(crate) free_space: Option<u64>,
     /// Bytes per second, 0 is none; `None` until known.
     pub(crate) limit: Option<u64>,
+    /// When the last second began.
+    pub(crate) clock: Instant,
     /// Of each of the last seconds, the oldest first.
     pub(crate) history: VecDeque<u64>,
     /// The one that keys are about.
@@ -124,7 +126,7 @@ pub(crate) struct State {
 
 impl State {
     /// Nothing known yet, on a screen of so many columns and rows.
-    pub(crate) fn new(server: String, size: (u16, u16)) -> State {
+    pub(crate) fn new(server: String, size: (u16, u16), now: Instant) -> State {
         State {
             server,
             link: Link::Up,
@@ -132,6 +134,7 @@ impl State {
             speed: 0,
             free_space: None,
             limit: None,
+            clock: now,
             history: VecDeque::from([0; HISTORY]),
             chosen: None,
             place: 0,
@@ -151,6 +154,8 @@ impl State {
     /// The connection is there: asks for everything.
     pub(crate) fn up(&mut self, now: Instant) {
         self.link = Link::Up;
+        // They were another connection's.
+        self.details = None;
         self.resync();
         self.ask_settings(now);
     }
@@ -161,9 +166,9 @@ impl State {
             self.say(Tone::Refused, "the daemon was lost before it answered", now);
         }
         self.subscription = None;
-        self.details = None;
         self.settings_asked = None;
         self.speed = 0;
+        self.clock = now;
         let since = match self.link {
             Link::Down { since, .. } => since,
             Link::Up => now,
@@ -295,6 +300,7 @@ impl State {
 
     /// A second has passed. Returns whether that changes what is shown.
     pub(crate) fn tick(&mut self, now: Instant) -> bool {
+        self.clock = now;
         let moving = self.speed > 0 || self.history.iter().any(|speed| *speed > 0);
         self.history.pop_front();
         self.history.push_back(self.speed);
@@ -351,7 +357,7 @@ impl State {
     /// Asks for the details of the chosen one, when they can be seen. One question at a time, however
     /// fast the choice moves.
     fn follow(&mut self) {
-        let wanted = self.chosen.filter(|_| self.layout.details() > 0);
+        let wanted = self.chosen.filter(|_| self.layout.details() > 1);
         let held = self.details.as_ref().map(|details| details.id);
         if self.subscription.is_none() || held == wanted {
             return;

@@ -14,7 +14,7 @@ struct Daemon {
 impl Daemon {
     fn new() -> Daemon {
         let now = Instant::now();
-        let mut state = State::new("http://h".to_owned(), (80, 24));
+        let mut state = State::new("http://h".to_owned(), (80, 24), now);
         state.up(now);
         let mut daemon = Daemon { state, now, open: Vec::new() };
         daemon.listen();
@@ -27,10 +27,14 @@ impl Daemon {
         self.open.extend(calls.iter().map(|call| serde_json::from_str::<Json>(call).expect("JSON")));
     }
 
-    /// Takes the first open call of this method.
+    /// Takes the first open call of this method; `details` is its own, though it is a subscription too.
     fn called(&mut self, method: &str) -> Json {
         self.listen();
-        let at = self.open.iter().position(|call| call["method"] == method);
+        let name = |call: &Json| match &call["params"]["ids"] {
+            Json::Null => call["method"].clone(),
+            _ => json!("details"),
+        };
+        let at = self.open.iter().position(|call| name(call) == method);
         self.open.remove(at.unwrap_or_else(|| panic!("no {method} among {:?}", self.open)))
     }
 
@@ -99,7 +103,7 @@ fn another_subscription_s_changes_are_none_of_the_list_s() {
 fn details_follow_the_choice_one_question_at_a_time() {
     let mut daemon = Daemon::new();
     daemon.snapshot(json!([download(1, "downloading"), download(2, "downloading"), download(3, "downloading")]));
-    let first = daemon.called("subscribe");
+    let first = daemon.called("details");
     assert_eq!(first["params"]["ids"], json!(["0000000000000001"]));
     assert_eq!(first["params"]["detail"], true);
     daemon.state.choose(1);
@@ -109,7 +113,7 @@ fn details_follow_the_choice_one_question_at_a_time() {
     let told = json!({"subscription": "s2", "revision": 8, "downloads": [{"id": "0000000000000001", "map": "9"}]});
     daemon.state.hear(json!({"id": first["id"], "result": told}), daemon.now);
     assert_eq!(daemon.called("unsubscribe")["params"]["subscription"], "s2");
-    let second = daemon.called("subscribe");
+    let second = daemon.called("details");
     assert_eq!(second["params"]["ids"], json!(["0000000000000003"]));
     let told = json!({"subscription": "s3", "revision": 9, "downloads": [{"id": "0000000000000003", "map": "1"}]});
     daemon.state.hear(json!({"id": second["id"], "result": told}), daemon.now);

@@ -23,6 +23,10 @@ pub(super) fn draw(state: &State, y: u16, rows: u16, canvas: &mut Canvas<'_>) {
         canvas.line(y, vec![(Some(Look::Dim), line)]);
         return;
     };
+    if rows == 1 {
+        canvas.line(y, shortest(row, canvas));
+        return;
+    }
     canvas.line(y, title(row, canvas));
     let facts = match &state.details {
         Some(details) if details.id == row.id => &details.facts,
@@ -52,6 +56,20 @@ pub(super) fn draw(state: &State, y: u16, rows: u16, canvas: &mut Canvas<'_>) {
         let name = clip::left(&format!(" {name}"), NAMES, ' ');
         canvas.line(y, vec![(Some(Look::Dim), name), (None, told)]);
     }
+}
+
+/// The name as a whole, and why it waits or has failed: what lines above have cut.
+fn shortest(row: &Row, canvas: &Canvas<'_>) -> Vec<Piece> {
+    let glyphs = canvas.glyphs();
+    let why = glyphs.text(&row.why);
+    let (name, width) = (glyphs.text(&row.name), canvas.width().saturating_sub(2));
+    if why.is_empty() {
+        return vec![(Some(Look::Dim), format!("  {}", clip::middle(&name, width, glyphs.cut())))];
+    }
+    let why = clip::end(&why, width.saturating_sub(10), glyphs.cut());
+    let room = width.saturating_sub(clip::width(&why) + 2);
+    let name = clip::middle(&name, room, glyphs.cut());
+    vec![(Some(Look::Dim), format!("  {name}: ")), (None, why)]
 }
 
 /// `── name ─────`, the name with as much of it as fits.

@@ -4,7 +4,7 @@ use super::{Canvas, State};
 use crate::cli::clip;
 use crate::cli::paint::Look;
 use crate::cli::watch::entry::Entry;
-use crate::cli::watch::state::{Loss, Mode, Note, Purpose, Question, Tone};
+use crate::cli::watch::state::{Link, Loss, Mode, Note, Purpose, Question, Tone};
 
 /// The keys, the most wanted first: as many as fit.
 const KEYS: [&str; 11] = [
@@ -30,10 +30,11 @@ pub(super) fn draw(state: &State, rows: u16, canvas: &mut Canvas<'_>) -> Option<
     if rows == 0 {
         return None;
     }
-    match (&state.mode, &state.note) {
-        (Mode::Ask(question), _) => ask(question, y, canvas),
-        (_, Some(note)) => told(note, y, canvas),
-        _ => {
+    match (&state.mode, &state.note, &state.link) {
+        (Mode::Ask(question), _, _) => ask(question, y, canvas),
+        (_, Some(note), _) => told(note, y, canvas),
+        (_, None, Link::Down { why, .. }) => lost(why, y, canvas),
+        (_, None, Link::Up) => {
             let keys = keys(canvas.width());
             canvas.line(y, vec![(None, keys)]);
             canvas.invert(y);
@@ -63,6 +64,14 @@ fn told(note: &Note, y: u16, canvas: &mut Canvas<'_>) {
     let text = format!(" {mark}{}", canvas.glyphs().text(&note.text));
     let text = clip::left(&text, canvas.width(), canvas.glyphs().cut());
     canvas.line(y, vec![(look, text)]);
+}
+
+/// Why there is no daemon; nearly all keys wait for it.
+fn lost(why: &str, y: u16, canvas: &mut Canvas<'_>) {
+    let quit = "  q quit";
+    let room = canvas.width().saturating_sub(quit.len() + 1);
+    let why = clip::left(&canvas.glyphs().text(why), room, canvas.glyphs().cut());
+    canvas.line(y, vec![(Some(Look::Red), format!(" {why}")), (None, quit.to_owned())]);
 }
 
 fn ask(question: &Question, y: u16, canvas: &mut Canvas<'_>) {

@@ -1,5 +1,7 @@
 //! The first two lines: who is watched, how fast all of it is, and how many downloads there are.
 
+use std::time::Instant;
+
 use super::{Canvas, State};
 use crate::cli::clip;
 use crate::cli::columns::Piece;
@@ -15,7 +17,7 @@ pub(super) fn draw(state: &State, rows: u16, canvas: &mut Canvas<'_>) {
     if rows > 0 {
         let line = match &state.link {
             Link::Up => first(state, canvas),
-            Link::Down { why, .. } => lost(state, why, canvas),
+            Link::Down { since, .. } => lost(state, *since, canvas),
         };
         canvas.line(0, line);
     }
@@ -62,8 +64,9 @@ fn first(state: &State, canvas: &Canvas<'_>) -> Vec<Piece> {
     ]
 }
 
-fn lost(state: &State, why: &str, canvas: &Canvas<'_>) -> Vec<Piece> {
-    let told = format!("NO CONNECTION, trying again: {}", canvas.glyphs().text(why));
+fn lost(state: &State, since: Instant, canvas: &Canvas<'_>) -> Vec<Piece> {
+    let ago = state.clock.saturating_duration_since(since).as_secs();
+    let told = format!("NO CONNECTION, trying again; this was {} ago", human::time(ago));
     let server = format!("{}  ", canvas.glyphs().text(short(&state.server)));
     let room = canvas.width().saturating_sub(5 + clip::width(&server));
     vec![

@@ -15,8 +15,10 @@ use crate::cli::columns::{self, Columns, Piece};
 use crate::cli::glyphs::Glyphs;
 use crate::cli::paint::{Look, Paint};
 
-/// From this height on there is room for the details of the chosen download.
+/// From this height on there is room for the details of the chosen download, and from that one on for a
+/// line of them.
 const TALL: u16 = 18;
+const MIDDLE: u16 = 10;
 /// From this height on its threads are listed, too.
 const TALLER: u16 = 30;
 /// Below this one the heading and the counts make room for downloads.
@@ -54,7 +56,8 @@ impl Layout {
     /// How many rows the details of the chosen download have.
     pub(crate) fn details(self) -> u16 {
         match self.height {
-            0..TALL => 0,
+            0..MIDDLE => 0,
+            MIDDLE..TALL => 1,
             TALL..TALLER => 7,
             height => 7 + (height - TALLER + 2).min(10),
         }
@@ -110,6 +113,7 @@ fn rows(state: &State, layout: Layout, mut y: u16, canvas: &mut Canvas<'_>) {
             speed: row.speed,
             eta: row.eta,
             threads: row.threads,
+            attempts: row.attempts,
             why: &row.why,
         };
         let is_chosen = state.chosen == Some(row.id);

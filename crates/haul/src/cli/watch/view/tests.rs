@@ -47,7 +47,7 @@ fn samples() -> Json {
 
 fn state(size: (u16, u16), downloads: &Json) -> State {
     let now = Instant::now();
-    let mut state = State::new("http://localhost:8765".to_owned(), size);
+    let mut state = State::new("http://localhost:8765".to_owned(), size, now);
     state.up(now);
     let stats = json!({"speed": 14_470_348, "free_space": 40_909_447_168_u64});
     let result = json!({"subscription": "s1", "revision": 7, "downloads": downloads, "stats": stats});
@@ -121,7 +121,8 @@ fn on_a_terminal_without_unicode() {
 #[test]
 fn with_nothing_to_show() {
     let size = (80, 24);
-    let before = State::new("http://localhost:8765".to_owned(), size);
+    let now = Instant::now();
+    let before = State::new("http://localhost:8765".to_owned(), size, now);
     let mut filtered = state(size, &json!([{"id": "00000000000000a1", "name": "a", "status": "paused"}]));
     filtered.list.show(Filter::Failed);
     filtered.settle();
@@ -132,7 +133,9 @@ fn with_nothing_to_show() {
 #[test]
 fn without_a_daemon_what_is_known_stays() {
     let mut state = state((80, 24), &samples());
-    state.down("no daemon at http://localhost:8765: Connection refused (os error 111)".to_owned(), Instant::now());
+    let now = Instant::now();
+    state.down("no daemon at http://localhost:8765: IO error: Connection refused (os error 111)".to_owned(), now);
+    state.tick(now + std::time::Duration::from_secs(12));
     state.settle();
     insta::assert_snapshot!(seen(&state, PLAIN, (80, 24)));
 }
