@@ -25,6 +25,10 @@ async fn schemathesis_finds_nothing_where_a_token_is_needed() {
     run(Some("a secret")).await;
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "`cargo xtask api` shows what was tried"
+)]
 async fn run(token: Option<&str>) {
     let world = World::new();
     let origin = Origin::start().await;

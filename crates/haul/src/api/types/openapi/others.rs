@@ -20,12 +20,12 @@ pub(super) fn others() -> [(&'static str, Value); 8] {
     };
     let plain = |name: &str, summary: &str, more: &[Code]| {
         let mut responses = or_refused(more);
-        responses["200"] = said("text/plain", summary, json!({"type": "string"}));
+        responses["200"] = said("text/plain", summary, &json!({"type": "string"}));
         get("daemon", name, summary, responses)
     };
     let document = |name: &str, summary: &str| {
         let mut responses = or_refused(&[]);
-        responses["200"] = said("application/json", summary, json!({"type": "object"}));
+        responses["200"] = said("application/json", summary, &json!({"type": "object"}));
         get("daemon", name, summary, responses)
     };
     let mut socket = or_refused(&[
@@ -73,7 +73,7 @@ fn or_refused(more: &[Code]) -> Value {
     refused(&[&STRANGERS, more].concat())
 }
 
-fn said(kind: &str, says: &str, schema: Value) -> Value {
+fn said(kind: &str, says: &str, schema: &Value) -> Value {
     json!({"description": says, "content": {kind: {"schema": schema}}})
 }
 
@@ -91,7 +91,7 @@ fn events() -> Value {
         "Server-sent events without end: `snapshot`, or what changed since `Last-Event-ID`; then \
          `changed`. Their `data` is the answer to `subscribe` and the `params` of `changed` in \
          `/api/v1/asyncapi.json`, their `id` is the revision.",
-        json!({"type": "string"}),
+        &json!({"type": "string"}),
     );
     let wanted = Params::described(&json!({}), requests::subscribe);
     let mut parameters: Vec<Value> = wanted.iter().map(|one| one.parameter("query")).collect();
