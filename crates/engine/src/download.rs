@@ -46,6 +46,10 @@ const CHANGES_BORNE: u32 = 1;
 /// While its server cannot be reached, a download that has begun tries again this often at least.
 const LOSS_WAIT: Duration = Duration::from_secs(10);
 
+/// Without a network a download stays so long in its place before another one may try: a long queue
+/// is not gone through at the speed at which nothing can be reached.
+const CUT_OFF_STAY: Duration = Duration::from_secs(1);
+
 /// How a download's run ended. The record says the rest.
 #[derive(Debug)]
 pub(crate) enum How {
@@ -331,21 +335,33 @@ impl Download {
         })
     }
 
-    /// Whether this trouble is waited for without end: the server was there, and may come back.
+    /// Whether this trouble is waited for without end: the server was there, and may come back; or
+    /// nobody can tell, because no server at all can be reached.
     fn may_outwait(&self, error: &Error) -> bool {
-        let waits = self.context.config.on_loss == OnLoss::Wait;
-        waits && self.has_begun && error.retry == Retry::Unreachable
+        let may_pass = match error.retry {
+            Retry::NoNetwork => true,
+            Retry::Unreachable => self.has_begun,
+            _ => false,
+        };
+        may_pass && self.context.config.on_loss == OnLoss::Wait
     }
 
     /// Waits as patience tells after one more failure, or fails for good. A long wait may end early, so
     /// that another download gets the place.
     async fn wait_after(&mut self, error: &Error) -> Result<(), Halt> {
-        self.failures += 1;
         let patience = self.context.patience().with(error);
-        let next = retry::next(&patience, error.retry, self.failures, fastrand::f64());
+        let outwaits = self.may_outwait(error);
+        let is_cut_off = outwaits && error.retry == Retry::NoNetwork;
+        let next = if is_cut_off && !self.has_begun {
+            // Its server has never been tried: the patience with that is as it was.
+            Next::GiveUp
+        } else {
+            self.failures += 1;
+            retry::next(&patience, error.retry, self.failures, fastrand::f64())
+        };
         let wait = match next {
             Next::After(wait) => wait,
-            Next::GiveUp if self.may_outwait(error) => {
+            Next::GiveUp if outwaits => {
                 let wait = patience.wait_max.min(LOSS_WAIT);
                 wait.mul_f64(f64::midpoint(1.0, fastrand::f64()))
             }
@@ -356,18 +372,28 @@ impl Download {
         tracing::debug!(id = %self.record.id, %error, wait_ms = wait.as_millis(), "trying again");
         let wait = Wait::after(error, Instant::now() + wait, self.failures);
         self.say(Some(wait.reason.clone()));
-        self.wait_in_place(wait).await?;
+        let stays = if is_cut_off {
+            CUT_OFF_STAY
+        } else {
+            Duration::ZERO
+        };
+        self.wait_in_place(wait, stays).await?;
         self.say(None);
         Ok(())
     }
 
-    async fn wait_in_place(&self, wait: Wait) -> Result<(), Halt> {
+    /// Waits, in its place for as long as it `stays` there and as nobody else wants it.
+    async fn wait_in_place(&self, wait: Wait, stays: Duration) -> Result<(), Halt> {
         let is_long = wait.until.saturating_duration_since(Instant::now()) >= GIVE_WAY;
         let mut wanted = self.context.place_wanted.subscribe();
+        let is_wanted = async {
+            tokio::time::sleep(stays).await;
+            wanted.wait_for(|wanted| *wanted).await
+        };
         tokio::select! {
             () = self.stop.cancelled() => Err(Halt::Stopped),
             () = tokio::time::sleep_until(wait.until) => Ok(()),
-            _ = wanted.wait_for(|wanted| *wanted), if is_long => Err(Halt::Waits(wait)),
+            _ = is_wanted, if is_long => Err(Halt::Waits(wait)),
         }
     }
 

@@ -155,6 +155,8 @@ pub enum Retry {
     },
     /// The server cannot be reached: it may be down, or the network is lost.
     Unreachable,
+    /// No server can be reached: this machine has no road to anywhere.
+    NoNetwork,
     /// The server sends the whole file when asked for a part: wait and ask again, and in the end take
     /// the whole.
     NoParts,

@@ -1,7 +1,7 @@
 //! What the tests break haul with: an origin that misbehaves on command, real servers, the real
 //! daemon and its violent ends, a foreign console client, a ledger that counts bytes, a line that can
-//! be cut, disks and stores that fail, the suite that every store passes, and what fuzz targets are
-//! fed. It knows haul by its public faces only.
+//! be cut, disks and stores that fail, the suite that every store passes, what fuzz targets are fed, and
+//! whether answers keep to the API's description. It knows haul by its public faces only.
 
 pub mod conformance;
 pub mod console;
@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod origin;
 pub mod power;
 pub mod relay;
+pub mod schema;
 pub mod servers;
 pub mod small_disk;
 

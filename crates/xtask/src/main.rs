@@ -6,7 +6,9 @@
     reason = "chores talk to the person who started them"
 )]
 
+mod api;
 mod aria2p;
+mod ariang;
 #[cfg(feature = "trials")]
 mod bench;
 mod faults;
@@ -21,6 +23,7 @@ mod soak;
 mod test;
 mod tools;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -48,11 +51,17 @@ The project's chores.
                            every fault of servers, networks and names, and what comes of it.
                            --write rewrites the table in docs/faults.md; --peers lets a file change
                            between stop and resume, beside aria2c, axel, curl and wget
+  cargo xtask api [--examples 200]
+                           schemathesis against the daemon, without and with a token: so many examples
+                           of each operation in each of its phases
   cargo xtask aria2p [DIR] the suite of aria2p, a client of aria2's, against haul in aria2c's place:
                            of its source package, or in a checkout
+  cargo xtask ariang DIR   AriaNg, a web page for aria2, in Chromium with haul in aria2c's place: its
+                           built page (an AriaNg release unpacked) in a directory; pictures of what is
+                           to be seen go to target/ariang
   cargo xtask help         this text
 
-What a test run needs beyond cargo (nginx, Chromium, a Python with `websockets`, cargo-deny) is
+What a test run needs beyond cargo (nginx, Chromium, Python and Node with clients, cargo-deny) is
 installed when it is missing: system packages through apt-get when run as root, everything else below
 target/.
 ";
@@ -68,8 +77,13 @@ fn main() -> ExitCode {
             None => return unknown(&words),
         },
         ["bench" | "soak" | "floor" | "measure", ..] | ["faults", "--peers", ..] => trial(&words),
+        ["api", rest @ ..] => match api::api(rest) {
+            Some(outcome) => outcome,
+            None => return unknown(&words),
+        },
         ["aria2p"] => aria2p::aria2p(None),
         ["aria2p", dir] => aria2p::aria2p(Some(dir)),
+        ["ariang", dir] => ariang::ariang(Path::new(dir)),
         ["kill", words @ ..] => kill::kill(words),
         ["faults", words @ ..] => faults::faults(words),
         ["help" | "--help" | "-h"] | [] => {

@@ -38,15 +38,24 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// Sees to it that the tests find nginx, and returns a Python that has the clients `websockets` and
-/// `aria2p`.
+/// What makes requests of the API's description. Another version makes others, and tells them apart
+/// otherwise.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+/// Sees to it that the tests find nginx and tmux, and returns a Python that has the clients that they run.
 pub(crate) fn for_tests() -> Result<PathBuf> {
-    if find("nginx").is_none() {
-        apt_install("nginx")?;
+    for package in ["nginx", "tmux"] {
+        if find(package).is_none() {
+            apt_install(package)?;
+        }
     }
     let venv = venv()?;
     let python = venv.join("bin/python");
-    for (module, package) in [("websockets", "websockets>=13"), ("aria2p", ARIA2P)] {
+    for (module, package) in [
+        ("websockets", "websockets>=13"),
+        ("aria2p", ARIA2P),
+        ("schemathesis", SCHEMATHESIS),
+    ] {
         let import = format!("import {module}");
         if !succeeds(Command::new(&python).args(["-c", &import])) {
             pip_install(&venv, &[package])?;

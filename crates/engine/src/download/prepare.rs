@@ -299,7 +299,27 @@ impl Download {
         free.unwrap_or(u64::MAX)
     }
 
+    /// How a download that has left its place waits for room: among the queued, so that it comes back
+    /// by way of a place.
+    pub(super) fn wait_outside_for_room(&self) -> Halt {
+        let why = "waiting for disk space: the disk or a quota is full".to_owned();
+        match self.check_may_wait_for_room(&why) {
+            Err(halt) => halt,
+            Ok(()) => Halt::Waits(Wait {
+                until: Instant::now() + LOOK_AGAIN,
+                failures: self.failures,
+                reason: why,
+            }),
+        }
+    }
+
     pub(super) async fn wait_a_little_for_room(&self, why: String) -> Result<(), Halt> {
+        self.check_may_wait_for_room(&why)?;
+        self.say(Some(why));
+        self.sleep(LOOK_AGAIN).await
+    }
+
+    fn check_may_wait_for_room(&self, why: &str) -> Result<(), Halt> {
         if self.context.config.on_full == OnFull::Fail {
             let dir = self.dir();
             let detail = format!(
@@ -308,8 +328,7 @@ impl Download {
             );
             return Err(Halt::Failed(Error::new(Kind::DiskFull, detail)));
         }
-        self.say(Some(why));
-        self.sleep(LOOK_AGAIN).await
+        Ok(())
     }
 }
 

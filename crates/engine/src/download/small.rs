@@ -84,7 +84,7 @@ impl Download {
             Ended::Unwritten(error) => {
                 self.record.done = RangeSet::new();
                 self.enter_all(&[Input::Restart, Input::Probed]);
-                return Ok(Try::Halted(halted(error)));
+                Err(halted(error))
             }
             Ended::Unsynced(error) => {
                 self.record.done = RangeSet::new();
@@ -97,7 +97,9 @@ impl Download {
             }
         };
         match ended {
-            Err(halt @ (Halt::Lost(_) | Halt::NoRoom)) => Ok(Try::Halted(halt)),
+            // Inside the group it took no place, and others have taken it.
+            Err(Halt::NoRoom) => Err(self.wait_outside_for_room()),
+            Err(halt @ Halt::Lost(_)) => Ok(Try::Halted(halt)),
             ended => ended.map(|()| Try::Delivered),
         }
     }

@@ -221,17 +221,19 @@ fn interleaved(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
 async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream> {
     let mut waiting = addresses.iter();
     let mut trying = FuturesUnordered::new();
-    let mut last = io::Error::other("no address");
+    let mut most_telling = io::Error::from(io::ErrorKind::NetworkUnreachable);
     loop {
         match waiting.next() {
             Some(address) => trying.push(connect_to(*address)),
-            None if trying.is_empty() => return Err(fault::connect(&last)),
+            None if trying.is_empty() => return Err(fault::connect(&most_telling)),
             None => {}
         }
         tokio::select! {
             Some(tried) = trying.next() => match tried {
                 Ok(tcp) => return Ok(tcp),
-                Err(cause) => last = cause,
+                // Where one family has no road, what the other one meets says more.
+                Err(cause) if fault::is_no_road(&cause) && !fault::is_no_road(&most_telling) => {}
+                Err(cause) => most_telling = cause,
             },
             () = tokio::time::sleep(STAGGER), if waiting.len() > 0 => {}
         }

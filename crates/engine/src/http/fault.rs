@@ -3,6 +3,7 @@
 
 use std::error::Error as Cause;
 use std::io;
+use std::net::UdpSocket;
 use std::time::Duration;
 
 use rustls::{AlertDescription, CertificateError};
@@ -32,12 +33,41 @@ pub(super) fn dns(host: &str, error: &io::Error) -> Error {
         Kind::Dns,
         format!("the name {host} has no address: {error}; check the spelling and the network"),
     )
-    .with_retry(Retry::Unreachable)
+    .with_retry(roadless())
 }
 
 /// No address took a connection.
 pub(super) fn connect(error: &io::Error) -> Error {
-    Error::new(Kind::Connect, format!("no connection: {error}")).with_retry(Retry::Unreachable)
+    let retry = match is_no_road(error) {
+        true => roadless(),
+        false => Retry::Unreachable,
+    };
+    Error::new(Kind::Connect, format!("no connection: {error}")).with_retry(retry)
+}
+
+/// Whether no road leads to an address. That says less than a refusal or silence at its end.
+pub(super) fn is_no_road(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown
+    )
+}
+
+/// What helps when somebody has no address, or no road leads to it.
+fn roadless() -> Retry {
+    if has_road_out() {
+        Retry::Unreachable
+    } else {
+        Retry::NoNetwork
+    }
+}
+
+/// Whether this machine knows a road to everywhere. Nothing is sent to find out.
+fn has_road_out() -> bool {
+    // Set aside for documents: there only leads what leads everywhere.
+    let far = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
+    let leads_there = |(here, there)| UdpSocket::bind(here)?.connect(there);
+    far.into_iter().any(|road| leads_there(road).is_ok())
 }
 
 /// No connection in time.

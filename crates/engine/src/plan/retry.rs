@@ -64,7 +64,9 @@ pub fn next(patience: &Patience, retry: Retry, failures: u32, jitter: f64) -> Ne
         Retry::Never => Next::GiveUp,
         // The address has expired, the server is well: no reason to wait the first time.
         Retry::Reresolve if failures == 1 => Next::After(Duration::ZERO),
-        Retry::Reresolve | Retry::Unreachable | Retry::NoParts => Next::After(wait),
+        Retry::Reresolve | Retry::Unreachable | Retry::NoNetwork | Retry::NoParts => {
+            Next::After(wait)
+        }
         Retry::Wait { after } | Retry::FewerConnections { after } => {
             Next::After(after.map_or(wait, |named| named + wait.min(patience.wait)))
         }

@@ -325,7 +325,7 @@ mod tests {
         fn any_error()(
             kind in proptest::sample::select(&Kind::ALL[..]),
             (detail, url, status) in (".*", of(".*"), any::<Option<u16>>()),
-            (which, after) in (0..6, any::<Option<Duration>>()),
+            (which, after) in (0..7, any::<Option<Duration>>()),
         ) -> Error {
             let retry = match which {
                 0 => Retry::Never,
@@ -333,6 +333,7 @@ mod tests {
                 2 => Retry::Reresolve,
                 3 => Retry::Unreachable,
                 4 => Retry::NoParts,
+                5 => Retry::NoNetwork,
                 _ => Retry::FewerConnections { after },
             };
             Error { kind, detail, url, status, retry }

@@ -155,6 +155,7 @@ enum RetryColumn {
     Never,
     Wait { after: Option<Duration> },
     Unreachable,
+    NoNetwork,
     NoParts,
     Reresolve,
     FewerConnections { after: Option<Duration> },

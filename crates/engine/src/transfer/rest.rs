@@ -34,6 +34,7 @@ impl Wait {
             Retry::Wait { after: Some(_) } | Retry::FewerConnections { after: Some(_) } => {
                 format!("server asked to wait {seconds} s")
             }
+            Retry::NoNetwork => format!("waiting for the network; next try in {seconds} s"),
             _ => format!("{}; next try in {seconds} s", error.detail),
         };
         Wait {

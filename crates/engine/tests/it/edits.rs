@@ -10,10 +10,11 @@ use crate::world::{World, assert_right};
 
 const MIB: u64 = 1 << 20;
 
-/// One place, taken by a download that holds some bytes and stands at the gate `go`.
+/// One place, taken by a download that holds some bytes and stands at the gate `go` with both threads.
 async fn running(origin: &Origin) -> (World, Id) {
     let world = World::with(|c| {
         c.settings.max_downloads = 1;
+        c.settings.threads = 2;
         c.settings.block_size = MIB;
     })
     .await;

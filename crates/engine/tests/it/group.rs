@@ -18,7 +18,11 @@ const SIZE: u64 = 16 << 10;
 /// An engine with one place, and downloads of different bytes and one name.
 async fn begin(origin: &Origin, store: &FaultyStore, disk: &BadDisk) -> (World, Vec<Arc<View>>) {
     let (disk, store) = (Arc::new(disk.clone()), Arc::new(store.clone()));
-    let world = World::on_store(disk, store, |c| c.settings.max_downloads = 1).await;
+    let world = World::on_store(disk, store, |c| {
+        c.settings.max_downloads = 1;
+        c.min_free_space = 1;
+    })
+    .await;
     let new = (0..COUNT).map(|seed| {
         let url = format!("/{seed}/same.bin?size=16K&seed={seed}");
         New::Unseen(Spec::new(origin.url(&url)))
@@ -70,6 +74,34 @@ async fn a_file_that_cannot_be_synced_fails_and_the_others_do_not() {
     assert_eq!(view.done, 0, "bytes that may be lost are not held");
     assert_eq!(list(&world.files()).len() as u64, COUNT - 1);
     assert!(world.scratch().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_for_which_there_was_no_room_come_back_one_at_a_time() {
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    disk.hold_writes();
+    let (world, added) = begin(&origin, &FaultyStore::new(), &disk).await;
+    let all_asked = || origin.log().len() as u64 == COUNT;
+    world.until_true("every file is fetched", all_asked).await;
+    disk.limit_writes(Some(0));
+    disk.claim_free(Some(0));
+    disk.release_writes();
+    let is_back = |view: &View| view.status.is_active() && view.reason.is_some();
+    let in_queue = |view: &View| view.status == Status::Queued && view.reason.is_none();
+    // They have waited out of the queue, and are in it again.
+    for view in &added {
+        world
+            .until(view.id, |view| is_back(view) || in_queue(view))
+            .await;
+    }
+    let live = world.engine.live();
+    let (_, active, _) = live.snapshot(|view| view.status.is_active());
+    assert!(active.len() <= 1, "{active:#?}");
+    disk.limit_writes(None);
+    disk.claim_free(None);
+    for (seed, view) in (0..).zip(&added) {
+        assert_right(&*world.ended(view.id).await, seed, SIZE);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ mod download;
 mod edits;
 mod far;
 mod group;
+mod island;
 mod layers;
 mod lifecycle;
 mod line;

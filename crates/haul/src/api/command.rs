@@ -1,12 +1,12 @@
 //! What can be asked of the daemon, whoever asks: one command, one answer. Knows neither JSON nor
 //! HTTP; every skin translates to and from here.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use haul_engine::folder::is_inside;
 use haul_engine::{Change, Engine, Error, Files, Id, Key, Kind, New, Settings, Spec, Stats, View};
 
+use super::ApiOptions;
 use super::error::ApiError;
 use super::list::{self, Page, Query};
 use super::why::{self, Cause};
@@ -151,27 +151,26 @@ pub(super) fn known(id: Id, engine: &Engine) -> Result<Arc<View>, Error> {
     })
 }
 
-/// Refuses directories that lead out of `root` through a link. The part of a path that does not
-/// exist yet cannot be a link.
-pub(crate) async fn check_links(add: &Add, root: &Path) -> Result<(), Error> {
+/// Refuses directories that lead out of the download directory through a link, or to where haul keeps
+/// its own things. The part of a path that does not exist yet cannot be a link.
+pub(crate) async fn check_links(add: &Add, options: &ApiOptions) -> Result<(), Error> {
     // All specs of a request share one directory.
     let Some(dir) = add.specs.first().and_then(|spec| spec.dir.clone()) else {
         return Ok(());
     };
-    let root = root.to_owned();
+    let (root, state) = (options.root.clone(), options.state.clone());
     let shown = dir.clone();
     // A stalled disk must not stall every other request.
-    let inside = tokio::task::spawn_blocking(move || is_inside(&dir, &root))
-        .await
-        .unwrap_or(false);
-    if inside {
+    let looking = tokio::task::spawn_blocking(move || {
+        if !is_inside(&dir, &root) {
+            return Some("leads out of the download directory through a link");
+        }
+        is_inside(&dir, &state).then_some("is where haul keeps its own state")
+    });
+    let wrong = looking.await.unwrap_or(Some("cannot be looked at"));
+    let Some(why) = wrong else {
         return Ok(());
-    }
-    Err(Error::new(
-        Kind::InvalidOption,
-        format!(
-            "dir: {} leads out of the download directory through a link",
-            shown.display()
-        ),
-    ))
+    };
+    let detail = format!("dir: {} {why}", shown.display());
+    Err(Error::new(Kind::InvalidOption, detail))
 }

@@ -116,7 +116,7 @@ async fn add_downloads(app: &App, headers: &HeaderMap, body: Body) -> Answered {
     let body = bytes(body).await?;
     let key = once::key(headers, &body)?;
     let add = members(&body)?.read(|params| add::add(params, &app.options.root))?;
-    command::check_links(&add, &app.options.root).await?;
+    command::check_links(&add, &app.options).await?;
     run(app, Command::add(key, add)).await
 }
 
@@ -201,9 +201,10 @@ fn json<T>(text: T) -> ([(HeaderName, HeaderValue); 1], T) {
 /// The members of a JSON body. An empty body has none.
 fn members(body: &[u8]) -> Result<Params, ApiError> {
     if body.is_empty() {
-        return Ok(Params::query("")?);
+        return Ok(Params::none());
     }
-    Ok(Params::object(requests::json(body)?)?)
+    let members = requests::json(body)?;
+    Ok(Params::object(members)?)
 }
 
 pub(super) async fn bytes(body: Body) -> Result<Bytes, ApiError> {
@@ -247,4 +248,17 @@ async fn collected(mut body: Body) -> Result<Bytes, ApiError> {
         ));
     }
     Ok(held.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_given_up() {
+        let endless = futures_util::stream::pending::<std::io::Result<Bytes>>();
+        let given_up = bytes(Body::from_stream(endless)).await;
+        let why = given_up.expect_err("given up").to_string();
+        assert!(why.contains("60 s"), "{why}");
+    }
 }

@@ -128,7 +128,11 @@ impl Door {
                     };
                     let (acceptor, router) = (self.acceptor.clone(), self.router.clone());
                     let stop = self.stop.clone();
-                    let caller = Caller { peer, place };
+                    let caller = Caller {
+                        peer,
+                        place,
+                        audit: self.audit.clone(),
+                    };
                     connections.spawn(async move {
                         connection(stream, caller, acceptor, router, &stop).await;
                     });
@@ -152,6 +156,8 @@ impl Door {
 struct Caller {
     peer: Peer,
     place: Place,
+    /// Where it is told what no request came of.
+    audit: Audit,
 }
 
 async fn connection(
@@ -209,6 +215,11 @@ where
         }
     };
     if let Err(cause) = ended {
+        if cause.is_parse_too_large() {
+            caller.audit.connection(Some(caller.peer), "head_too_large");
+        } else if cause.is_parse() {
+            caller.audit.connection(Some(caller.peer), "not_http");
+        }
         tracing::debug!(%cause, "a connection broke off");
     }
 }
@@ -224,6 +235,7 @@ mod tests {
     use std::sync::Arc;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::Notify;
+    use tokio::time::Instant;
     use tokio_rustls::TlsConnector;
     use tokio_util::task::AbortOnDropHandle;
 
@@ -332,6 +344,27 @@ mod tests {
         let connector = TlsConnector::from(Arc::new(config));
         let mut stream = connector.connect(name, stream).await.expect("a handshake");
         assert!(ask(&mut stream, "/").await.ends_with("quick"));
-        drop(silent);
+        let waited = until_closed(silent).await;
+        assert!(waited < LONGEST_HANDSHAKE * 2, "{waited:?}");
+    }
+
+    /// How long it takes until the server has closed a connection.
+    async fn until_closed(mut stream: TcpStream) -> Duration {
+        let begun = Instant::now();
+        let mut said = Vec::new();
+        stream.read_to_end(&mut said).await.expect("an orderly end");
+        assert_eq!(String::from_utf8_lossy(&said), "");
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_never_ends_and_one_that_never_begins_are_cut_off() {
+        let served = door(None).await;
+        for begin in ["GET / HTTP/1.1\r\nhost: ", ""] {
+            let mut slow = TcpStream::connect(served.address).await.expect("connected");
+            slow.write_all(begin.as_bytes()).await.expect("sent");
+            let waited = until_closed(slow).await;
+            assert!(waited < LONGEST_HEAD * 2, "{begin}: {waited:?}");
+        }
     }
 }

@@ -39,7 +39,7 @@ impl Pages {
         }
         let mut params = json!({"limit": PAGE});
         if let Some(status) = &self.status {
-            params["status"] = json!(status);
+            params["status"] = status.split(',').collect();
         }
         if let Some(cursor) = self.cursor.take() {
             params["cursor"] = cursor;

@@ -62,9 +62,9 @@ pub(crate) fn note(line: impl std::fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Whether stderr is a terminal, where bars can be drawn.
+/// Whether stderr is a terminal, where bars can be drawn: one that can move its cursor.
 pub(crate) fn bars_are_seen() -> bool {
-    io::stderr().is_terminal()
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|name| name != "dumb")
 }
 
 /// What is logged when nobody says it.

@@ -257,7 +257,7 @@ keys! {
     /// Which addresses may be downloaded from; public refuses loopback, private and metadata ones
     targets: Option<Targets> = Maybe(Choice(&[("any", Targets::Any), ("public", Targets::Public)])), "",
         About { default: Some("any; public beyond loopback"), ..about(Transfers, "targets", "WHICH") };
-    /// Required of every request; beyond loopback one is made up when none is set
+    /// Required of every request; beyond loopback one is made up when none is set. Of letters, digits, -, . and _ it fits everywhere, a browser's WebSocket included
     token: Option<String> = Maybe(Secret(Text { allowed: "visible ASCII characters, spaces between them", check: check_token })), "",
         about(Server, "token", "TOKEN");
     /// Origins of other web pages that may call

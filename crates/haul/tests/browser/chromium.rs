@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -150,16 +152,17 @@ impl Tab {
         self.call("Security.setIgnoreCertificateErrors", all).await;
     }
 
-    /// Where it has been, as it can go back.
-    pub(crate) async fn visited(&mut self) -> Value {
-        let mut history = self.call("Page.getNavigationHistory", json!({})).await;
-        history["entries"].take()
-    }
-
     /// The cookies that it keeps, those of which no script knows included.
     pub(crate) async fn cookies(&mut self) -> Value {
         let mut kept = self.call("Network.getAllCookies", json!({})).await;
         kept["cookies"].take()
+    }
+
+    /// Runs an expression that makes the page load another, or itself anew, and waits until that is done.
+    pub(crate) async fn turn(&mut self, expression: &str) {
+        self.value(&format!("{expression}; null")).await;
+        self.until(|said| said["method"] == "Page.loadEventFired")
+            .await;
     }
 
     /// The value of an expression in the page; a promise is waited for.
@@ -222,6 +225,14 @@ impl Tab {
     /// Types into what has the focus.
     pub(crate) async fn write(&mut self, text: &str) {
         self.call("Input.insertText", json!({"text": text})).await;
+    }
+
+    /// Writes what a person sees to a PNG file.
+    pub(crate) async fn picture(&mut self, place: &Path) {
+        let shot = self.call("Page.captureScreenshot", json!({})).await;
+        let coded = shot["data"].as_str().expect("a picture");
+        let bytes = BASE64_STANDARD.decode(coded).expect("base64");
+        std::fs::write(place, bytes).unwrap_or_else(|why| panic!("{}: {why}", place.display()));
     }
 
     /// Gives the window this size in points.

@@ -1,10 +1,13 @@
-//! What a real browser lets pages do to a daemon, and the daemon's own page in it. Chromium is what `HAUL_TEST_CHROMIUM` names, else
-//! `chromium` on the path; without one these tests are skipped and say so, unless `CI` is set.
+//! What a real browser lets pages do to a daemon, its own page among them, and what AriaNg does with one.
+//! Chromium is what
+//! `HAUL_TEST_CHROMIUM` names, else `chromium` on the path; without one these tests are skipped and say
+//! so, unless `CI` is set. AriaNg's need its built page besides, which `cargo xtask ariang` is told of.
 #![expect(
     clippy::print_stderr,
     reason = "whoever runs the tests has to see why some are skipped"
 )]
 
+mod ariang;
 mod chromium;
 mod hand;
 mod page;
@@ -22,10 +25,10 @@ use chromium::{Chromium, Tab};
 /// A test with a tab of its own.
 type Play = fn(Tab) -> futures_util::future::BoxFuture<'static, ()>;
 
-/// Names a test by its function.
+/// Names a test by its function and where that is.
 macro_rules! plays {
     ($($room:ident::$name:ident),* $(,)?) => {
-        [$((stringify!($name), (|tab| Box::pin($room::$name(tab))) as Play)),*]
+        [$((concat!(stringify!($room), "::", stringify!($name)), (|tab| Box::pin($room::$name(tab))) as Play)),*]
     };
 }
 
@@ -57,6 +60,13 @@ fn main() -> ExitCode {
         page::nothing_keeps_out_who_cannot_see_or_point,
         proxied::behind_the_proxy_of_the_documentation_our_own_page_works_and_no_other_does,
     ];
+    let ariang_plays = plays![
+        ariang::a_download_is_added_watched_limited_paused_and_resumed,
+        ariang::the_queue_is_reordered_and_what_waits_or_runs_is_removed,
+        ariang::a_failure_is_shown_tried_again_and_cleared,
+        ariang::every_page_of_settings_opens_and_what_is_set_holds,
+        ariang::over_http_with_a_secret_it_adds_and_a_wrong_one_is_said_to_be_wrong,
+    ];
     let runtime = tokio::runtime::Runtime::new().expect("threads");
     let runtime = Arc::new(runtime);
     let chromium = match Chromium::find() {
@@ -71,9 +81,15 @@ fn main() -> ExitCode {
             None
         }
     };
-    let trial = |(name, play): (&'static str, Play)| {
+    let has_ariang = ariang::find().is_some();
+    if !has_ariang && !arguments.list {
+        eprintln!(
+            "AriaNg's tests are skipped, for HAUL_TEST_ARIANG is not set: `cargo xtask ariang`"
+        );
+    }
+    let trial = |((name, play), is_wanted): ((&'static str, Play), bool)| {
         let (runtime, running) = (runtime.clone(), chromium.clone());
-        let is_left_out = running.is_none();
+        let is_left_out = running.is_none() || !is_wanted;
         let run = move || {
             let chromium = running.ok_or_else(|| Failed::from("there is no Chromium"))?;
             let run = async move { play(chromium.tab().await).await };
@@ -82,6 +98,8 @@ fn main() -> ExitCode {
         };
         Trial::test(name, run).with_ignored_flag(is_left_out)
     };
-    let trials = plays.into_iter().map(trial).collect();
+    let of_ariang = ariang_plays.into_iter().map(|play| (play, has_ariang));
+    let plays = plays.into_iter().map(|play| (play, true));
+    let trials = plays.chain(of_ariang).map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -2,12 +2,15 @@
 //! its own directory, servers and daemon, and waits for what it can observe, with a deadline.
 
 mod aria2;
+mod aria2_npm;
+mod aria2_sockets;
 mod aria2p;
 mod attacks;
 mod commands;
 mod console;
 mod content;
 mod crash;
+mod described;
 mod disk;
 mod events;
 mod exit_codes;
@@ -16,6 +19,8 @@ mod kills;
 mod live;
 mod metrics;
 mod once;
+mod schemathesis;
 mod shuffle;
 mod shutdown;
+mod watch;
 mod world;

@@ -156,15 +156,8 @@ fn between_marks(text: &str, inner: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::found::Table;
+    use super::super::picture::tests::bar;
     use super::*;
-
-    fn bar(name: &str, value: f64, whose: Whose) -> Bar {
-        Bar {
-            name: name.into(),
-            value,
-            whose,
-        }
-    }
 
     fn found(haul: f64) -> Found {
         Found {

@@ -134,10 +134,10 @@ fn escaped(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn bar(name: &str, value: f64, whose: Whose) -> Bar {
+    pub(in super::super) fn bar(name: &str, value: f64, whose: Whose) -> Bar {
         Bar {
             name: name.into(),
             value,

@@ -67,7 +67,7 @@ impl Table {
             return answer(reply, Err(unknown(id)));
         };
         self.put_back(record, found, move |view| {
-            answer(reply, view.map(|_| wanted))
+            answer(reply, view.map(|_| wanted));
         });
     }
 

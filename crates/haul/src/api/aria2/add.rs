@@ -28,7 +28,7 @@ pub(super) async fn uri(app: &App, mut args: Args) -> Result<Value, Failure> {
         specs: vec![spec],
         ..Add::default()
     };
-    check_links(&add, &app.options.root).await?;
+    check_links(&add, &app.options).await?;
     let new = match given.iter().rfind(|(name, _)| name == "gid") {
         None => add.specs.into_iter().map(New::Unseen).collect(),
         Some((_, text)) => {

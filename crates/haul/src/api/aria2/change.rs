@@ -125,7 +125,7 @@ pub(super) async fn options(app: &App, mut args: Args) -> Answer {
         specs: vec![spec],
         ..Add::default()
     };
-    check_links(&add, &root).await?;
+    check_links(&add, &app.options).await?;
     let edit = move |spec: &mut Spec| {
         let taken = add::take(spec, &given, &root);
         taken.map_err(|why| Error::new(Kind::InvalidOption, why.to_string()))

@@ -22,6 +22,9 @@ pub(super) struct Aria2Talk {
     standing: Option<Standing>,
     working: Option<BoxFuture<'static, (Standing, Said)>>,
     notifier: Option<Notifier>,
+    /// Begun before a call that may show the token, and used once it has: what that very call causes is
+    /// to be told.
+    early: Option<Notifier>,
     /// `None` once it is known who it is.
     stranger: Option<Stranger>,
 }
@@ -46,6 +49,7 @@ impl Aria2Talk {
             standing: None,
             working: None,
             notifier: None,
+            early: None,
             stranger,
         };
         talk.settle(standing);
@@ -54,8 +58,10 @@ impl Aria2Talk {
 
     /// Takes the standing back after a call.
     fn settle(&mut self, standing: Standing) {
+        let early = self.early.take();
         if standing.is_known() && self.notifier.is_none() {
-            self.notifier = Some(Notifier::begin(self.app.engine.live()));
+            let live = self.app.engine.live();
+            self.notifier = Some(early.unwrap_or_else(|| Notifier::begin(live)));
             self.stranger = None;
         }
         self.standing = Some(standing);
@@ -68,6 +74,9 @@ impl Aria2Talk {
         let (Some(mut standing), Some(text)) = (self.standing.take(), self.inbox.pop()) else {
             return;
         };
+        if self.notifier.is_none() {
+            self.early = Some(Notifier::begin(self.app.engine.live()));
+        }
         let app = self.app.clone();
         let work = async move {
             let said = answer(&app, &mut standing, read(text.as_bytes())).await;

@@ -158,10 +158,6 @@ fn respond(status: StatusCode, content_type: &'static str, body: String) -> Resp
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-        (
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ),
     ];
     (status, headers, body).into_response()
 }

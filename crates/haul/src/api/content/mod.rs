@@ -166,13 +166,11 @@ fn validators(version: &Version, headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, kept);
 }
 
-/// The file is somebody else's work, and comes from our own origin: it is never opened as a page, its
-/// type is not guessed, and pages of others cannot show it.
+/// The file is somebody else's work, and comes from our own origin: it is never opened as a page, and
+/// pages of others cannot show it. As with every answer, its type is not guessed.
 fn harmless(headers: &mut HeaderMap) {
     let sandbox = HeaderValue::from_static("sandbox; default-src 'none'");
     headers.insert(header::CONTENT_SECURITY_POLICY, sandbox);
-    let nosniff = HeaderValue::from_static("nosniff");
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     let policy = HeaderName::from_static("cross-origin-resource-policy");
     headers.insert(policy, HeaderValue::from_static("same-origin"));
 }

@@ -1,9 +1,8 @@
 //! The methods of the live protocol: a name and its arguments to what is to be done. Runs nothing.
 
-use std::path::Path;
-
 use serde_json::Value;
 
+use crate::api::ApiOptions;
 use crate::api::calls::{self, CALLS, Effect};
 use crate::api::command::{Command, check_links};
 use crate::api::error::{ApiError, Edge};
@@ -30,7 +29,10 @@ pub(in crate::api) const UNSUBSCRIBE: &str = "unsubscribe";
 
 /// Reads a call.
 pub(super) fn read(method: &str, params: Value) -> Result<Method, ApiError> {
-    let params = || Params::object(params);
+    let params = || match params {
+        Value::Null => Ok(Params::none()),
+        given => Params::object(given),
+    };
     if method == SUBSCRIBE {
         return Ok(Method::Subscribe(params()?.read(requests::subscribe)?));
     }
@@ -54,11 +56,11 @@ fn known() -> String {
 }
 
 /// Reads the arguments of `downloads.add`.
-pub(super) async fn add(params: Params, root: &Path) -> Result<Command, ApiError> {
+pub(super) async fn add(params: Params, options: &ApiOptions) -> Result<Command, ApiError> {
     let (key, add) = params.read(|params| {
         let key = once::argument(params)?;
-        Ok::<_, ApiError>((key, add::add(params, root)?))
+        Ok::<_, ApiError>((key, add::add(params, &options.root)?))
     })?;
-    check_links(&add, root).await?;
+    check_links(&add, options).await?;
     Ok(Command::add(key, add))
 }

@@ -163,9 +163,8 @@ impl LiveTalk {
                 }
                 Ok(Method::Add(params)) => {
                     let app = self.app.clone();
-                    let run = async move {
-                        run(methods::add(params, &app.options.root).await?, &app).await
-                    };
+                    let run =
+                        async move { run(methods::add(params, &app.options).await?, &app).await };
                     work.running = Some(Running {
                         id,
                         result: Box::pin(run),

@@ -74,9 +74,11 @@ pub(crate) fn add(params: &mut Params, root: &Path) -> Result<Add, ApiError> {
         "Absolute `http` or `https` URLs, at most 100,000: a download each.",
         item,
     )?;
-    let url = params.text(
+    let url = params.text_like(
         "url",
-        "The URL of one download, in place of `urls`; `mirrors` may name more places for it.",
+        "The absolute `http` or `https` URL of one download, in place of `urls`; `mirrors` may name \
+         more places for it.",
+        url_schema,
     )?;
     let mirrors = params.words(
         "mirrors",
@@ -213,9 +215,9 @@ fn options(params: &mut Params, root: &Path) -> Result<Spec, Error> {
     })
 }
 
-/// An absolute URL, as far as a pattern can tell.
+/// An absolute URL. That it is one of HTTP is said in words.
 pub(super) fn url_schema() -> Value {
-    json!({"type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"})
+    json!({"type": "string", "format": "uri"})
 }
 
 fn checksum_schema() -> Value {

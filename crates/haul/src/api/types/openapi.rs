@@ -1,6 +1,8 @@
 //! `/api/v1/openapi.json`: the description of REST (OpenAPI 3.1). Made of the list of calls, of the
 //! readers of their arguments and of the types of their answers; what is no call is described here.
 
+mod others;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -11,16 +13,16 @@ use serde_json::{Map, Value, json};
 use super::answer::Shape;
 use super::arguments::{Argument, object};
 use super::examples;
-use super::params::Params;
 use super::problem::Problem;
-use super::requests;
-use crate::api::calls::{CALLS, Call, Effect, STRANGERS};
-use crate::api::error::{Code, Edge};
+use crate::api::calls::{CALLS, Call, Effect};
+use crate::api::error::Code;
 use crate::api::once;
-use haul_engine::Kind;
 
 /// The document.
 pub(crate) static OPENAPI: LazyLock<String> = LazyLock::new(|| document().to_string());
+
+/// The operation that fetches a finished file.
+const CONTENT: &str = "downloads.content";
 
 const PROBLEM: &str = "application/problem+json";
 
@@ -40,7 +42,7 @@ fn document() -> Value {
         let method = call.method.as_str().to_ascii_lowercase();
         paths.entry(path).or_insert_with(|| json!({}))[method] = operation(call, &mut generator);
     }
-    for (path, item) in others() {
+    for (path, item) in others::others() {
         paths.insert(path.to_owned(), item);
     }
     // Named by `refused`.
@@ -91,13 +93,7 @@ fn operation(call: &Call, generator: &mut SchemaGenerator) -> Value {
         .into_iter()
         .partition(|argument| call.path.contains(&format!("{{{}}}", argument.name)));
     let examples = call.examples();
-    let parameter = |argument: &Argument, place| {
-        let mut parameter = argument.parameter(place);
-        if let Some(example) = examples[0].get(argument.name) {
-            parameter["example"] = example.clone();
-        }
-        parameter
-    };
+    let parameter = |argument: &Argument, place| exemplified(argument, place, &examples[0]);
     let mut parameters: Vec<Value> = in_path
         .iter()
         .map(|argument| parameter(argument, "path"))
@@ -134,6 +130,15 @@ fn operation(call: &Call, generator: &mut SchemaGenerator) -> Value {
     }
     operation["responses"] = responses;
     operation
+}
+
+/// The parameter as it may be given.
+fn exemplified(argument: &Argument, place: &str, example: &Value) -> Value {
+    let mut parameter = argument.parameter(place);
+    if let Some(value) = example.get(argument.name) {
+        parameter["example"] = value.clone();
+    }
+    parameter
 }
 
 /// The body that has these members. Its examples leave out what the path has.
@@ -182,7 +187,7 @@ pub(super) fn one_or_several(schema: &mut Value) {
     schema["then"] = json!({"properties": {"urls": {"maxItems": 1}}});
 }
 
-/// Where an answer leads.
+/// Where an answer leads: to all that can be done with the download in it.
 fn links(answer: Shape) -> Option<Value> {
     let id = match answer {
         Shape::Added => "$response.body#/downloads/0/id",
@@ -190,11 +195,12 @@ fn links(answer: Shape) -> Option<Value> {
         _ => return None,
     };
     let about_one = CALLS.iter().filter(|call| call.path.contains("{id}"));
-    let link = |call: &Call| {
-        let link = json!({"operationId": call.name, "parameters": {"id": id}});
-        (call.name.to_owned(), link)
+    let names = about_one.map(|call| call.name).chain([CONTENT]);
+    let link = |name: &str| {
+        let link = json!({"operationId": name, "parameters": {"id": id}});
+        (name.to_owned(), link)
     };
-    Some(about_one.map(link).collect::<Map<String, Value>>().into())
+    Some(names.map(link).collect::<Map<String, Value>>().into())
 }
 
 /// The answers to what is not done, by their status.
@@ -253,187 +259,6 @@ fn header(status: u16) -> Option<(&'static str, &'static str)> {
         503 => ("Retry-After", "Seconds after which another try may help."),
         _ => return None,
     })
-}
-
-/// What is not a call.
-fn others() -> [(&'static str, Value); 8] {
-    let get = |tag: &str, name: &str, summary: &str, responses: Value| {
-        json!({"get": {
-            "operationId": name, "tags": [tag], "summary": summary, "responses": responses
-        }})
-    };
-    let plain = |name: &str, summary: &str, more: &[Code]| {
-        let mut responses = or_refused(more);
-        responses["200"] = said("text/plain", summary, json!({"type": "string"}));
-        get("daemon", name, summary, responses)
-    };
-    let document = |name: &str, summary: &str| {
-        let mut responses = or_refused(&[]);
-        responses["200"] = said("application/json", summary, json!({"type": "object"}));
-        get("daemon", name, summary, responses)
-    };
-    let mut socket = or_refused(&[
-        Code::Edge(Edge::UpgradeRequired),
-        Code::Edge(Edge::TooManySockets),
-    ]);
-    socket["101"] = json!({"description": "From here on `/api/v1/asyncapi.json` tells."});
-    let mut healthy = plain("healthy", "Whether the process lives", &[]);
-    // The only one that anybody may ask.
-    healthy["get"]["security"] = json!([]);
-    [
-        ("/api/v1/downloads/{id}/content", content()),
-        ("/api/v1/events", events()),
-        (
-            "/api/v1/ws",
-            get(
-                "live",
-                "ws",
-                "Speak the live protocol over a WebSocket",
-                socket,
-            ),
-        ),
-        ("/api/v1/openapi.json", document("openapi", "Describe REST")),
-        (
-            "/api/v1/asyncapi.json",
-            document("asyncapi", "Describe the live protocol"),
-        ),
-        ("/healthz", healthy),
-        (
-            "/readyz",
-            plain(
-                "ready",
-                "Whether the daemon takes work",
-                &[Code::Edge(Edge::Stopping)],
-            ),
-        ),
-        (
-            "/metrics",
-            plain("metrics", "What is counted, as Prometheus reads it", &[]),
-        ),
-    ]
-}
-
-fn or_refused(more: &[Code]) -> Value {
-    refused(&[&STRANGERS, more].concat())
-}
-
-fn said(kind: &str, says: &str, schema: Value) -> Value {
-    json!({"description": says, "content": {kind: {"schema": schema}}})
-}
-
-fn events() -> Value {
-    let mut responses = or_refused(&[
-        Code::Engine(Kind::InvalidOption),
-        // Of an id that is none.
-        Code::Engine(Kind::NoSuchDownload),
-        Code::Edge(Edge::AnswerTooLarge),
-        Code::Edge(Edge::TooManySockets),
-        Code::Edge(Edge::Stopping),
-    ]);
-    responses["200"] = said(
-        "text/event-stream",
-        "Server-sent events without end: `snapshot`, or what changed since `Last-Event-ID`; then \
-         `changed`. Their `data` is the answer to `subscribe` and the `params` of `changed` in \
-         `/api/v1/asyncapi.json`, their `id` is the revision.",
-        json!({"type": "string"}),
-    );
-    let wanted = Params::described(&json!({}), requests::subscribe);
-    let mut parameters: Vec<Value> = wanted.iter().map(|one| one.parameter("query")).collect();
-    parameters.push(field(
-        "Last-Event-ID",
-        "The `id` of the last event that was seen, to be told what happened since.",
-    ));
-    json!({"get": {
-        "operationId": "events",
-        "tags": ["live"],
-        "summary": "Be told what changes, as server-sent events",
-        "parameters": parameters,
-        "responses": responses
-    }})
-}
-
-/// A header of a request.
-fn field(name: &'static str, says: &'static str) -> Value {
-    Argument::new(name, says, json!({"type": "string"})).parameter("header")
-}
-
-fn content() -> Value {
-    let codes = [
-        Code::Engine(Kind::NoSuchDownload),
-        Code::Edge(Edge::UnknownPath),
-        Code::Edge(Edge::NotCompleted),
-        Code::Edge(Edge::FileGone),
-        Code::Edge(Edge::PreconditionFailed),
-        Code::Edge(Edge::RangeNotSatisfiable),
-        Code::Engine(Kind::DiskPermission),
-        Code::Engine(Kind::DiskIo),
-    ];
-    let id = Params::described(&examples::arguments(), requests::id);
-    let mut parameters: Vec<Value> = id.iter().map(|id| id.parameter("path")).collect();
-    parameters.extend([
-        field(
-            "Range",
-            "One range of bytes; several are answered with the whole file.",
-        ),
-        field(
-            "If-Range",
-            "The `ETag` or date of what is held; of another file all is sent.",
-        ),
-        field("If-Match", "Only if its `ETag` is one of these."),
-        field("If-None-Match", "Only if its `ETag` is none of these."),
-        field("If-Modified-Since", "Only if it was changed later."),
-        field("If-Unmodified-Since", "Only if it was not changed later."),
-    ]);
-    let headers = |names: &[(&str, &str)]| {
-        let header = |(name, says): &(&str, &str)| {
-            let header = json!({"description": says, "schema": {"type": "string"}});
-            ((*name).to_owned(), header)
-        };
-        Value::from(names.iter().map(header).collect::<Map<_, _>>())
-    };
-    let of_file = [
-        ("ETag", "Tells this content of the file from others."),
-        ("Last-Modified", "When it was changed."),
-    ];
-    let of_bytes = [
-        ("Accept-Ranges", "`bytes`"),
-        (
-            "Content-Disposition",
-            "That it is to be saved, and under which name.",
-        ),
-    ];
-    let of_part = [("Content-Range", "Which bytes these are, and of how many.")];
-    let operation = |name: &str, summary: &str| {
-        let mut responses = or_refused(&codes);
-        for (status, says, fields) in [
-            ("200", "The whole file.", [&of_file[..], &of_bytes].concat()),
-            (
-                "206",
-                "A part of it.",
-                [&of_file[..], &of_bytes, &of_part].concat(),
-            ),
-            ("304", "The client's copy is still good.", of_file.to_vec()),
-        ] {
-            responses[status] = json!({"description": says, "headers": headers(&fields)});
-            if status != "304" {
-                // Of whatever type the file is.
-                responses[status]["content"] = json!({"*/*": {}});
-            }
-        }
-        json!({
-            "operationId": name, "tags": ["downloads"], "summary": summary,
-            "parameters": parameters, "responses": responses
-        })
-    };
-    let mut head = operation("downloads.content.head", "Ask about the finished file");
-    // An answer to HEAD has no body, and neither has a refusal.
-    for answer in head["responses"].as_object_mut().into_iter().flatten() {
-        answer
-            .1
-            .as_object_mut()
-            .map(|answer| answer.remove("content"));
-    }
-    json!({"get": operation("downloads.content", "Fetch the finished file"), "head": head})
 }
 
 #[cfg(test)]

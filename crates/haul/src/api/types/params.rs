@@ -29,11 +29,15 @@ enum Form {
 }
 
 impl Params {
-    /// The members of an object. Nothing at all counts as an empty one.
+    /// None at all.
+    pub(crate) fn none() -> Params {
+        Params::new(Map::new(), Form::Json)
+    }
+
+    /// The members of an object.
     pub(crate) fn object(value: Value) -> Result<Params, Error> {
         match value {
             Value::Object(left) => Ok(Params::new(left, Form::Json)),
-            Value::Null => Ok(Params::new(Map::new(), Form::Json)),
             other => Err(Error::new(
                 Kind::InvalidOption,
                 format!(
@@ -46,7 +50,10 @@ impl Params {
 
     /// The pairs of a query string. A name may be given once.
     pub(crate) fn query(query: &str) -> Result<Params, Error> {
-        let mut params = Params::new(Map::new(), Form::Text);
+        let mut params = Params {
+            form: Form::Text,
+            ..Params::none()
+        };
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             params.add(&name, &value)?;
         }
@@ -269,11 +276,7 @@ impl Params {
         match self.take(name, says, schema) {
             None => Ok(None),
             Some(Value::String(text)) if self.form == Form::Text => Ok(Some(
-                text.split(',')
-                    .map(str::trim)
-                    .filter(|word| !word.is_empty())
-                    .map(str::to_owned)
-                    .collect(),
+                text.split(',').map(|word| word.trim().to_owned()).collect(),
             )),
             Some(other) => texts(name, other).map(Some),
         }
@@ -446,6 +449,6 @@ mod tests {
     #[test]
     fn only_objects_are_arguments() {
         assert!(Params::object(json!([1])).is_err());
-        assert!(Params::object(Value::Null).is_ok());
+        assert!(Params::object(Value::Null).is_err());
     }
 }

@@ -99,7 +99,6 @@ pub(crate) fn change(params: &mut Params) -> Result<Change, Error> {
             .text_like("url", url, url_schema)?
             .map(|text| Spec::parse_url(&text))
             .transpose()?,
-        ..Change::default()
     })
 }
 

@@ -107,7 +107,7 @@ async fn a_frame_that_breaks_the_protocol_ends_its_socket_with_the_right_code() 
         ("bytes that are no text", frame(FIN | BINARY, &[0xff]), 1003),
         ("more than there is", endless, 1009),
     ];
-    for path in ["/", "/api/v1/ws"] {
+    for path in ["/", "/api/v1/ws", "/jsonrpc"] {
         for (what, bytes, expected) in &cases {
             let mut stream = open(&daemon, path).await;
             stream.write_all(bytes).await.expect("sent");

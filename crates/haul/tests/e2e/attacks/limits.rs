@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
+use super::frames::{open, upgrade};
 use super::{SOON, WITH_TOKEN, connect, downloads, send, status_of};
 use crate::world::{World, call, resident};
 
@@ -87,21 +88,51 @@ async fn crooked_framing_is_refused() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_machine_never_takes_the_last_place() {
-    const HALF: usize = 2048;
+/// Lets this test hold very many connections.
+fn take_many_files() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
         maximum: limit.maximum,
     };
     setrlimit(Resource::Nofile, raised).expect("as many as the system grants");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_many_websockets_and_no_more() {
+    const MOST: usize = 1024;
+    take_many_files();
+    let world = World::new();
+    let daemon = world.daemon(&[]).await;
+    let paths = ["/", "/api/v1/ws", "/jsonrpc"];
+    let mut held = Vec::with_capacity(MOST);
+    for path in paths.iter().cycle().take(MOST) {
+        held.push(open(&daemon, path).await);
+    }
+    for path in paths {
+        let refused = upgrade(&daemon, connect(&daemon).await, path).await;
+        let refused = refused.expect_err("every place is taken");
+        assert!(refused.starts_with("HTTP/1.1 503 "), "{path}: {refused}");
+    }
+    // Whoever only asks is answered as ever.
+    assert_eq!(downloads(&daemon).await, 0);
+    held.truncate(MOST - 1);
+    crate::world::until("a place to be free", async || {
+        upgrade(&daemon, connect(&daemon).await, "/").await.ok()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_machine_never_takes_the_last_place() {
+    const HALF: usize = 2048;
+    take_many_files();
     let world = World::new();
     let daemon = world.daemon(&[]).await;
     let mut held = Vec::with_capacity(HALF);
     // One that has become a WebSocket is a connection like any other.
     for path in ["/", "/api/v1/ws", "/jsonrpc"] {
-        held.push(super::frames::open(&daemon, path).await);
+        held.push(open(&daemon, path).await);
     }
     while held.len() < HALF {
         held.push(connect(&daemon).await);

@@ -81,6 +81,19 @@ async fn each_refusal_is_one_line_that_says_who_what_and_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_sends_no_request_at_all_has_a_line_too() {
+    let world = World::new();
+    let daemon = world.daemon(&[]).await;
+    let long = format!("X: {}", "x".repeat(64 << 10));
+    assert_eq!(status_of(&daemon, "GET /", &[HOST, &long]).await, 431);
+    let crooked = [HOST, "Content-Length: -1"];
+    assert_eq!(status_of(&daemon, "POST /", &crooked).await, 400);
+    for code in ["head_too_large", "not_http"] {
+        until(code, async || daemon.said().contains(code).then_some(())).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_refusals_is_few_lines() {
     let world = World::new();
     let daemon = world.daemon(&WITH_TOKEN).await;

@@ -24,9 +24,14 @@ async fn no_secret_reaches_the_log_however_much_is_logged() {
     let with_login = url
         .as_str()
         .replacen("://", &format!("://user:{SECRET}@"), 1);
+    // What a redirect leads to is signed, and fails.
+    let signed = format!("http%3A//127.0.0.1%3A1/signed%3Fsignature={SECRET}");
+    let leading = origin
+        .url(&format!("/l.bin?redirect_to={signed}"))
+        .to_string();
     let lost = format!("http://user:{SECRET}@127.0.0.1:1/lost?key={SECRET}");
     let body = json!({
-        "urls": [with_login, lost, format!("ftp://u:{SECRET}@h/")],
+        "urls": [with_login, lost, leading, format!("ftp://u:{SECRET}@h/")],
         "headers": {"Cookie": SECRET, "Authorization": SECRET, "X-Key": SECRET},
     });
     let list = daemon.url("/api/v1/downloads");

@@ -4,6 +4,7 @@
 mod files;
 mod lines;
 mod process;
+mod tmux;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -16,8 +17,9 @@ use tempfile::TempDir;
 pub(crate) use files::{File, make, sha256};
 pub(crate) use lines::{delivered, loading, queued};
 pub(crate) use process::{
-    Ended, by, descriptors, end, haul, program, resident, signal, start, threads,
+    Ended, by, descriptors, end, end_within, haul, program, resident, signal, start, threads,
 };
+pub(crate) use tmux::{PROMPT, Tmux};
 
 /// The program under test.
 pub(crate) const HAUL: &str = env!("CARGO_BIN_EXE_haul");

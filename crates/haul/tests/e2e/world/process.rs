@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use tokio::process::{Child, Command};
 
@@ -54,13 +55,18 @@ pub(crate) fn start(mut command: Command) -> Child {
 
 /// Waits for a command to end.
 pub(crate) async fn end(child: Child) -> Ended {
-    let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
+    end_within(PATIENCE, child).await
+}
+
+/// The same for one that is given so much time.
+pub(crate) async fn end_within(patience: Duration, child: Child) -> Ended {
+    let output = tokio::time::timeout(patience, child.wait_with_output()).await;
     let Output {
         status,
         stdout,
         stderr,
     } = output
-        .unwrap_or_else(|_| panic!("still running after {PATIENCE:?}"))
+        .unwrap_or_else(|_| panic!("still running after {patience:?}"))
         .expect("a child of ours");
     Ended {
         code: status.code(),
