@@ -352,8 +352,8 @@ impl Download {
         let patience = self.context.patience().with(error);
         let outwaits = self.may_outwait(error);
         let is_cut_off = outwaits && error.retry == Retry::NoNetwork;
-        let next = if is_cut_off {
-            // Its server has not been tried: the patience with that is as it was.
+        let next = if is_cut_off && !self.has_begun {
+            // Its server has never been tried: the patience with that is as it was.
             Next::GiveUp
         } else {
             self.failures += 1;

@@ -22,7 +22,8 @@ pub struct Daemon {
 impl Daemon {
     /// Starts `binary serve --host 127.0.0.1 --port 0` and `arguments` with the working directory
     /// `dir`, without any `HAUL_*` in its environment and without the user's configuration, and
-    /// waits until it listens. Another `--host` among the arguments replaces ours.
+    /// waits until it listens. Another `--host` or `--port` among the arguments replaces
+    /// ours.
     ///
     /// # Panics
     /// With what it said, when it does not come to listen.
@@ -67,13 +68,16 @@ impl Daemon {
         command.current_dir(dir).env("HOME", dir);
         command.env("XDG_CONFIG_HOME", dir.join("no-configuration"));
         command.envs(environment.iter().copied());
-        command.args(["serve", "--port", "0"]);
-        let is_host = |argument: &A| {
-            let bytes = argument.as_ref().as_encoded_bytes();
-            bytes == b"--host" || bytes.starts_with(b"--host=")
-        };
-        if !arguments.iter().any(is_host) {
-            command.args(["--host", "127.0.0.1"]);
+        command.arg("serve");
+        for (flag, value) in [("--port", "0"), ("--host", "127.0.0.1")] {
+            let is_given = |argument: &A| {
+                let given = argument.as_ref().as_encoded_bytes();
+                let rest = given.strip_prefix(flag.as_bytes());
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"="))
+            };
+            if !arguments.iter().any(is_given) {
+                command.args([flag, value]);
+            }
         }
         command.args(arguments);
 

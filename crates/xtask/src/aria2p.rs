@@ -34,7 +34,9 @@ pub(crate) fn aria2p(checkout: Option<&str>) -> Result<()> {
     packages.extend(PACKAGES);
     tools::pip_install(&venv, &packages)?;
     let suite = match checkout {
-        Some(dir) => PathBuf::from(dir),
+        Some(dir) => Path::new(dir)
+            .canonicalize()
+            .with_context(|| format!("there is no {dir}"))?,
         None => unpacked(&venv)?,
     };
     ensure!(
@@ -45,11 +47,13 @@ pub(crate) fn aria2p(checkout: Option<&str>) -> Result<()> {
     let own = root().join("crates/haul/tests/aria2p");
     let path = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths([own.clone()].into_iter().chain(env::split_paths(&path)))?;
+    // A checkout's tests are for its own library, which may be of another age than the installed one.
+    let modules = env::join_paths([own, suite.join("src")])?;
     run(Command::new(venv.join("bin/python"))
         .current_dir(&suite)
         .env("HAUL_BINARY", target().join("debug/haul"))
         .env("PATH", path)
-        .env("PYTHONPATH", &own)
+        .env("PYTHONPATH", modules)
         .args(["-m", "pytest", "-q", "-p", "selection", "-n", "3"])
         // A daemon that does not come would be waited for without end.
         .args(["--timeout", "120", "--timeout-method", "thread", "tests"]))

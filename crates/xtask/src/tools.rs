@@ -42,10 +42,12 @@ pub(crate) fn cargo() -> Command {
 /// otherwise.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
-/// Sees to it that the tests find nginx, and returns a Python that has the clients that they run.
+/// Sees to it that the tests find nginx and tmux, and returns a Python that has the clients that they run.
 pub(crate) fn for_tests() -> Result<PathBuf> {
-    if find("nginx").is_none() {
-        apt_install("nginx")?;
+    for package in ["nginx", "tmux"] {
+        if find(package).is_none() {
+            apt_install(package)?;
+        }
     }
     let venv = venv()?;
     let python = venv.join("bin/python");

@@ -194,6 +194,8 @@ pub trait Store: Send + Sync + 'static {
     fn forget_requests(&self, then: SystemTime) -> BoxFuture<'static, Result<()>>;
 
     /// Takes a download for this engine before it runs. `false`: another engine has it.
-    /// An embedded store always grants.
+    ///
+    /// An embedded store has one engine, and always grants. This is where a store that several engines
+    /// share lets one of them have each download.
     fn claim(&self, id: Id) -> BoxFuture<'_, Result<bool>>;
 }

@@ -111,6 +111,30 @@ async fn a_name_is_not_a_wrong_one_while_nobody_can_be_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_goes_away_in_mid_transfer_is_waited_for() {
+    if !is_island("island::a_network_that_goes_away_in_mid_transfer_is_waited_for") {
+        return;
+    }
+    let origin = Origin::start_on("0.0.0.0:0").await;
+    let world = World::with(|c| {
+        c.retries = 1;
+        c.read_timeout = Duration::from_millis(300);
+        c.settings.threads = 2;
+        c.settings.block_size = 256 << 10;
+    })
+    .await;
+    run(&format!("ip address add {AWAY}/32 dev lo"));
+    let url = "/a.bin?size=4M&seed=6&etag=%22x%22&rate=1M";
+    let id = world.add(away(&origin, url)).await;
+    world.until(id, |view| view.done > 1 << 20).await;
+    run(&format!("ip address del {AWAY}/32 dev lo"));
+    let waiting = world.until(id, waits_beyond_its_retries).await;
+    assert!(waiting.status.is_active(), "{:?}", waiting.status);
+    run(&format!("ip address add {AWAY}/32 dev lo"));
+    assert_right(&*world.ended(id).await, 6, 4 << 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_queue_without_a_network_is_not_gone_through_at_full_speed() {
     if !is_island("island::a_queue_without_a_network_is_not_gone_through_at_full_speed") {
         return;

@@ -35,6 +35,8 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use serve::serve;
 pub(crate) use tls::acceptor;
+#[cfg(test)]
+pub(crate) use types::download::tests::sample;
 pub(crate) use types::download::{Detail, Download};
 
 /// A language of the text console and of the page.

@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::Error as SocketError;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
 };
@@ -62,7 +63,15 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// Longer than the daemon takes for anything: it answers a pause only when it has taken effect.
 const ANSWER: Duration = Duration::from_secs(60);
 
+/// Most bytes of a message: a hundred thousand downloads in one snapshot.
+const MESSAGE: usize = 256 << 20;
+
 impl Server {
+    /// The address as it was given.
+    pub(crate) fn name(&self) -> &str {
+        &self.server
+    }
+
     /// The WebSocket address of `path` on this server.
     fn address(&self, path: &str) -> Result<Url, Failure> {
         let refuse = |why: &str| {
@@ -101,7 +110,10 @@ impl Server {
             request.headers_mut().insert(AUTHORIZATION, value);
         }
         let connector = self.connector(&url)?;
-        let connected = connect_async_tls_with_config(request, None, false, Some(connector));
+        let sizes = WebSocketConfig::default()
+            .max_message_size(Some(MESSAGE))
+            .max_frame_size(Some(MESSAGE));
+        let connected = connect_async_tls_with_config(request, Some(sizes), false, Some(connector));
         match timeout(CONNECT, connected).await {
             Ok(Ok((socket, _))) => Ok(socket),
             Ok(Err(error)) => Err(self.unreachable(error)),

@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 use super::client::{Client, Server};
 use super::downloads::{Pages, complete, text};
 use super::exit::{self, Failure};
+use super::glyphs::Glyphs;
 use super::output::{self, JsonOutput};
 use super::paint::Paint;
 use super::rows::{facts, heading, row};
@@ -101,7 +102,7 @@ pub(crate) async fn show(asked: Show) -> anyhow::Result<u8> {
     } else if asked.why {
         causes(&answer).try_for_each(output::data)?;
     } else {
-        output::data(facts(&answer, Paint::stdout()))?;
+        output::data(facts(&answer, Paint::stdout(), Glyphs::of_terminal()))?;
     }
     client.close().await;
     Ok(exit::DONE)

@@ -2,7 +2,10 @@
 //! of its own; nothing here knows how anything is done.
 
 mod add;
+mod block;
 mod client;
+mod clip;
+mod columns;
 mod console;
 mod control;
 mod daemon;
@@ -10,6 +13,7 @@ mod demo;
 mod downloads;
 mod exit;
 mod get;
+mod glyphs;
 mod input;
 mod list;
 mod listed;
@@ -21,6 +25,7 @@ mod serve;
 mod settings;
 mod trust;
 mod wanted;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +50,7 @@ use self::output::Verbosity;
   haul serve                             start the daemon on http://localhost:8765
   haul add https://example.org/a.iso     hand it a download
   haul ls                                see what it does
+  haul watch                             see it live
   haul demo                              see everything move, without a network
 
 `haul help COMMAND` says more about each."
@@ -95,6 +101,8 @@ enum Command {
     Move(control::Move),
     /// Show or set the speed limit
     Limit(control::Limit),
+    /// Watch the daemon's downloads live, and steer them by keys
+    Watch(watch::Watch),
     /// Talk to the daemon line by line
     Console(console::Console),
     /// Show haul at work for a minute, without a network
@@ -144,6 +152,7 @@ fn command(command: Command, verbosity: Verbosity) -> anyhow::Result<u8> {
         Command::Rm(asked) => talk(control::rm(asked, verbosity)),
         Command::Move(asked) => talk(control::relocate(asked, verbosity)),
         Command::Limit(asked) => talk(control::limit(asked, verbosity)),
+        Command::Watch(asked) => talk(watch::watch(asked)),
         Command::Console(asked) => talk(console::console(asked)),
     }
 }

@@ -58,7 +58,8 @@ impl Paint {
 
     fn on(stream: &impl IsTerminal) -> Paint {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        if unwanted || !stream.is_terminal() {
+        let terminal = std::env::var_os("TERM").unwrap_or_default();
+        if unwanted || !stream.is_terminal() || !has_colours(&terminal.to_string_lossy()) {
             return Paint::Plain;
         }
         Paint::Coloured
@@ -73,11 +74,30 @@ impl Paint {
     }
 }
 
+/// Whether a terminal of this name has colours: nearly all have.
+fn has_colours(terminal: &str) -> bool {
+    let number = terminal
+        .strip_prefix("vt")
+        .and_then(|rest| rest.chars().next());
+    let is_old = number.is_some_and(|digit| digit.is_ascii_digit());
+    terminal != "dumb" && !is_old && !terminal.ends_with("-m") && !terminal.ends_with("-mono")
+}
+
 /// Text from elsewhere (names, URLs, servers' words) without what a terminal would obey.
 pub(crate) fn plain(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .map(|c| if is_obeyed(c) { '\u{fffd}' } else { c })
         .collect()
+}
+
+/// Control characters, other ends of a line, and what turns the direction of all that follows around.
+fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{61c}'
+        )
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -87,6 +107,23 @@ mod tests {
     #[test]
     fn text_from_elsewhere_cannot_steer_the_terminal() {
         assert_eq!(plain("a\x1b[2Jb\r\n"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}");
+        // It would be shown as `cod.exe`.
+        assert_eq!(plain("\u{202e}exe.doc"), "\u{fffd}exe.doc");
+    }
+
+    #[test]
+    fn a_terminal_without_colours_is_known_by_its_name() {
+        for (name, coloured) in [
+            ("xterm-256color", true),
+            ("linux", true),
+            ("", true),
+            ("vte-256color", true),
+            ("vt100", false),
+            ("xterm-mono", false),
+            ("dumb", false),
+        ] {
+            assert_eq!(has_colours(name), coloured, "{name}");
+        }
     }
 
     #[test]

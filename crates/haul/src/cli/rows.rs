@@ -3,8 +3,12 @@
 use serde_json::Value as Json;
 
 use super::downloads::text;
+use super::glyphs::Glyphs;
 use super::paint::{Look, Paint, plain};
 use crate::human;
+
+/// How wide the map is drawn at most.
+const MAP_WIDTH: usize = 64;
 
 /// The heading over [`row`].
 pub(crate) fn heading(paint: Paint) -> String {
@@ -43,7 +47,7 @@ pub(crate) fn row(download: &Json, paint: Paint) -> String {
 }
 
 /// Everything about a download, a line per fact.
-pub(crate) fn facts(download: &Json, paint: Paint) -> String {
+pub(crate) fn facts(download: &Json, paint: Paint, glyphs: Glyphs) -> String {
     let number = |field: &str| download[field].as_u64();
     let shown = |value: Option<String>| value.unwrap_or_default();
     let per_second = |field| number(field).filter(|speed| *speed > 0).map(human::speed);
@@ -111,7 +115,7 @@ pub(crate) fn facts(download: &Json, paint: Paint) -> String {
         ("added", text(download, "added_at")),
         ("started", text(download, "started_at")),
         ("finished", text(download, "finished_at")),
-        ("map", map(&text(download, "map"))),
+        ("map", glyphs.map(&text(download, "map"), MAP_WIDTH)),
     ]);
     let mut lines: Vec<String> = facts
         .into_iter()
@@ -159,27 +163,6 @@ fn block(block: &Json, paint: Paint) -> String {
     )
 }
 
-/// How wide the map is drawn at most.
-const MAP_WIDTH: usize = 64;
-
-/// The map of filled slices, drawn with blocks of growing height.
-fn map(digits: &str) -> String {
-    const LEVELS: [char; 10] = ['·', '▁', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let levels: Vec<u32> = digits
-        .chars()
-        .filter_map(|digit| digit.to_digit(10))
-        .collect();
-    levels
-        .chunks(levels.len().div_ceil(MAP_WIDTH).max(1))
-        .filter_map(|slices| {
-            let count = u32::try_from(slices.len()).ok()?;
-            let sum: u32 = slices.iter().sum();
-            // A slice that holds anything must not look empty, so it is rounded up.
-            LEVELS.get(usize::try_from(sum.div_ceil(count)).ok()?)
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -206,7 +189,7 @@ mod tests {
             "threads": {"active": 1, "limit": 8}, "map": "0599",
             "blocks": [{"thread": 1, "start": 0, "end": 9, "done": 4, "speed": 2, "state": "streaming"}],
         });
-        insta::assert_snapshot!(facts(&download, Paint::Plain), @r"
+        insta::assert_snapshot!(facts(&download, Paint::Plain, Glyphs::Blocks), @r"
               id  9f1c2a7be04d5566
           status  failed
            error  404

@@ -2,101 +2,16 @@
 //! built page is not part of this project: `HAUL_TEST_ARIANG` names its directory.
 
 mod page;
+mod world;
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-use haul_testkit::daemon::Daemon;
-use haul_testkit::http;
-use haul_testkit::origin::{self, Origin};
+use haul_testkit::origin;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::chromium::Tab;
-use crate::site::Site;
 use page::AriaNg;
+use world::{SECRET, World};
 
-const SECRET: &str = "a secret";
-
-/// Long enough for anything that is not stuck, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(50);
-
-/// The directory of the built page, if there is one.
-pub(crate) fn find() -> Option<PathBuf> {
-    std::env::var_os("HAUL_TEST_ARIANG").map(PathBuf::from)
-}
-
-struct World {
-    daemon: Daemon,
-    origin: Origin,
-    page: Site,
-    dir: TempDir,
-}
-
-impl World {
-    async fn new(arguments: &[&str]) -> World {
-        let page = Site::of(&find().expect("it was looked for")).await;
-        let allowed = page.origin("ariang.example");
-        let dir = TempDir::with_prefix("haul-ariang-").expect("a directory");
-        let program = Path::new(env!("CARGO_BIN_EXE_haul"));
-        let arguments = [&["--allowed-origins", allowed.as_str()], arguments].concat();
-        World {
-            daemon: Daemon::start(program, dir.path(), &arguments).await,
-            origin: Origin::start().await,
-            page,
-            dir,
-        }
-    }
-
-    /// The page as it is without any settings.
-    async fn open(&self, tab: Tab, play: &'static str) -> AriaNg {
-        let address = self.page.origin("ariang.example");
-        AriaNg::open(tab, &format!("{address}/"), play).await
-    }
-
-    /// What waits, in its order, by name.
-    async fn waiting(&self) -> Vec<String> {
-        let call = br#"{"id":1,"method":"aria2.tellWaiting","params":[0,99,["files"]]}"#;
-        let answer = http::request("POST", &self.daemon.url("/jsonrpc"), call).await;
-        let told = answer.expect("an answer").json();
-        let told = told["result"].as_array().expect("a list").iter();
-        let urls = told.filter_map(|one| one["files"][0]["uris"][0]["uri"].as_str());
-        let names = urls.filter_map(|url| url.rsplit('/').next()?.split('?').next());
-        names.map(str::to_owned).collect()
-    }
-
-    async fn until_waiting(&self, names: &[&str]) {
-        let deadline = Instant::now() + PATIENCE;
-        while self.waiting().await != names {
-            assert!(Instant::now() < deadline, "{:?}", self.waiting().await);
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
-    async fn ask(&self, path: &str) -> Value {
-        let bearer = format!("Bearer {SECRET}");
-        let headers = [("Authorization", bearer.as_str())];
-        let url = self.daemon.url(&format!("/api/v1/{path}"));
-        let answer = http::request_with("GET", &url, &headers, b"").await;
-        answer.expect("an answer").json()
-    }
-
-    /// Waits until the daemon says so.
-    async fn until(&self, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let told = self.ask(path).await;
-            if is_so(&told) {
-                return told;
-            }
-            assert!(Instant::now() < deadline, "{path}: {told}");
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-}
+pub(crate) use world::find;
 
 /// Writes addresses into the page for new downloads.
 async fn write_addresses(ariang: &mut AriaNg, addresses: &[String]) {
@@ -114,7 +29,7 @@ pub(crate) async fn a_download_is_added_watched_limited_paused_and_resumed(tab: 
     ariang.look("nothing-yet").await;
 
     let url = world.origin.url("/film.mkv?size=24M&seed=3").to_string();
-    write_addresses(&mut ariang, &[url.clone()]).await;
+    write_addresses(&mut ariang, std::slice::from_ref(&url)).await;
     ariang.look("new").await;
     ariang.click(".nav-tabs a", "Options").await;
     ariang.set("max-download-limit", "1M").await;
@@ -157,6 +72,9 @@ pub(crate) async fn a_download_is_added_watched_limited_paused_and_resumed(tab: 
     let slow = |told: &Value| (1..600 << 10).contains(&told["speed"].as_u64().unwrap_or(0));
     world.until(&there, slow).await;
 
+    ariang.click(".nav-tabs a", "Overview").await;
+    ariang.look("detail-later").await;
+
     ariang.go("downloading").await;
     ariang.row("film.mkv", moves).await;
     ariang.click(".main-footer a", "Shortcut").await;
@@ -196,7 +114,7 @@ pub(crate) async fn a_download_is_added_watched_limited_paused_and_resumed(tab: 
     ariang.click("a", "Click to view task detail").await;
     ariang.read("Completed").await;
     ariang.look("complete-detail").await;
-    let bytes = std::fs::read(world.dir.path().join("files/film.mkv")).expect("the file");
+    let bytes = std::fs::read(world.path("files/film.mkv")).expect("the file");
     assert_eq!(bytes, origin::content(3, 0..24 << 20));
     assert_eq!(ariang.faults().await, [""; 0]);
 }
@@ -261,9 +179,9 @@ pub(crate) async fn the_queue_is_reordered_and_what_waits_or_runs_is_removed(tab
 }
 
 pub(crate) async fn a_failure_is_shown_tried_again_and_cleared(tab: Tab) {
-    let world = World::new(&[]).await;
+    let world = World::new(&["--token", SECRET]).await;
     let mut ariang = world.open(tab, "failure").await;
-    ariang.connect("ws", world.daemon.port(), "").await;
+    ariang.connect("ws", world.daemon.port(), SECRET).await;
     let url = world
         .origin
         .url("/late.bin?size=1M&seed=4&status=404&status_times=1");
@@ -286,7 +204,7 @@ pub(crate) async fn a_failure_is_shown_tried_again_and_cleared(tab: Tab) {
     ariang.go("stopped").await;
     ariang.row("late.bin", "row.percent == 100").await;
     ariang.look("again").await;
-    let bytes = std::fs::read(world.dir.path().join("files/late.bin")).expect("the file");
+    let bytes = std::fs::read(world.path("files/late.bin")).expect("the file");
     assert_eq!(bytes, origin::content(4, 0..1 << 20));
 
     ariang.click(".navbar-toolbar a", "Delete").await;
@@ -330,7 +248,7 @@ pub(crate) async fn every_page_of_settings_opens_and_what_is_set_holds(tab: Tab)
     ariang.set("max-concurrent-downloads", "3").await;
     ariang.is_set("max-concurrent-downloads").await;
     assert_eq!(world.ask("settings").await["max_downloads"], 3);
-    let below = world.dir.path().join("files/below");
+    let below = world.path("files/below");
     ariang.set("dir", &below.to_string_lossy()).await;
     ariang.is_set("dir").await;
     ariang.go("settings/aria2/http").await;
@@ -362,10 +280,10 @@ pub(crate) async fn every_page_of_settings_opens_and_what_is_set_holds(tab: Tab)
     ariang.read("is not allowed").await;
     ariang.look("refused").await;
     let faults = ariang.faults().await;
-    assert!(
-        faults.iter().all(|fault| fault.contains("is not allowed")),
-        "{faults:?}"
-    );
+    let [fault] = &faults[..] else {
+        panic!("one refusal: {faults:?}");
+    };
+    assert!(fault.contains("is not allowed"), "{fault}");
 }
 
 pub(crate) async fn over_http_with_a_secret_it_adds_and_a_wrong_one_is_said_to_be_wrong(tab: Tab) {

@@ -243,6 +243,44 @@ impl Tab {
         self.call("Emulation.setDeviceMetricsOverride", size).await;
     }
 
+    /// The value of an expression, and the milliseconds of processor time that each task of the page's
+    /// thread took meanwhile, how busy the machine may be. The expression has to say `performance.mark("ours")`.
+    pub(crate) async fn work(&mut self, expression: &str) -> (Value, Vec<f64>) {
+        let session = self.session.take();
+        let config = json!({
+            "includedCategories": ["toplevel", "blink.user_timing"], "excludedCategories": ["*"],
+        });
+        let how = json!({"transferMode": "ReportEvents", "traceConfig": config});
+        self.call("Tracing.start", how).await;
+        self.session = session.clone();
+        let value = self.value(expression).await;
+        self.session = None;
+        let before = self.heard.replace(Vec::new());
+        self.call("Tracing.end", json!({})).await;
+        self.until(|said| said["method"] == "Tracing.tracingComplete")
+            .await;
+        self.session = session;
+        let traced = std::mem::replace(&mut self.heard, before);
+        let events: Vec<Value> = traced
+            .into_iter()
+            .flatten()
+            .filter_map(|mut said| serde_json::from_value(said["params"]["value"].take()).ok())
+            .flat_map(|events: Vec<Value>| events)
+            .collect();
+        let thread = |event: &Value| (event["pid"].clone(), event["tid"].clone());
+        let ours = events.iter().find(|event| event["name"] == "ours");
+        let ours = thread(ours.expect("the page's mark"));
+        let is_task = |event: &&Value| {
+            thread(event) == ours
+                && event["name"]
+                    .as_str()
+                    .is_some_and(|name| name.ends_with("RunTask"))
+        };
+        let tasks = events.iter().filter(is_task);
+        let tasks = tasks.filter_map(|event| Some(event["tdur"].as_f64()? / 1000.0));
+        (value, tasks.collect())
+    }
+
     pub(crate) async fn call(&mut self, method: &str, params: Value) -> Value {
         self.calls += 1;
         let id = self.calls;

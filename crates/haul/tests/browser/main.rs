@@ -1,4 +1,5 @@
-//! What a real browser lets pages do to a daemon, its own page among them, and what AriaNg does with one. Chromium is what
+//! What a real browser lets pages do to a daemon, its own page among them, and what AriaNg does with one.
+//! Chromium is what
 //! `HAUL_TEST_CHROMIUM` names, else `chromium` on the path; without one these tests are skipped and say
 //! so, unless `CI` is set. AriaNg's need its built page besides, which `cargo xtask ariang` is told of.
 #![expect(

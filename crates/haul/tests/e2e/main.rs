@@ -22,4 +22,5 @@ mod once;
 mod schemathesis;
 mod shuffle;
 mod shutdown;
+mod watch;
 mod world;

@@ -88,6 +88,7 @@ async fn the_same_command_again_fetches_only_what_is_missing() {
             .stdout
             .lines()
             .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
+            .filter(|event| event["event"] == event["status"])
             .map(|download| (download["name"].to_string(), download["status"].to_string()))
             .collect();
         told.sort_unstable();
@@ -119,4 +120,71 @@ async fn a_file_that_was_deleted_after_delivery_is_fetched_again() {
     let ended = get(dir.path(), &["-q", &there, &gone]).await;
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""));
     assert!(dir.path().join("there.bin").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_tell_the_start_each_new_try_each_reason_the_end_and_the_sum() {
+    let (origin, dir) = (
+        Origin::start().await,
+        tempfile::tempdir().expect("a directory"),
+    );
+    let slow = origin
+        .url("/slow.bin?size=600K&seed=1&rate=200K")
+        .to_string();
+    let busy = origin
+        .url("/busy.bin?size=20K&seed=2&status=503&status_times=1&retry_after=1")
+        .to_string();
+    let cut = origin
+        .url("/cut.bin?size=1M&seed=3&etag=%22a%22&close_after=300K&fail_times=1")
+        .to_string();
+    let gone = origin.url("/gone.bin?status=404").to_string();
+    let mut command = haul(
+        dir.path(),
+        &["get", "--json", "--threads", "1", "--retry-wait", "10ms"],
+    );
+    command.args([&slow, &busy, &cut, &gone]);
+    let ended = tokio::task::spawn_blocking(move || end(&mut command));
+    let ended = ended.await.expect("it ends");
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    let events: Vec<Value> = ended
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let id = |name: &str| {
+        let end = |event: &&Value| event["event"] == event["status"] && event["name"] == name;
+        let end = events
+            .iter()
+            .find(end)
+            .unwrap_or_else(|| panic!("{name} has no end: {}", ended.stdout));
+        end["id"].clone()
+    };
+    let told = |name: &str| -> Vec<&str> {
+        let id = id(name);
+        let own = events.iter().filter(|event| event["id"] == id);
+        own.filter_map(|event| event["event"].as_str()).collect()
+    };
+    let slow = told("slow.bin");
+    assert_eq!(
+        (slow.first(), slow.last()),
+        (Some(&"started"), Some(&"completed"))
+    );
+    assert!(
+        slow.iter().filter(|event| **event == "progress").count() >= 1,
+        "{slow:?}"
+    );
+    assert_eq!(told("gone.bin"), ["failed"]);
+    assert!(told("cut.bin").contains(&"retry"), "{:?}", told("cut.bin"));
+    assert!(
+        told("busy.bin").contains(&"waiting"),
+        "{:?}",
+        told("busy.bin")
+    );
+    let last = events.last().expect("events");
+    assert_eq!(last["event"], "summary");
+    let counts = ["files", "completed", "failed"].map(|field| last[field].as_u64());
+    assert_eq!(counts, [Some(4), Some(3), Some(1)]);
+    assert_eq!(last["fetched"].as_u64(), Some((600 + 20 + 1024) << 10));
+    assert!(last["milliseconds"].as_u64() >= Some(2_900), "{last}");
+    assert_eq!(last["interrupted"], false);
 }

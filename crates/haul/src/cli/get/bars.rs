@@ -1,129 +1,219 @@
-//! Progress bars on a terminal: one for each active download, one for all.
+//! Bars on a terminal: a line for each download that is at work, up to as many as leave the screen
+//! alone, one for the others and one for all. Decides nothing but what is seen.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use haul_engine::{Id, Status, View};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::cli::paint::{Paint, plain};
-use crate::human;
+use crate::cli::block::Block;
+use crate::cli::clip;
+use crate::cli::columns::{Columns, Line};
+use crate::cli::glyphs::Glyphs;
+use crate::cli::paint::Paint;
 
-/// Most bars beside the total; more active downloads than that are summed up only.
-const MOST_BARS: usize = 12;
+/// Most lines of single downloads.
+const MOST_LINES: usize = 10;
+/// So many of them are for downloads that wait, to say why.
+const WAITING_LINES: usize = 3;
+/// Rows of the screen that stay free: the lines below the downloads, and one above to see what was there.
+const OTHER_ROWS: usize = 4;
+/// Bars move no faster than eyes follow.
+const BETWEEN_DRAWINGS: Duration = Duration::from_millis(100);
 
-/// A bar for each active download and one for all.
+/// What is drawn below everything that is printed.
 pub(super) struct Bars {
-    all: MultiProgress,
-    total: ProgressBar,
-    single: HashMap<Id, ProgressBar>,
-    sized: ProgressStyle,
-    unsized_: ProgressStyle,
+    block: Block,
+    glyphs: Glyphs,
+    paint: Paint,
+    /// Which place each download has among those asked for.
+    places: BTreeMap<Id, usize>,
+    drawn: Option<Instant>,
+}
+
+/// What the lines are about.
+pub(super) struct Seen<'a> {
+    /// The unfinished downloads, in any order.
+    pub(super) open: Vec<&'a View>,
+    /// All of them together, in words.
+    pub(super) total: String,
 }
 
 impl Bars {
     pub(super) fn new() -> Bars {
-        let all = MultiProgress::new();
-        let total = all.add(ProgressBar::no_length());
-        total.set_style(style("{wide_msg}"));
-        let (bar, tail) = match Paint::stderr() {
-            Paint::Coloured => ("{bar:24.cyan/dim}", "{msg:.dim}"),
-            Paint::Plain => ("{bar:24}", "{msg}"),
-        };
         Bars {
-            all,
-            total,
-            single: HashMap::new(),
-            sized: style(&format!("{{prefix:28!}} {bar} {{percent:>3}}% {tail}")),
-            unsized_: style(&format!("{{prefix:28!}} {tail}")),
+            block: Block::default(),
+            glyphs: Glyphs::of_terminal(),
+            paint: Paint::stderr(),
+            places: BTreeMap::new(),
+            drawn: None,
         }
     }
 
-    /// Draws an unfinished download.
-    pub(super) fn show(&mut self, view: &View) {
-        if !view.status.is_active() {
-            // It went back into the queue: another one may have its place.
-            self.end(view.id);
-            return;
-        }
-        let room = self.single.len() < MOST_BARS;
-        let bar = match self.single.entry(view.id) {
-            Entry::Occupied(held) => held.into_mut(),
-            Entry::Vacant(free) if room => free.insert(
-                self.all
-                    .insert_before(&self.total, ProgressBar::no_length()),
-            ),
-            Entry::Vacant(_) => return,
-        };
-        bar.set_prefix(plain(&view.name));
-        match view.size {
-            Some(size) => {
-                bar.set_style(self.sized.clone());
-                bar.set_length(size);
-                bar.set_position(view.done);
-            }
-            None => bar.set_style(self.unsized_.clone()),
-        }
-        bar.set_message(told(view));
+    /// The downloads are shown in this order.
+    pub(super) fn expect(&mut self, ids: &[Id]) {
+        self.places = ids.iter().copied().zip(0..).collect();
     }
 
-    /// Takes the bar of a download away.
-    pub(super) fn end(&mut self, id: Id) {
-        if let Some(bar) = self.single.remove(&id) {
-            bar.finish_and_clear();
-            self.all.remove(&bar);
-        }
+    /// Whether it is time to draw again.
+    pub(super) fn are_due(&self) -> bool {
+        self.drawn
+            .is_none_or(|drawn| drawn.elapsed() >= BETWEEN_DRAWINGS)
     }
 
-    /// Says how far all of it is.
-    pub(super) fn total(&self, told: String) {
-        self.total.set_message(told);
+    /// Draws what there is to see.
+    pub(super) fn draw(&mut self, mut seen: Seen<'_>) {
+        self.drawn = Some(Instant::now());
+        seen.open
+            .sort_unstable_by_key(|view| self.places.get(&view.id));
+        let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
+        // A line that ends in the last column would leave it to the terminal where the next one begins.
+        let width = usize::from(columns).saturating_sub(1);
+        let lines = lines(&seen, (width, usize::from(rows)), self.glyphs, self.paint);
+        self.block.draw(lines);
+    }
+
+    /// Takes the lines off the screen for good.
+    pub(super) fn end(&self) {
+        self.block.end();
     }
 
     /// What the bars are drawn on; whoever else writes there has to suspend them.
-    pub(super) fn screen(&self) -> &MultiProgress {
-        &self.all
+    pub(super) fn screen(&self) -> &Block {
+        &self.block
     }
 }
 
-/// What stands behind a bar.
-fn told(view: &View) -> String {
-    if let Some(reason) = view.reason.as_deref() {
-        return plain(reason);
-    }
-    if view.status != Status::Downloading {
-        return view.status.name().to_owned();
-    }
-    let held = match view.size {
-        Some(size) => human::size(size),
-        None => human::size(view.done),
+/// The lines for a screen of so many columns and rows, each with how many cells it fills.
+fn lines(
+    seen: &Seen<'_>,
+    (width, rows): (usize, usize),
+    glyphs: Glyphs,
+    paint: Paint,
+) -> Vec<(String, usize)> {
+    let columns = Columns::of(width);
+    let room = rows.saturating_sub(OTHER_ROWS).min(MOST_LINES);
+    // A download that waits tells why; one that only waits for its turn has nothing to tell.
+    let telling = |view: &&View| view.status.is_active() || view.reason.is_some();
+    let (told, untold): (Vec<&View>, Vec<&View>) = seen.open.iter().copied().partition(telling);
+    // Where not all fit, some of those that wait are seen nevertheless.
+    let (moving, waiting): (Vec<&View>, Vec<&View>) =
+        told.into_iter().partition(|view| view.status.is_active());
+    let for_moving = room - waiting.len().min(WAITING_LINES).min(room);
+    let shown = moving.iter().take(for_moving).chain(&waiting).take(room);
+    let mut lines: Vec<(String, usize)> = shown
+        .map(|view| {
+            let pieces = columns.line(&line(view), glyphs);
+            let cells = pieces.iter().map(|(_, text)| clip::width(text)).sum();
+            let painted = pieces.into_iter().map(|(look, text)| match look {
+                Some(look) => paint.text(look, text),
+                None => text,
+            });
+            (painted.collect(), cells)
+        })
+        .collect();
+    let plain = |text: &str| {
+        let text = clip::end(text, width, glyphs.cut());
+        let cells = clip::width(&text);
+        (text, cells)
     };
-    let mut told = format!("{held}, {}", human::speed(view.speed));
-    if let Some(eta) = view.eta {
-        told.push_str(&format!(", {} left", human::time(eta)));
+    let moving_shown = moving.len().min(for_moving);
+    let others = [
+        (moving.len() - moving_shown, "at work"),
+        (waiting.len().saturating_sub(room - moving_shown), "waiting"),
+        (untold.len(), "queued"),
+    ];
+    let others = others.into_iter().filter(|(count, _)| *count > 0);
+    let others: Vec<String> = others
+        .map(|(count, what)| format!("{count} more {what}"))
+        .collect();
+    if !others.is_empty() && room > 0 {
+        lines.push(plain(&format!("  {}", others.join(", "))));
     }
-    told.push_str(&format!(
-        ", {}",
-        human::count(u64::from(view.threads_active), "thread")
-    ));
-    told
+    lines.push(plain(&seen.total));
+    lines
 }
 
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the templates above are well-formed")
+fn line(view: &View) -> Line<'_> {
+    Line {
+        status: view.status,
+        name: &view.name,
+        done: view.done,
+        size: view.size,
+        tenths: view.progress(),
+        speed: view.speed,
+        eta: view.eta,
+        threads: u64::from(view.threads_active),
+        attempts: u64::from(view.attempts),
+        why: why(view),
+    }
+}
+
+/// Why it does not move. While bytes come in, a reason that is left from before is none.
+fn why(view: &View) -> &str {
+    match (&view.reason, view.status) {
+        (Some(_), Status::Downloading) if view.speed > 0 => "",
+        (Some(reason), _) => reason,
+        (None, _) => "",
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::api::sample;
+
+    fn view(id: u64, status: Status, reason: Option<&str>) -> View {
+        View {
+            id: Id(id),
+            name: format!("file-{id:02}-夏日の思い出.bin").into(),
+            status,
+            reason: reason.map(Arc::from),
+            speed: if reason.is_some() { 0 } else { 1 << 20 },
+            ..sample()
+        }
+    }
+
+    fn drawn(views: &[View], size: (usize, usize)) -> Vec<String> {
+        let seen = Seen {
+            open: views.iter().collect(),
+            total: "1 of 30 files done, 1.0 MiB of 3.0 MiB, 1.0 MiB/s, 2s left".to_owned(),
+        };
+        let lines = lines(&seen, size, Glyphs::Blocks, Paint::Plain);
+        lines.into_iter().map(|(line, _)| line).collect()
+    }
 
     #[test]
-    fn every_template_is_well_formed() {
-        for bar in ["{bar:24.cyan/dim}", "{bar:24}"] {
-            style(&format!(
-                "{{prefix:28!}} {bar} {{percent:>3}}% {{msg:.dim}}"
-            ));
+    fn each_download_at_work_has_a_line_and_the_others_one_together() {
+        let views = [
+            view(1, Status::Queued, Some("server asked to wait 30 s")),
+            view(2, Status::Downloading, None),
+            view(3, Status::Queued, None),
+            view(4, Status::Probing, None),
+            view(5, Status::Downloading, Some("waiting for disk space")),
+            view(6, Status::Queued, None),
+        ];
+        insta::assert_snapshot!(drawn(&views, (79, 24)).join("\n"));
+    }
+
+    #[test]
+    fn many_downloads_fill_no_more_than_their_share_of_the_screen() {
+        let views: Vec<View> = (0..30)
+            .map(|id| view(id, Status::Downloading, None))
+            .collect();
+        for (rows, expected) in [(50, 12), (24, 12), (10, 8), (5, 3), (4, 1), (1, 1)] {
+            assert_eq!(drawn(&views, (79, rows)).len(), expected, "{rows} rows");
         }
-        style("{wide_msg}");
+        let mut views = views;
+        views
+            .extend((30..40).map(|id| view(id, Status::Queued, Some("server asked to wait 30 s"))));
+        let lines = drawn(&views, (59, 10));
+        assert!(
+            lines.iter().all(|line| clip::width(line) <= 59),
+            "{lines:?}"
+        );
+        assert_eq!(lines[6], "  27 more at work, 7 more waiting");
     }
 }

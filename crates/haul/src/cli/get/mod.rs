@@ -2,6 +2,7 @@
 //! on where it stopped.
 
 mod bars;
+mod events;
 mod outcome;
 mod progress;
 mod resume;
@@ -34,9 +35,11 @@ const ADDED_AT_ONCE: usize = 256;
   haul get -d ~/isos --threads 16 --limit 2M https://example.org/a.iso
   haul get --checksum sha-256=HEX https://example.org/a.iso
   haul get -H 'Authorization: Bearer TOKEN' https://example.org/private.zip
-  cat urls.txt | haul get -i - --json
+  haul get -i urls.txt --json | jq -r 'select(.event == \"completed\").path'
 
-Ctrl-C stops it safely; the same command again goes on. Paths of finished files go to stdout.
+Ctrl-C stops it safely; the same command again goes on. Paths of finished files go to stdout. With
+--json it is events, an object per line: started, progress, retry, waiting, completed, failed, and a
+summary at the end; with -q only those that end something.
 
 Exit codes: 0 all delivered, 1 some failed, 2 usage or configuration, 3 not found, 4 refused,
 5 network, 6 the server broke the protocol, 7 disk, 8 wrong checksum, 9 the remote file changed,
@@ -158,6 +161,7 @@ async fn run(
     signals.unless_repeated(engine.shutdown()).await;
     // What ended between the last look and the stop counts too.
     let held = outcome.take_stock(engine.live(), &ids)?;
+    outcome.sum_up(progress.was_seen())?;
     if all?.is_none() && outcome.is_open() {
         output::note(format_args!(
             "interrupted: {held}; run the same command again to go on"

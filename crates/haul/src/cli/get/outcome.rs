@@ -1,14 +1,16 @@
-//! What became of each download: told once, on stdout when it was delivered, on stderr when not.
+//! What became of each download: told once, on stdout when it was delivered, on stderr when not; and
+//! what became of all of them, told at the end.
 
 use std::collections::HashSet;
 use std::io;
+use std::time::{Duration, Instant};
 
 use haul_engine::error::redacted;
 use haul_engine::{Id, Live, Status, View};
 use url::Url;
 
 use super::Leave;
-use crate::api::{Detail, Download};
+use super::events::{self, Summary};
 use crate::cli::exit;
 use crate::cli::output::{self, JsonOutput, Verbosity};
 use crate::cli::paint::plain;
@@ -19,8 +21,8 @@ use crate::human;
 enum Tell {
     /// The path of each delivered file.
     Paths,
-    /// A JSON object for each that ended.
-    Json,
+    /// An event for each that ended.
+    Events,
     /// Errors only.
     Errors,
 }
@@ -35,12 +37,22 @@ pub(super) struct Outcome {
     open: usize,
     /// Bytes held for downloads that were not delivered.
     held: u64,
+    /// How those that failed were told, to be told again.
+    failures: Vec<String>,
+    begun: Instant,
+    /// Bytes that were there before.
+    before: u64,
+    /// Bytes that are there now.
+    now: u64,
 }
+
+/// More failures than that are not told a second time.
+const TOLD_AGAIN: usize = 20;
 
 impl Outcome {
     pub(super) fn new(verbosity: Verbosity, json: JsonOutput) -> Outcome {
         let tell = match (json.json, verbosity.quiet) {
-            (true, _) => Tell::Json,
+            (true, _) => Tell::Events,
             (false, true) => Tell::Errors,
             (false, false) => Tell::Paths,
         };
@@ -51,7 +63,16 @@ impl Outcome {
             failed: Vec::new(),
             open: 0,
             held: 0,
+            failures: Vec::new(),
+            begun: Instant::now(),
+            before: 0,
+            now: 0,
         }
+    }
+
+    /// The downloads begin now; so many bytes of them are there from an earlier run.
+    pub(super) fn begin(&mut self, before: u64) {
+        (self.begun, self.before) = (Instant::now(), before);
     }
 
     /// How many have ended.
@@ -74,19 +95,18 @@ impl Outcome {
         } else {
             self.failed.push(code(view));
         }
-        if self.tell == Tell::Json {
-            output::data(serde_json::to_string(&Download::whole(
-                view,
-                Detail::Plain,
-            ))?)?;
+        if self.tell == Tell::Events {
+            events::ended(view)?;
         }
         if let Some(error) = &view.error {
-            output::note(format_args!(
-                "failed: {}: {}",
+            let failure = format!(
+                "{}: {}\n  {}",
                 shown(&view.url),
-                plain(&error.detail)
-            ));
-            output::note(format_args!("  {}", exit::next_step(error.kind)));
+                plain(&error.detail),
+                exit::next_step(error.kind)
+            );
+            output::note(format_args!("failed: {failure}"));
+            self.failures.push(failure);
             return Ok(());
         }
         match &view.path {
@@ -104,6 +124,7 @@ impl Outcome {
         for id in ids {
             let Some(view) = live.get(*id) else { continue };
             self.see(&view)?;
+            self.now += view.done;
             if view.status != Status::Completed {
                 self.held += view.done;
             }
@@ -121,6 +142,39 @@ impl Outcome {
             }
             None => format!("{} are kept", human::size(self.held)),
         })
+    }
+
+    /// Tells what became of all of them, once stock was taken; `seen` is whether a person has watched.
+    pub(super) fn sum_up(&self, seen: bool) -> io::Result<()> {
+        let took = self.begun.elapsed();
+        let fetched = self.now.saturating_sub(self.before);
+        let summary = Summary {
+            files: self.told.len() + self.open,
+            completed: self.delivered,
+            failed: self.failed.len(),
+            fetched,
+            took,
+            speed: mean(fetched, took),
+            interrupted: self.open > 0,
+        };
+        if self.tell == Tell::Events {
+            return summary.tell();
+        }
+        if !seen {
+            return Ok(());
+        }
+        output::note(in_words(&summary));
+        // One that failed alone stands just above.
+        if summary.files > 1 {
+            for failure in self.failures.iter().take(TOLD_AGAIN) {
+                output::note(format_args!("  {}", failure.replace('\n', "\n  ")));
+            }
+            let untold = self.failures.len().saturating_sub(TOLD_AGAIN);
+            if untold > 0 {
+                output::note(format_args!("  and {untold} more, told above"));
+            }
+        }
+        Ok(())
     }
 
     /// Whether some had not ended when stock was taken.
@@ -144,6 +198,31 @@ impl Outcome {
     }
 }
 
+/// Bytes per second.
+fn mean(bytes: u64, took: Duration) -> u64 {
+    let milliseconds = took.as_millis().max(1);
+    u64::try_from(u128::from(bytes) * 1000 / milliseconds).unwrap_or(u64::MAX)
+}
+
+/// `28 of 30 files, 1.2 GiB in 2m 05s, 9.8 MiB/s; 2 failed`.
+fn in_words(summary: &Summary) -> String {
+    let files = human::count(u64::try_from(summary.files).unwrap_or(u64::MAX), "file");
+    let files = match summary.completed {
+        all if all == summary.files => files,
+        completed => format!("{completed} of {files}"),
+    };
+    let took = match summary.took {
+        took if took < Duration::from_secs(10) => format!("{:.1}s", took.as_secs_f64()),
+        took => human::time(took.as_secs()),
+    };
+    let failed = match summary.failed {
+        0 => String::new(),
+        failed => format!("; {failed} failed"),
+    };
+    let (fetched, speed) = (human::size(summary.fetched), human::speed(summary.speed));
+    format!("{files}, {fetched} in {took}, {speed}{failed}")
+}
+
 /// A URL without what is secret in it.
 fn shown(url: &str) -> String {
     match Url::parse(url) {
@@ -156,4 +235,35 @@ fn code(view: &View) -> u8 {
     view.error
         .as_ref()
         .map_or(exit::FAILED, |error| exit::code(error.kind, error.status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_counts_what_came_and_what_did_not() {
+        let summary = Summary {
+            files: 30,
+            completed: 28,
+            failed: 2,
+            fetched: 1 << 30,
+            took: Duration::from_secs(125),
+            speed: mean(1 << 30, Duration::from_secs(125)),
+            interrupted: false,
+        };
+        assert_eq!(
+            in_words(&summary),
+            "28 of 30 files, 1.0 GiB in 2m 05s, 8.2 MiB/s; 2 failed"
+        );
+        let one = Summary {
+            files: 1,
+            completed: 1,
+            failed: 0,
+            took: Duration::from_millis(420),
+            ..summary
+        };
+        assert_eq!(in_words(&one), "1 file, 1.0 GiB in 0.4s, 8.2 MiB/s");
+        assert_eq!(mean(5, Duration::ZERO), 5000);
+    }
 }

@@ -1,5 +1,5 @@
-//! Shows how far the downloads are: bars on a terminal, a line now and then elsewhere. It draws what
-//! the live state says and decides nothing.
+//! Shows how far the downloads are: bars on a terminal, a line now and then elsewhere, events for
+//! programs. It draws what the live state says and decides nothing.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use haul_engine::event::Watcher;
 use haul_engine::{Id, View};
-use indicatif::MultiProgress;
 use tokio::time::Instant;
 
-use super::bars::Bars;
+use super::bars::{Bars, Seen};
+use super::events::Events;
 use super::outcome::Outcome;
+use crate::cli::block::Block;
 use crate::cli::output::{self, JsonOutput, Verbosity};
 use crate::cli::paint::plain;
 use crate::human;
@@ -22,6 +23,7 @@ use crate::human;
 enum Show {
     Bars(Box<Bars>),
     Lines { next: Instant },
+    Events(Events),
     Nothing,
 }
 
@@ -45,7 +47,9 @@ impl Progress {
         let begun = Instant::now();
         let show = if verbosity.quiet {
             Show::Nothing
-        } else if output::bars_are_seen() && !json.json {
+        } else if json.json {
+            Show::Events(Events::new())
+        } else if output::bars_are_seen() {
             Show::Bars(Box::new(Bars::new()))
         } else {
             Show::Lines {
@@ -62,16 +66,29 @@ impl Progress {
     }
 
     /// Where logs must go so that they do not tear the bars.
-    pub(super) fn bars(&self) -> Option<MultiProgress> {
+    pub(super) fn bars(&self) -> Option<Block> {
         match &self.show {
             Show::Bars(bars) => Some(bars.screen().clone()),
             _ => None,
         }
     }
 
+    /// Whether somebody was shown how it goes, and so is to be told how it went: on a terminal always,
+    /// elsewhere when it took long enough for a line.
+    pub(super) fn was_seen(&self) -> bool {
+        match self.show {
+            Show::Bars(_) => true,
+            Show::Lines { .. } => self.begun.elapsed() >= LINE_EVERY,
+            Show::Events(_) | Show::Nothing => false,
+        }
+    }
+
     /// Says what is being waited for.
     pub(super) fn expect(&mut self, ids: &[Id]) {
         self.expected = ids.len();
+        if let Show::Bars(bars) = &mut self.show {
+            bars.expect(ids);
+        }
     }
 
     /// Shows progress until every one of `ids` has ended.
@@ -83,6 +100,7 @@ impl Progress {
     ) -> io::Result<()> {
         let wanted: HashSet<Id> = ids.iter().copied().collect();
         let (_, views, _) = watcher.snapshot_of(ids.iter().copied(), |_| true);
+        outcome.begin(views.iter().map(|view| view.done).sum());
         self.look(views, outcome)?;
         while outcome.ended() < self.expected {
             watcher.changed().await;
@@ -104,32 +122,38 @@ impl Progress {
             if view.status.is_over() {
                 self.open.remove(&view.id);
                 self.ended += view.done;
-                if let Show::Bars(bars) = &mut self.show {
-                    bars.end(view.id);
-                    bars.screen().suspend(|| outcome.see(&view))?;
-                } else {
-                    outcome.see(&view)?;
+                match &mut self.show {
+                    Show::Bars(bars) => bars.screen().suspend(|| outcome.see(&view))?,
+                    Show::Events(events) => {
+                        events.forget(view.id);
+                        outcome.see(&view)?;
+                    }
+                    Show::Lines { .. } | Show::Nothing => outcome.see(&view)?,
                 }
                 continue;
             }
-            if let Show::Bars(bars) = &mut self.show {
-                bars.show(&view);
+            if let Show::Events(events) = &mut self.show {
+                events.see(&view)?;
             }
             self.open.insert(view.id, view);
         }
-        self.draw_total(outcome);
+        self.draw(outcome);
         Ok(())
     }
 
-    fn draw_total(&mut self, outcome: &Outcome) {
+    fn draw(&mut self, outcome: &Outcome) {
         // The sum over thousands of files is made only when it is shown.
         let total = |open: &HashMap<Id, Arc<View>>| Total::of(open.values(), self.ended);
         match &mut self.show {
-            Show::Nothing => {}
-            Show::Bars(bars) => {
+            Show::Nothing | Show::Events(_) => {}
+            Show::Bars(bars) if bars.are_due() => {
                 let total = total(&self.open);
-                bars.total(format!("{}, {total}", counted(outcome, self.expected)));
+                bars.draw(Seen {
+                    open: self.open.values().map(AsRef::as_ref).collect(),
+                    total: format!("{}, {total}", counted(outcome, self.expected)),
+                });
             }
+            Show::Bars(_) => {}
             Show::Lines { next } => {
                 let now = Instant::now();
                 if now < *next {
@@ -150,8 +174,7 @@ impl Progress {
     /// Takes the bars off the screen.
     pub(super) fn clear(&self) {
         if let Show::Bars(bars) = &self.show {
-            // A terminal that is gone needs no clearing.
-            let _ = bars.screen().clear();
+            bars.end();
         }
     }
 }

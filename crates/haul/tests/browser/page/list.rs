@@ -7,29 +7,24 @@ use crate::chromium::Tab;
 
 const MANY: usize = 10_000;
 
-/// Milliseconds; a longer frame is seen as a stutter.
-const LONGEST_FRAME: f64 = 50.0;
+/// Milliseconds of the page's own work on one frame. A frame of 50 ms would be seen as a stutter; the other
+/// half is the browser's and the machine's.
+const LONGEST_WORK: f64 = 25.0;
 
 /// Runs of which the median counts: one may be disturbed by whatever else the machine does.
 const RUNS: usize = 5;
 
-/// Scrolls for two seconds, frame by frame, and gives the longest that a frame took from its beginning to its
-/// picture. The browser itself tells of those that are longer than 50 ms.
+/// Scrolls for two seconds, frame by frame.
 const SCROLL: &str = r##"(async () => {
     const grid = document.querySelector("#grid");
-    const found = [0];
-    const watch = new PerformanceObserver(list => found.push(...list.getEntries().map(frame => frame.duration)));
     grid.scrollTop = 0;
-    await new Promise(requestAnimationFrame);
-    watch.observe({type: "long-animation-frame"});
+    performance.mark("ours");
     let frames = 0;
     for (const end = performance.now() + 2000; performance.now() < end; frames++) {
         await new Promise(requestAnimationFrame);
         grid.scrollTop += 487;
     }
-    await new Promise(done => setTimeout(done, 100));
-    watch.disconnect();
-    return {longest: Math.max(...found), frames, at: grid.scrollTop};
+    return {frames, at: grid.scrollTop};
 })()"##;
 
 async fn with_many(tab: Tab) -> Visit {
@@ -57,16 +52,15 @@ pub(crate) async fn ten_thousand_rows_scroll_without_a_stutter(tab: Tab) {
     let mut visit = with_many(tab).await;
     let mut longest = Vec::new();
     for _ in 0..RUNS {
-        let run = visit.tab.value(SCROLL).await;
-        assert!(
-            run["frames"].as_u64().is_some_and(|frames| frames > 10),
-            "{run}"
-        );
-        longest.push(run["longest"].as_f64().expect("a number"));
+        let (run, tasks) = visit.tab.work(SCROLL).await;
+        let frames = run["frames"].as_u64().expect("a number");
+        assert_eq!(run["at"], frames * 487, "{run}");
+        assert!(tasks.len() as u64 >= frames, "{} tasks, {run}", tasks.len());
+        longest.push(tasks.into_iter().fold(0.0, f64::max));
     }
     longest.sort_by(f64::total_cmp);
     assert!(
-        longest[RUNS / 2] <= LONGEST_FRAME,
+        longest[RUNS / 2] <= LONGEST_WORK,
         "ms in each run: {longest:?}"
     );
     // Only what is seen exists.

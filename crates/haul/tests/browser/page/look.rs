@@ -47,13 +47,13 @@ pub(crate) async fn on_a_phone_nothing_is_cut_off_and_all_is_within_reach(tab: T
             .await;
         visit
             .tab
-            .wait("document.querySelector('[data-status=failed]')")
+            .wait("document.querySelector('[data-status=failed]') && document.querySelector('[data-status=downloading]')")
             .await;
         visit.fits(&format!("the list, {language}")).await;
         let act = "(() => { const box = document.querySelector('.act').getBoundingClientRect(); \
                    return Math.min(box.width, box.height) >= 44; })()";
         assert_eq!(visit.tab.value(act).await, Value::Bool(true));
-        visit.tab.click(".row .main .name").await;
+        visit.tab.click("[data-status=downloading] .name").await;
         visit
             .tab
             .wait(

@@ -4,6 +4,7 @@
 mod files;
 mod lines;
 mod process;
+mod tmux;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ pub(crate) use lines::{delivered, loading, queued};
 pub(crate) use process::{
     Ended, by, descriptors, end, end_within, haul, program, resident, signal, start, threads,
 };
+pub(crate) use tmux::{PROMPT, Tmux};
 
 /// The program under test.
 pub(crate) const HAUL: &str = env!("CARGO_BIN_EXE_haul");

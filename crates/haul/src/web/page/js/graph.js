@@ -54,6 +54,15 @@ export class Sparkline {
   }
 }
 
+/**
+ * @param {number} seconds
+ * @param {Text} text
+ */
+function ago(seconds, text) {
+  if (seconds < 60) return text.say("page-graph-seconds", { seconds });
+  return text.say("page-graph-minutes", { minutes: text.decimal.format(seconds / 60) });
+}
+
 /** The speed of one download, with its axes. */
 export class Graph {
   constructor() {
@@ -88,8 +97,8 @@ export class Graph {
     mark(this.area, "d", isLine ? `M${left} ${HEIGHT}L${points.join("L")}L${WIDTH} ${HEIGHT}Z` : "");
     write(this.high, text.speed(top));
     write(this.half, text.speed(top / 2));
-    write(this.then, text.say("page-graph-then", { time: text.duration(span) }));
-    write(this.middle, text.say("page-graph-then", { time: text.duration(span / 2) }));
+    write(this.then, ago(span, text));
+    write(this.middle, ago(span / 2, text));
     write(this.now, text.say("page-graph-now"));
     mark(this.element, "aria-label", text.say("page-graph-says", {
       now: text.speed(samples.at(-1) ?? 0), most: text.speed(most > 1 ? most : 0),

@@ -18,6 +18,7 @@ export class Text {
     const plural = new Intl.PluralRules(lang);
     const whole = new Intl.NumberFormat(lang, { maximumFractionDigits: 0 });
     this.tenths = new Intl.NumberFormat(lang, { minimumFractionDigits: 1, maximumFractionDigits: 1, useGrouping: false });
+    this.decimal = new Intl.NumberFormat(lang, { maximumFractionDigits: 1 });
     this.moment = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" });
     this.clock = new Intl.DateTimeFormat(lang, { timeStyle: "medium" });
     this.order = new Intl.Collator(lang, { numeric: true, sensitivity: "base" });

@@ -1,0 +1,130 @@
+//! Text that must fit into so many cells of a terminal. Counts as terminals do: a letter of CJK and an
+//! emoji fill two. Knows nothing of what the text says.
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// The longest end of a name that is taken for its extension, in cells: `.tar.zst`, `.download`.
+const EXTENSION: usize = 10;
+
+/// How many cells a text fills.
+pub(crate) fn width(text: &str) -> usize {
+    text.graphemes(true).map(UnicodeWidthStr::width).sum()
+}
+
+/// A text in exactly `cells`: cut at its end, or followed by spaces. `mark` stands where it was cut.
+pub(crate) fn left(text: &str, cells: usize, mark: char) -> String {
+    filled(end(text, cells, mark), cells)
+}
+
+/// The same, with what is too long cut out of the middle, so that a name keeps its extension.
+pub(crate) fn name(text: &str, cells: usize, mark: char) -> String {
+    filled(middle(text, cells, mark), cells)
+}
+
+/// A text in at least `cells`, behind spaces.
+pub(crate) fn right(text: &str, cells: usize) -> String {
+    let space = cells.saturating_sub(width(text));
+    format!("{}{text}", " ".repeat(space))
+}
+
+/// A text of at most `cells`, cut at its end.
+pub(crate) fn end(text: &str, cells: usize, mark: char) -> String {
+    if width(text) <= cells {
+        return text.to_owned();
+    }
+    let Some(room) = cells.checked_sub(1) else {
+        return String::new();
+    };
+    format!("{}{mark}", start(text, room))
+}
+
+/// A text of at most `cells`, cut in the middle.
+pub(crate) fn middle(text: &str, cells: usize, mark: char) -> String {
+    if width(text) <= cells {
+        return text.to_owned();
+    }
+    let Some(room) = cells.checked_sub(1) else {
+        return String::new();
+    };
+    // An extension is kept as long as half of the room is left for what comes before it.
+    let extension = text
+        .rsplit_once('.')
+        .map_or(0, |(_, extension)| width(extension) + 1);
+    let wanted = match extension {
+        1..=EXTENSION => extension.max(room / 3),
+        _ => room / 3,
+    };
+    let back = last(text, wanted.min(room / 2));
+    let front = start(text, room - width(back));
+    format!("{front}{mark}{back}")
+}
+
+/// As much of a text's start as fits.
+fn start(text: &str, cells: usize) -> &str {
+    let mut room = cells;
+    for (at, grapheme) in text.grapheme_indices(true) {
+        match room.checked_sub(grapheme.width()) {
+            Some(left) => room = left,
+            None => return &text[..at],
+        }
+    }
+    text
+}
+
+/// As much of a text's end as fits.
+fn last(text: &str, cells: usize) -> &str {
+    let mut room = cells;
+    let mut from = text.len();
+    for (at, grapheme) in text.grapheme_indices(true).rev() {
+        match room.checked_sub(grapheme.width()) {
+            Some(left) => (room, from) = (left, at),
+            None => break,
+        }
+    }
+    &text[from..]
+}
+
+/// A text with spaces behind it: one that a wide letter did not fit into may be a cell short.
+fn filled(mut text: String, cells: usize) -> String {
+    let space = cells.saturating_sub(width(&text));
+    text.extend(std::iter::repeat_n(' ', space));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_name_is_cut_in_the_middle_and_keeps_its_extension() {
+        let long = "a-very-long-name-of-a-film-that-nobody-has-seen.2026.mp4";
+        assert_eq!(middle(long, 20, '…'), "a-very-long-n…26.mp4");
+        assert_eq!(
+            middle("archive-2026-07-01.tar.gz", 16, '…'),
+            "archive-20…ar.gz"
+        );
+        assert_eq!(middle("short.iso", 20, '…'), "short.iso");
+        assert_eq!(middle("short.iso", 0, '…'), "");
+        assert_eq!(middle("short.iso", 1, '…'), "…");
+    }
+
+    #[test]
+    fn wide_letters_are_counted_as_two_cells_and_never_cut() {
+        assert_eq!(width("夏日の思い出.mp4"), 16);
+        assert_eq!(middle("夏日の思い出.mp4", 11, '…'), "夏日の….mp4");
+        assert_eq!(width(&name("夏日の思い出.mp4", 12, '…')), 12);
+        assert_eq!(end("夏日", 3, '…'), "夏…");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_filled_is_exactly_as_wide_as_asked(text: String, cells in 0_usize..60) {
+            // A terminal never gets a control character: `plain` comes before.
+            let text = crate::cli::paint::plain(&text);
+            prop_assert_eq!(width(&left(&text, cells, '…')), cells);
+            prop_assert_eq!(width(&name(&text, cells, '…')), cells);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Each key, and what the daemon is then asked to do.
+
+use std::time::Instant;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use serde_json::{Value as Json, json};
+
+use super::*;
+
+/// A screen with one download in each of these states; the first is chosen.
+fn screen(statuses: &[&str]) -> State {
+    let now = Instant::now();
+    let mut state = State::new("http://h".to_owned(), (80, 24), now);
+    state.up(now);
+    let downloads: Vec<Json> = (1..)
+        .zip(statuses)
+        .map(|(id, status)| {
+            json!({"id": format!("{id:016x}"), "name": format!("file-{id}"), "status": status,
+                   "position": (*status == "queued").then_some(3)})
+        })
+        .collect();
+    state.hear(
+        json!({"id": 1, "result": {"subscription": "s", "revision": 1, "downloads": downloads}}),
+        now,
+    );
+    state.settle();
+    state.talk.take();
+    state
+}
+
+fn press(state: &mut State, keys: &str) -> Next {
+    let mut next = Next::Stay;
+    for letter in keys.chars() {
+        let code = match letter {
+            '\n' => KeyCode::Enter,
+            '\x1b' => KeyCode::Esc,
+            '\t' => KeyCode::Tab,
+            letter => KeyCode::Char(letter),
+        };
+        next = state.key(KeyEvent::new(code, KeyModifiers::NONE), Instant::now());
+        state.settle();
+    }
+    next
+}
+
+/// The commands that were sent, without subscriptions.
+fn sent(state: &mut State) -> Vec<(String, Json)> {
+    let calls = state.talk.take();
+    let calls = calls
+        .iter()
+        .map(|call| serde_json::from_str::<Json>(call).expect("JSON"));
+    calls
+        .map(|mut call| {
+            (
+                call["method"].to_string().replace('"', ""),
+                call["params"].take(),
+            )
+        })
+        .filter(|(method, _)| !method.ends_with("subscribe"))
+        .collect()
+}
+
+fn only(state: &mut State, keys: &str) -> (String, Json) {
+    press(state, keys);
+    let mut sent = sent(state);
+    assert_eq!(sent.len(), 1, "{keys}: {sent:?}");
+    sent.remove(0)
+}
+
+#[test]
+fn p_pauses_what_runs_and_lets_what_is_paused_go_on() {
+    let id = json!({"id": "0000000000000001"});
+    for (status, method) in [
+        ("downloading", "downloads.pause"),
+        ("queued", "downloads.pause"),
+        ("paused", "downloads.resume"),
+    ] {
+        let mut state = screen(&[status]);
+        assert_eq!(
+            only(&mut state, "p"),
+            (method.to_owned(), id.clone()),
+            "{status}"
+        );
+    }
+    let mut state = screen(&["completed"]);
+    press(&mut state, "p");
+    assert!(sent(&mut state).is_empty());
+    assert_eq!(state.note.map(|note| note.tone), Some(Tone::Refused));
+}
+
+#[test]
+fn what_cannot_be_taken_back_is_done_only_after_a_yes() {
+    for (keys, expected) in [
+        ("xy", Some("downloads.cancel")),
+        ("dy", Some("downloads.remove")),
+        ("xn", None),
+        ("x\n", None),
+        ("d\x1b", None),
+        ("xd", None),
+    ] {
+        let mut state = screen(&["downloading"]);
+        press(&mut state, keys);
+        let sent = sent(&mut state);
+        assert_eq!(
+            sent.first().map(|(method, _)| method.as_str()),
+            expected,
+            "{keys:?}"
+        );
+        assert_eq!(state.mode, Mode::List, "{keys:?}");
+    }
+    let mut state = screen(&["completed"]);
+    assert_eq!(
+        only(&mut state, "dy").1["files"],
+        false,
+        "a finished file stays"
+    );
+}
+
+#[test]
+fn the_question_is_about_the_download_that_was_chosen_when_it_was_asked() {
+    let mut state = screen(&["downloading", "paused"]);
+    press(&mut state, "x");
+    let gone =
+        json!({"subscription": "s", "from": 1, "revision": 2, "removed": ["0000000000000001"]});
+    state.hear(json!({"method": "changed", "params": gone}), Instant::now());
+    state.settle();
+    assert_eq!(only(&mut state, "y").1["id"], "0000000000000001");
+}
+
+#[test]
+fn a_queued_download_moves_by_one_place() {
+    for (key, place) in [("K", 2), ("+", 2), ("J", 4), ("-", 4)] {
+        let mut state = screen(&["queued"]);
+        let (method, params) = only(&mut state, key);
+        assert_eq!(
+            (method.as_str(), params["position"].as_u64()),
+            ("downloads.move", Some(place))
+        );
+    }
+    let mut state = screen(&["paused"]);
+    press(&mut state, "K");
+    assert!(sent(&mut state).is_empty() && state.note.is_some());
+}
+
+#[test]
+fn urls_are_typed_or_pasted_and_go_out_together() {
+    let mut state = screen(&[]);
+    press(&mut state, "ahttp://h/a ");
+    state.paste("http://h/b\nhttp://h/c\n", Instant::now());
+    let (method, params) = only(&mut state, "\n");
+    assert_eq!(method, "downloads.add");
+    assert_eq!(
+        params["urls"],
+        json!(["http://h/a", "http://h/b", "http://h/c"])
+    );
+
+    state.paste("https://h/d", Instant::now());
+    assert!(sent(&mut state).is_empty(), "a paste alone adds nothing");
+    assert_eq!(only(&mut state, "\n").1["urls"], json!(["https://h/d"]));
+
+    state.paste("no address", Instant::now());
+    assert_eq!(state.mode, Mode::List);
+    press(&mut state, "a\x1b");
+    press(&mut state, "a\n");
+    assert!(sent(&mut state).is_empty());
+}
+
+#[test]
+fn letters_are_text_while_something_is_typed() {
+    let mut state = screen(&["downloading"]);
+    assert_eq!(press(&mut state, "aq"), Next::Stay);
+    press(&mut state, "xpd");
+    assert!(sent(&mut state).is_empty());
+    let text = matches!(&state.mode, Mode::Input(Purpose::Add, entry) if entry.text() == "qxpd");
+    assert!(text, "{:?}", state.mode);
+    let control_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+    assert_eq!(
+        state.key(control_c, Instant::now()),
+        Next::Quit,
+        "a way out is always there"
+    );
+}
+
+#[test]
+fn a_limit_is_a_size_and_a_wrong_one_is_typed_again() {
+    let mut state = screen(&[]);
+    press(&mut state, "l2M\n");
+    let sent = sent(&mut state);
+    assert_eq!(
+        sent[0],
+        ("settings.set".to_owned(), json!({"speed_limit": 2 << 20}))
+    );
+    assert_eq!(sent[1].0, "settings.get");
+    press(&mut state, "lfast\n");
+    assert!(matches!(state.mode, Mode::Input(Purpose::Limit, _)));
+}
+
+#[test]
+fn a_search_narrows_the_list_at_each_letter_and_escape_ends_it() {
+    let mut state = screen(&["paused", "paused", "downloading"]);
+    press(&mut state, "/file-2");
+    assert_eq!(state.list.len(), 1);
+    press(&mut state, "\n");
+    assert_eq!((state.list.len(), &state.mode), (1, &Mode::List));
+    press(&mut state, "\x1b");
+    assert_eq!(state.list.len(), 3);
+    press(&mut state, "/x\x1b");
+    assert_eq!(state.list.len(), 3);
+}
+
+#[test]
+fn filters_and_orders_go_round() {
+    let mut state = screen(&["paused", "downloading"]);
+    press(&mut state, "4");
+    assert_eq!((state.list.filter(), state.list.len()), (Filter::Paused, 1));
+    press(&mut state, "\t\t\t");
+    assert_eq!(state.list.filter(), Filter::All);
+    let back = KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT);
+    state.key(back, Instant::now());
+    assert_eq!(state.list.filter(), Filter::Done);
+    press(&mut state, &"s".repeat(Sort::ALL.len()));
+    assert_eq!(state.list.sort(), Sort::Status);
+}
+
+#[test]
+fn without_a_connection_commands_are_refused_and_not_kept() {
+    let mut state = screen(&["downloading"]);
+    state.down("gone".to_owned(), Instant::now());
+    press(&mut state, "p");
+    press(&mut state, "ahttp://h/a\n");
+    assert!(sent(&mut state).is_empty());
+    assert_eq!(state.note.map(|note| note.tone), Some(Tone::Refused));
+}
+
+#[test]
+fn q_quits_also_from_the_help_and_any_other_key_closes_it() {
+    let mut state = screen(&[]);
+    press(&mut state, "?");
+    assert_eq!(state.mode, Mode::Help);
+    assert_eq!(press(&mut state, "x"), Next::Stay);
+    assert_eq!(state.mode, Mode::List);
+    assert_eq!(press(&mut state, "?q"), Next::Quit);
+    let control_z = KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL);
+    assert_eq!(state.key(control_z, Instant::now()), Next::Suspend);
+}

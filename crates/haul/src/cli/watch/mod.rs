@@ -1,0 +1,226 @@
+//! `haul watch`: the daemon's downloads live on a terminal. Joins what the daemon says, the keys and the
+//! clock to a state, and draws it; each of them has a file of its own.
+
+mod entry;
+mod keys;
+mod link;
+mod list;
+mod screen;
+mod state;
+mod talk;
+mod view;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Args;
+use crossterm::event::{Event, EventStream};
+use futures_util::StreamExt;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
+
+use self::keys::Next;
+use self::link::News;
+use self::screen::Screen;
+use self::state::State;
+use self::view::Terminal;
+use super::client::Server;
+use super::exit;
+use super::glyphs::Glyphs;
+use super::paint::Paint;
+
+/// `haul watch`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  haul watch
+  haul watch --server https://box:8765 --token TOKEN
+
+Keys: arrows or j k choose a download, p pauses it or lets it go on, x cancels, r retries, d forgets,
+a adds URLs, l limits the speed, / searches, Tab filters, s sorts, ? shows all keys, q quits. The
+downloads go on without it.")]
+pub(crate) struct Watch {
+    #[command(flatten)]
+    server: Server,
+}
+
+/// News are drawn no faster than eyes follow; keys at once.
+const BETWEEN_DRAWINGS: Duration = Duration::from_millis(200);
+/// How many messages of the daemon wait while the screen is drawn; the daemon merges what follows.
+const NEWS_KEPT: usize = 16;
+const ORDERS_KEPT: usize = 64;
+/// How long a daemon may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Shows the daemon's downloads until the user has seen enough.
+pub(crate) async fn watch(asked: Watch) -> anyhow::Result<u8> {
+    screen::check()?;
+    let socket = asked.server.open(link::PATH, None).await?;
+    let signals = Signals::listen().context("cannot listen for signals")?;
+    let (orders, to_send) = mpsc::channel(ORDERS_KEPT);
+    let (to_tell, news) = mpsc::channel(NEWS_KEPT);
+    let mut held = JoinSet::new();
+    held.spawn(link::hold(asked.server.clone(), socket, to_send, to_tell));
+    let screen = Screen::take().context("the terminal cannot be drawn on")?;
+    let name = asked.server.name().to_owned();
+    let ended = Watching::new(name, screen, orders, news)?
+        .until_over(signals)
+        .await;
+    let _ = timeout(GOODBYE, held.join_next()).await;
+    ended
+}
+
+/// Signals that end the screen, and the one that gives it back.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+    go_on: Signal,
+}
+
+/// What a signal asks for.
+enum Asks {
+    /// To end, with this exit code: by convention 128 and the signal's number.
+    End(u8),
+    /// To draw again, after somebody else had the terminal.
+    GoOn,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            go_on: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+        })
+    }
+
+    async fn next(&mut self) -> Asks {
+        tokio::select! {
+            _ = self.terminate.recv() => Asks::End(143),
+            _ = self.interrupt.recv() => Asks::End(130),
+            _ = self.hang_up.recv() => Asks::End(129),
+            _ = self.go_on.recv() => Asks::GoOn,
+        }
+    }
+}
+
+/// A screen at work. Dropped, it gives the terminal back and lets the connection go.
+struct Watching {
+    state: State,
+    screen: Screen,
+    terminal: Terminal,
+    orders: Sender<String>,
+    news: Receiver<News>,
+    drawn: Instant,
+    /// When to draw what has changed since.
+    draw_at: Option<Instant>,
+}
+
+impl Watching {
+    fn new(
+        server: String,
+        screen: Screen,
+        orders: Sender<String>,
+        news: Receiver<News>,
+    ) -> anyhow::Result<Watching> {
+        let size = screen.size()?;
+        let now = Instant::now();
+        Ok(Watching {
+            state: State::new(server, size, now),
+            screen,
+            terminal: Terminal {
+                glyphs: Glyphs::of_terminal(),
+                paint: Paint::stdout(),
+            },
+            orders,
+            news,
+            drawn: now,
+            draw_at: Some(now),
+        })
+    }
+
+    async fn until_over(mut self, mut signals: Signals) -> anyhow::Result<u8> {
+        let mut events = EventStream::new();
+        let mut seconds = interval(Duration::from_secs(1));
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let draw_at = self.draw_at;
+            let time_to_draw = async {
+                match draw_at {
+                    Some(at) => sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                asks = signals.next() => match asks {
+                    Asks::End(code) => return Ok(code),
+                    Asks::GoOn => {
+                        self.screen.take_again()?;
+                        self.draw_now();
+                    }
+                },
+                event = events.next() => {
+                    let event = event.context("the terminal is gone")??;
+                    match self.happened(event) {
+                        Next::Stay => {}
+                        Next::Quit => return Ok(exit::DONE),
+                        Next::Suspend => self.screen.suspend()?,
+                    }
+                    self.draw_now();
+                }
+                () = time_to_draw => self.draw()?,
+                news = self.news.recv() => {
+                    match news.context("the connection's task has ended")? {
+                        News::Up => self.state.up(Instant::now()),
+                        News::Said(said) => self.state.hear(said, Instant::now()),
+                        News::Down(why) => self.state.down(why, Instant::now()),
+                        News::Over(failure) => return Err(failure.into()),
+                    }
+                    self.draw_soon();
+                }
+                _ = seconds.tick() => if self.state.tick(Instant::now()) {
+                    self.draw_soon();
+                },
+            }
+            // Everything that follows from what happened, at the size that the screen has now.
+            self.state.resize(self.screen.size()?);
+            self.state.settle();
+            for order in self.state.talk.take() {
+                // A connection's task that has ended says so itself.
+                let _ = self.orders.send(order).await;
+            }
+        }
+    }
+
+    fn happened(&mut self, event: Event) -> Next {
+        let now = Instant::now();
+        match event {
+            Event::Key(key) => return self.state.key(key, now),
+            Event::Paste(text) => self.state.paste(&text, now),
+            // The size is looked at before each drawing.
+            _ => {}
+        }
+        Next::Stay
+    }
+
+    fn draw_now(&mut self) {
+        self.draw_at = Some(Instant::now());
+    }
+
+    fn draw_soon(&mut self) {
+        let soon = self.drawn + BETWEEN_DRAWINGS;
+        self.draw_at = Some(self.draw_at.map_or(soon, |at| at.min(soon)));
+    }
+
+    fn draw(&mut self) -> anyhow::Result<()> {
+        (self.drawn, self.draw_at) = (Instant::now(), None);
+        let (state, terminal) = (&self.state, self.terminal);
+        self.screen
+            .draw(|buffer| view::draw(state, terminal, buffer))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! The terminal while it is ours: taken, drawn on, and given back as it was, whatever ends the program
+//! short of SIGKILL. Knows nothing of what is drawn.
+
+use std::io::{self, BufWriter, IsTerminal, Stdout, stdout};
+use std::panic;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::cursor::{Hide, Show};
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::execute;
+use crossterm::style::{Attribute, SetAttribute};
+use crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use rustix::process::{Signal, kill_current_process_group};
+
+use crate::cli::exit::{self, Failure};
+
+/// Whether the terminal is to be given back: a panic and the end of the screen may both come to that.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+static HOOK: Once = Once::new();
+
+/// A terminal that is ours. Dropping it gives the terminal back.
+pub(super) struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+}
+
+/// Says what to do instead where there is no terminal that can be drawn on.
+pub(super) fn check() -> Result<(), Failure> {
+    let refuse = |why: &str| {
+        Failure::new(
+            exit::USAGE,
+            format!("`haul watch` draws on a terminal, and {why}"),
+        )
+        .next("`haul ls` lists the downloads once, `haul ls --json` does for programs")
+    };
+    if !stdout().is_terminal() {
+        return Err(refuse("standard output is none"));
+    }
+    if std::env::var_os("TERM").is_some_and(|name| name == "dumb") {
+        return Err(refuse("this one cannot move its cursor (TERM=dumb)"));
+    }
+    Ok(())
+}
+
+impl Screen {
+    /// Takes the terminal: no echo, another screen beside the one with the shell's text, no cursor, and
+    /// pasted text told from typed. Nothing more, so that a `reset` mends it after SIGKILL.
+    pub(super) fn take() -> io::Result<Screen> {
+        HOOK.call_once(|| {
+            let hook = panic::take_hook();
+            panic::set_hook(Box::new(move |panicked| {
+                // First, so that what it says can be read.
+                give_back();
+                hook(panicked);
+            }));
+        });
+        let terminal = Terminal::new(CrosstermBackend::new(BufWriter::new(stdout())))?;
+        let mut screen = Screen { terminal };
+        screen.enter()?;
+        Ok(screen)
+    }
+
+    fn enter(&mut self) -> io::Result<()> {
+        TAKEN.store(true, Ordering::SeqCst);
+        enable_raw_mode()?;
+        execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, Hide)?;
+        // Everything is drawn anew. `clear` would ask the terminal for its cursor, and that answer is
+        // among the keys, where nobody waits for it.
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))
+    }
+
+    /// Columns and rows.
+    pub(super) fn size(&self) -> io::Result<(u16, u16)> {
+        let size = self.terminal.size()?;
+        Ok((size.width, size.height))
+    }
+
+    /// Draws; only cells that have changed are written. `draw` returns where the cursor is seen.
+    pub(super) fn draw(
+        &mut self,
+        draw: impl FnOnce(&mut Buffer) -> Option<(u16, u16)>,
+    ) -> io::Result<()> {
+        self.terminal.draw(|frame| {
+            if let Some((x, y)) = draw(frame.buffer_mut()) {
+                frame.set_cursor_position(Position::new(x, y));
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Gives the terminal back and stops the process as Ctrl-Z does elsewhere; takes it again when the
+    /// process goes on. Where nobody could let it go on, the system does not stop it.
+    pub(super) fn suspend(&mut self) -> io::Result<()> {
+        give_back();
+        kill_current_process_group(Signal::TSTP)?;
+        self.enter()
+    }
+
+    /// Takes the terminal again after somebody else has had it.
+    pub(super) fn take_again(&mut self) -> io::Result<()> {
+        give_back();
+        self.enter()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// Everything as it was. A terminal that is gone needs none of it, so errors tell nothing.
+fn give_back() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let _ = execute!(
+        stdout(),
+        SetAttribute(Attribute::Reset),
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        Show
+    );
+    let _ = disable_raw_mode();
+}

@@ -1,0 +1,164 @@
+//! The pane below the list: everything about the chosen download that its line has no room for.
+
+use serde_json::Value as Json;
+
+use super::{Canvas, State};
+use crate::cli::clip;
+use crate::cli::columns::Piece;
+use crate::cli::downloads::text;
+use crate::cli::paint::Look;
+use crate::cli::watch::list::Row;
+use crate::human;
+
+/// The names of facts stand in a column of their own.
+const NAMES: usize = 9;
+
+pub(super) fn draw(state: &State, y: u16, rows: u16, canvas: &mut Canvas<'_>) {
+    if rows == 0 {
+        return;
+    }
+    let rule = canvas.glyphs().rule();
+    let Some(row) = state.chosen() else {
+        let line: String = std::iter::repeat_n(rule, canvas.width()).collect();
+        canvas.line(y, vec![(Some(Look::Dim), line)]);
+        return;
+    };
+    if rows == 1 {
+        canvas.line(y, shortest(row, canvas));
+        return;
+    }
+    canvas.line(y, title(row, canvas));
+    let facts = match &state.details {
+        Some(details) if details.id == row.id => &details.facts,
+        _ => &Json::Null,
+    };
+    let room = canvas.width().saturating_sub(NAMES);
+    let mut lines = vec![
+        (
+            "map",
+            canvas.glyphs().map(&text(facts, "map"), room.min(120)),
+        ),
+        ("state", standing(row, facts, canvas)),
+    ];
+    if !row.why.is_empty() {
+        lines.push((
+            if facts["error"].is_null() {
+                "waits"
+            } else {
+                "failed"
+            },
+            row.why.clone(),
+        ));
+    }
+    lines.push(("from", from(facts)));
+    lines.push(("to", text(facts, "path")));
+    let blocks = facts["blocks"].as_array().into_iter().flatten();
+    lines.extend(blocks.map(|block| ("thread", thread(block))));
+    // A map that is not there yet, or a path that is not known, leaves its line to others.
+    lines.retain(|(_, told)| !told.is_empty());
+    for ((name, told), y) in lines.iter().zip(y + 1..y + rows) {
+        let told = canvas.glyphs().text(told);
+        let told = match *name {
+            "map" => told,
+            "from" | "to" => clip::middle(&told, room, canvas.glyphs().cut()),
+            _ => clip::end(&told, room, canvas.glyphs().cut()),
+        };
+        let name = clip::left(&format!(" {name}"), NAMES, ' ');
+        canvas.line(y, vec![(Some(Look::Dim), name), (None, told)]);
+    }
+}
+
+/// The name as a whole, and why it waits or has failed: what lines above have cut.
+fn shortest(row: &Row, canvas: &Canvas<'_>) -> Vec<Piece> {
+    let glyphs = canvas.glyphs();
+    let why = glyphs.text(&row.why);
+    let (name, width) = (glyphs.text(&row.name), canvas.width().saturating_sub(2));
+    if why.is_empty() {
+        return vec![(
+            Some(Look::Dim),
+            format!("  {}", clip::middle(&name, width, glyphs.cut())),
+        )];
+    }
+    let why = clip::end(&why, width.saturating_sub(10), glyphs.cut());
+    let room = width.saturating_sub(clip::width(&why) + 2);
+    let name = clip::middle(&name, room, glyphs.cut());
+    vec![(Some(Look::Dim), format!("  {name}: ")), (None, why)]
+}
+
+/// `── name ─────`, the name with as much of it as fits.
+fn title(row: &Row, canvas: &Canvas<'_>) -> Vec<Piece> {
+    let glyphs = canvas.glyphs();
+    let line = |cells| std::iter::repeat_n(glyphs.rule(), cells).collect::<String>();
+    let name = clip::middle(
+        &glyphs.text(&row.name),
+        canvas.width().saturating_sub(6),
+        glyphs.cut(),
+    );
+    let rest = canvas.width().saturating_sub(4 + clip::width(&name));
+    vec![
+        (Some(Look::Dim), line(2) + " "),
+        (Some(Look::Bold), name),
+        (Some(Look::Dim), format!(" {}", line(rest))),
+    ]
+}
+
+/// How far it is and what it took.
+fn standing(row: &Row, facts: &Json, canvas: &Canvas<'_>) -> String {
+    let number = |field: &str| facts[field].as_u64().filter(|number| *number > 0);
+    let of = row
+        .size
+        .map_or_else(String::new, |size| format!(" of {}", human::size(size)));
+    let mut told = vec![format!(
+        "{}, {}{of}",
+        row.status.name(),
+        human::size(row.done)
+    )];
+    if let Some(most) = facts["threads"]["limit"].as_u64() {
+        told.push(format!("{} of {most} threads", row.threads));
+    }
+    if let Some(place) = row.position {
+        told.push(format!("place {} in the queue", place + 1));
+    }
+    if let Some(limit) = number("speed_limit") {
+        told.push(format!("limit {}", human::speed(limit)));
+    }
+    if let Some(tries) = number("attempts") {
+        told.push(match tries {
+            1 => "1 new try".to_owned(),
+            tries => format!("{tries} new tries"),
+        });
+    }
+    if let Some(wasted) = number("wasted") {
+        told.push(format!("{} fetched twice", human::size(wasted)));
+    }
+    told.join(canvas.glyphs().dot())
+}
+
+/// Where it comes from: the URL, and the server behind redirects.
+fn from(facts: &Json) -> String {
+    let url = text(facts, "url");
+    match facts["mirrors"].as_array().map_or(0, Vec::len) {
+        0 => url,
+        mirrors => format!(
+            "{url} and {}",
+            human::count(u64::try_from(mirrors).unwrap_or(0), "mirror")
+        ),
+    }
+}
+
+/// What one thread does.
+fn thread(block: &Json) -> String {
+    let number = |field: &str| block[field].as_u64().unwrap_or_default();
+    let of = block["end"].as_u64().map_or_else(String::new, |end| {
+        let size = (end + 1).saturating_sub(number("start"));
+        format!(" of {}", human::size(size))
+    });
+    format!(
+        "{:>3}  {:<10}  {:>12}  {}{of} from byte {}",
+        number("thread"),
+        text(block, "state"),
+        human::speed(number("speed")),
+        human::size(number("done")),
+        number("start"),
+    )
+}

@@ -1,0 +1,112 @@
+//! The last line: what the keys do, what the daemon answered, a question, or what is being typed.
+
+use super::{Canvas, State};
+use crate::cli::clip;
+use crate::cli::paint::Look;
+use crate::cli::watch::entry::Entry;
+use crate::cli::watch::state::{Link, Loss, Mode, Note, Purpose, Question, Tone};
+
+/// The keys, the most wanted first: as many as fit.
+const KEYS: [&str; 11] = [
+    "p pause",
+    "x cancel",
+    "r retry",
+    "d forget",
+    "a add",
+    "l limit",
+    "/ search",
+    "s sort",
+    "Tab filter",
+    "+ - move",
+    "q quit",
+];
+
+/// Draws the last line; returns where the cursor stands in it.
+pub(super) fn draw(state: &State, rows: u16, canvas: &mut Canvas<'_>) -> Option<(u16, u16)> {
+    let y = canvas.buffer.area.height.checked_sub(rows.max(1))?;
+    if let Mode::Input(purpose, entry) = &state.mode {
+        return Some((input(*purpose, entry, y, canvas), y));
+    }
+    if rows == 0 {
+        return None;
+    }
+    match (&state.mode, &state.note, &state.link) {
+        (Mode::Ask(question), _, _) => ask(question, y, canvas),
+        (_, Some(note), _) => told(note, y, canvas),
+        (_, None, Link::Down { why, .. }) => lost(why, y, canvas),
+        (_, None, Link::Up) => {
+            let keys = keys(canvas.width());
+            canvas.line(y, vec![(None, keys)]);
+            canvas.invert(y);
+        }
+    }
+    None
+}
+
+fn keys(width: usize) -> String {
+    let always = "? help";
+    let mut line = String::from(" ");
+    let mut keys: Vec<&str> = KEYS.to_vec();
+    // What does not fit is told by the help, so that and the way out stay.
+    while keys.len() > 1 && keys.join("  ").len() + always.len() + 4 > width {
+        keys.remove(keys.len() - 2);
+    }
+    keys.insert(keys.len() - 1, always);
+    line.push_str(&keys.join("  "));
+    clip::left(&line, width, ' ')
+}
+
+fn told(note: &Note, y: u16, canvas: &mut Canvas<'_>) {
+    let (mark, look) = match note.tone {
+        Tone::Done => ("", None),
+        Tone::Refused => ("! ", Some(Look::Red)),
+    };
+    let text = format!(" {mark}{}", canvas.glyphs().text(&note.text));
+    let text = clip::left(&text, canvas.width(), canvas.glyphs().cut());
+    canvas.line(y, vec![(look, text)]);
+}
+
+/// Why there is no daemon; nearly all keys wait for it.
+fn lost(why: &str, y: u16, canvas: &mut Canvas<'_>) {
+    let quit = "  q quit";
+    let room = canvas.width().saturating_sub(quit.len() + 1);
+    let why = clip::left(&canvas.glyphs().text(why), room, canvas.glyphs().cut());
+    canvas.line(
+        y,
+        vec![
+            (Some(Look::Red), format!(" {why}")),
+            (None, quit.to_owned()),
+        ],
+    );
+}
+
+fn ask(question: &Question, y: u16, canvas: &mut Canvas<'_>) {
+    let (before, after) = match question.what {
+        Loss::Cancel => (" cancel ", " and drop its bytes?  y / n "),
+        Loss::Forget => (" forget ", "? A finished file stays.  y / n "),
+    };
+    let room = canvas.width().saturating_sub(before.len() + after.len());
+    let name = clip::middle(
+        &canvas.glyphs().text(&question.name),
+        room,
+        canvas.glyphs().cut(),
+    );
+    let line = clip::left(&format!("{before}{name}{after}"), canvas.width(), ' ');
+    canvas.line(y, vec![(Some(Look::Yellow), line)]);
+    canvas.invert(y);
+}
+
+/// Draws what is typed; returns the column of the cursor.
+fn input(purpose: Purpose, entry: &Entry, y: u16, canvas: &mut Canvas<'_>) -> u16 {
+    let before = match purpose {
+        Purpose::Search => " search: ",
+        Purpose::Add => " add URLs: ",
+        Purpose::Limit => " limit, like 2M, 0 for none: ",
+    };
+    let room = canvas.width().saturating_sub(before.len() + 1);
+    let (seen, cursor) = entry.seen(room);
+    let text = clip::left(&canvas.glyphs().text(&seen), room + 1, ' ');
+    canvas.line(y, vec![(Some(Look::Bold), before.to_owned()), (None, text)]);
+    let column = u16::try_from(before.len() + cursor).unwrap_or(u16::MAX);
+    column.min(canvas.buffer.area.width.saturating_sub(1))
+}
