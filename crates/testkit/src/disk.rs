@@ -266,11 +266,13 @@ impl Faults {
             Pace::Slow => SLOW,
             Pace::Held => LONGEST_HOLD,
         };
-        self.held.fetch_add(1, Ordering::SeqCst);
+        // A slow one is over soon.
+        let held = u64::from(pace == Pace::Held);
+        self.held.fetch_add(held, Ordering::SeqCst);
         let waiting = self
             .pace_changed
             .wait_timeout_while(self.pace(), longest, |now| *now == pace);
-        self.held.fetch_sub(1, Ordering::SeqCst);
+        self.held.fetch_sub(held, Ordering::SeqCst);
         let (pace_now, waited) = waiting.unwrap_or_else(PoisonError::into_inner);
         drop(pace_now);
         if pace == Pace::Held && waited.timed_out() {

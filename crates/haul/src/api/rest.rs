@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::rejection::{PathRejection, RawPathParamsRejection};
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, RawPathParams, RawQuery, State};
 use axum::middleware::from_fn;
@@ -150,8 +150,9 @@ async fn index(
     .into_response())
 }
 
-async fn part(Path(name): Path<String>, headers: HeaderMap, uri: Uri) -> Answered {
-    match web::part(&name, &headers) {
+async fn part(name: Result<Path<String>, PathRejection>, headers: HeaderMap, uri: Uri) -> Answered {
+    let name = name.ok();
+    match name.and_then(|Path(name)| web::part(&name, &headers)) {
         Some(part) => Ok(part),
         None => Err(unknown_path(uri).await),
     }

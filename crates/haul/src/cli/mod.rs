@@ -2,6 +2,7 @@
 //! of its own; nothing here knows how anything is done.
 
 mod add;
+mod block;
 mod client;
 mod clip;
 mod columns;

@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal, Write};
 
 use clap::Args;
-use indicatif::MultiProgress;
 use tracing::{Level, Metadata};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{FilterExt, filter_fn};
@@ -12,6 +11,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+use super::block::Block;
 use super::paint::Paint;
 use crate::config::{Loaded, LogFormat, Source};
 
@@ -89,7 +89,7 @@ pub(crate) fn start_logging(
     loaded: &Loaded,
     verbosity: Verbosity,
     default: LogDefault,
-    bars: Option<MultiProgress>,
+    bars: Option<Block>,
 ) -> Log {
     let filter = EnvFilter::new(filter(loaded, verbosity, default));
     let (writer, guard) = NonBlockingBuilder::default()
@@ -135,7 +135,7 @@ fn filter(loaded: &Loaded, verbosity: Verbosity, default: LogDefault) -> &str {
 
 /// Writes whole log lines to stderr, above the bars.
 struct Stderr {
-    bars: Option<MultiProgress>,
+    bars: Option<Block>,
 }
 
 impl Write for Stderr {

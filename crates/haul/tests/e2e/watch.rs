@@ -23,6 +23,9 @@ async fn shell(world: &World, columns: u16, rows: u16) -> Tmux {
 
 /// Waits for the shell's prompt, and asserts that the terminal is as it was.
 async fn left_as_it_was(world: &World, tmux: &Tmux) {
+    // What is typed before it has ended is its own.
+    tmux.until("a prompt", |screen| screen.trim_end().ends_with(PROMPT))
+        .await;
     tmux.type_line("stty -a > after; echo left: $?").await;
     let screen = tmux
         .until("the shell", |screen| screen.contains("left: 0"))
@@ -181,7 +184,7 @@ async fn watch_survives_its_daemon_and_a_signal_gives_the_terminal_back() {
         let pid =
             std::fs::read_to_string(world.path("home").join("pid")).expect("the shell wrote it");
         world::signal(name, pid.trim().parse().expect("a number"));
-        tmux.until("the shell", |screen| screen.starts_with(EARLIER))
+        tmux.until("the shell", |screen| screen.trim_end().ends_with(PROMPT))
             .await;
         tmux.type_line("echo ended: $?").await;
         let code = match name {
@@ -302,7 +305,7 @@ async fn an_interrupted_get_takes_its_bars_away_and_says_how_to_go_on() {
     tmux.type_line(&format!("{HAUL} get '{url}'; echo ended: $?"))
         .await;
     tmux.until("a bar", |screen| {
-        screen.contains("夏日") && screen.contains("KiB/s")
+        screen.contains("↓ 夏日") && screen.contains("iB/s")
     })
     .await;
     tmux.press(&["C-c"]).await;
@@ -310,7 +313,10 @@ async fn an_interrupted_get_takes_its_bars_away_and_says_how_to_go_on() {
         .until("the end", |screen| screen.contains("ended: 130"))
         .await;
     assert!(screen.contains("run the same command again"), "{screen}");
-    assert!(!screen.contains("KiB/s,"), "{screen}");
+    assert!(
+        !screen.contains("↓ 夏日") && !screen.contains(" left"),
+        "the bars are gone: {screen}"
+    );
     let prompts = screen
         .lines()
         .filter(|line| line.starts_with(PROMPT))

@@ -56,7 +56,7 @@ fn document() -> Value {
             "summary": "A download manager: many parallel range requests per file.",
             "description": "Errors are problems (RFC 9457) with a stable `code`. What changes is told \
                 over `/api/v1/ws`, which `/api/v1/asyncapi.json` describes, and over `/api/v1/events`. \
-                Beside this API there are the text console (a WebSocket at `/`) and `/jsonrpc`, which \
+                Beside this API there are the page and the text console (both at `/`) and `/jsonrpc`, which \
                 speaks as aria2 does.",
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"}
         },

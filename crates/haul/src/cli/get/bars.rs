@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use haul_engine::{Id, Status, View};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::cli::block::Block;
 use crate::cli::clip;
 use crate::cli::columns::{Columns, Line};
 use crate::cli::glyphs::Glyphs;
@@ -23,9 +23,7 @@ const BETWEEN_DRAWINGS: Duration = Duration::from_millis(100);
 
 /// What is drawn below everything that is printed.
 pub(super) struct Bars {
-    all: MultiProgress,
-    /// One bar with several lines: they come and go together, so nothing jumps in between.
-    block: ProgressBar,
+    block: Block,
     glyphs: Glyphs,
     paint: Paint,
     /// Which place each download has among those asked for.
@@ -43,13 +41,8 @@ pub(super) struct Seen<'a> {
 
 impl Bars {
     pub(super) fn new() -> Bars {
-        let all = MultiProgress::new();
-        let block = all.add(ProgressBar::no_length());
-        let style = ProgressStyle::with_template("{msg}").expect("the template is well-formed");
-        block.set_style(style);
         Bars {
-            all,
-            block,
+            block: Block::default(),
             glyphs: Glyphs::of_terminal(),
             paint: Paint::stderr(),
             places: BTreeMap::new(),
@@ -77,27 +70,27 @@ impl Bars {
         // A line that ends in the last column would leave it to the terminal where the next one begins.
         let width = usize::from(columns).saturating_sub(1);
         let lines = lines(&seen, (width, usize::from(rows)), self.glyphs, self.paint);
-        self.block.set_message(lines.join("\n"));
+        self.block.draw(lines);
     }
 
     /// Takes the lines off the screen for good.
     pub(super) fn end(&self) {
-        self.block.finish_and_clear();
+        self.block.end();
     }
 
     /// What the bars are drawn on; whoever else writes there has to suspend them.
-    pub(super) fn screen(&self) -> &MultiProgress {
-        &self.all
+    pub(super) fn screen(&self) -> &Block {
+        &self.block
     }
 }
 
-/// The lines for a screen of so many columns and rows.
+/// The lines for a screen of so many columns and rows, each with how many cells it fills.
 fn lines(
     seen: &Seen<'_>,
     (width, rows): (usize, usize),
     glyphs: Glyphs,
     paint: Paint,
-) -> Vec<String> {
+) -> Vec<(String, usize)> {
     let columns = Columns::of(width);
     let room = rows.saturating_sub(OTHER_ROWS).min(MOST_LINES);
     // A download that waits tells why; one that only waits for its turn has nothing to tell.
@@ -108,16 +101,22 @@ fn lines(
         told.into_iter().partition(|view| view.status.is_active());
     let for_moving = room - waiting.len().min(WAITING_LINES).min(room);
     let shown = moving.iter().take(for_moving).chain(&waiting).take(room);
-    let mut lines: Vec<String> = shown
+    let mut lines: Vec<(String, usize)> = shown
         .map(|view| {
             let pieces = columns.line(&line(view), glyphs);
+            let cells = pieces.iter().map(|(_, text)| clip::width(text)).sum();
             let painted = pieces.into_iter().map(|(look, text)| match look {
                 Some(look) => paint.text(look, text),
                 None => text,
             });
-            painted.collect()
+            (painted.collect(), cells)
         })
         .collect();
+    let plain = |text: &str| {
+        let text = clip::end(text, width, glyphs.cut());
+        let cells = clip::width(&text);
+        (text, cells)
+    };
     let moving_shown = moving.len().min(for_moving);
     let others = [
         (moving.len() - moving_shown, "at work"),
@@ -129,13 +128,9 @@ fn lines(
         .map(|(count, what)| format!("{count} more {what}"))
         .collect();
     if !others.is_empty() && room > 0 {
-        lines.push(clip::end(
-            &format!("  {}", others.join(", ")),
-            width,
-            glyphs.cut(),
-        ));
+        lines.push(plain(&format!("  {}", others.join(", "))));
     }
-    lines.push(clip::end(&seen.total, width, glyphs.cut()));
+    lines.push(plain(&seen.total));
     lines
 }
 
@@ -186,7 +181,8 @@ mod tests {
             open: views.iter().collect(),
             total: "1 of 30 files done, 1.0 MiB of 3.0 MiB, 1.0 MiB/s, 2s left".to_owned(),
         };
-        lines(&seen, size, Glyphs::Blocks, Paint::Plain)
+        let lines = lines(&seen, size, Glyphs::Blocks, Paint::Plain);
+        lines.into_iter().map(|(line, _)| line).collect()
     }
 
     #[test]

@@ -79,9 +79,9 @@ impl Events {
 impl Told {
     /// The name of what has happened, if it is to be told now.
     fn event(&self, view: &View, now: Instant) -> Option<&'static str> {
-        if !self.started {
+        if !self.started && view.status == Status::Downloading {
             // From here on it is known what is fetched: its name, its size, whether in ranges.
-            return (view.status == Status::Downloading).then_some("started");
+            return Some("started");
         }
         if view.attempts > self.attempts {
             return Some("retry");
@@ -89,7 +89,7 @@ impl Told {
         if view.reason.is_some() && view.reason != self.reason {
             return Some("waiting");
         }
-        (now >= self.at + BETWEEN).then_some("progress")
+        (self.started && now >= self.at + BETWEEN).then_some("progress")
     }
 }
 
@@ -115,7 +115,7 @@ pub(super) struct Summary {
     pub(super) files: usize,
     pub(super) completed: usize,
     pub(super) failed: usize,
-    /// What came over the network, in bytes.
+    /// Bytes that came in this run.
     pub(super) fetched: u64,
     pub(super) took: Duration,
     pub(super) speed: u64,
@@ -187,6 +187,11 @@ mod tests {
         };
         assert_eq!(first.event(&probing, first.at + BETWEEN), None);
         assert_eq!(first.event(&sample(), first.at), Some("started"));
+        let waiting = View {
+            reason: Some("server asked to wait 30 s".into()),
+            ..probing
+        };
+        assert_eq!(first.event(&waiting, first.at), Some("waiting"));
     }
 
     #[test]

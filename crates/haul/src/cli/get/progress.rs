@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use haul_engine::event::Watcher;
 use haul_engine::{Id, View};
-use indicatif::MultiProgress;
 use tokio::time::Instant;
 
 use super::bars::{Bars, Seen};
 use super::events::Events;
 use super::outcome::Outcome;
+use crate::cli::block::Block;
 use crate::cli::output::{self, JsonOutput, Verbosity};
 use crate::cli::paint::plain;
 use crate::human;
@@ -66,7 +66,7 @@ impl Progress {
     }
 
     /// Where logs must go so that they do not tear the bars.
-    pub(super) fn bars(&self) -> Option<MultiProgress> {
+    pub(super) fn bars(&self) -> Option<Block> {
         match &self.show {
             Show::Bars(bars) => Some(bars.screen().clone()),
             _ => None,

@@ -99,9 +99,8 @@ impl Entry {
     /// Where the word before begins.
     fn word(&self) -> usize {
         let before = self.text[..self.at].trim_end();
-        before
-            .rfind(char::is_whitespace)
-            .map_or(0, |space| space + 1)
+        let space = before.char_indices().rfind(|(_, c)| c.is_whitespace());
+        space.map_or(0, |(at, space)| at + space.len_utf8())
     }
 
     /// Takes away what is between `from` and the place of the next letter.
@@ -139,6 +138,9 @@ mod tests {
 
     #[test]
     fn pasted_lines_become_words_and_words_can_be_taken_back() {
+        let mut entry = Entry::with("a\u{2000}b");
+        entry.key(KeyCode::Char('w'), KeyModifiers::CONTROL);
+        assert_eq!(entry.text(), "a\u{2000}", "not all spaces are a byte long");
         let mut entry = Entry::with("http://h/a\r\nhttp://h/b\n");
         assert_eq!(entry.text(), "http://h/a  http://h/b ");
         entry.key(KeyCode::Char('w'), KeyModifiers::CONTROL);

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{SOON, connect, downloads};
-use crate::world::World;
+use crate::world::{World, descriptors, until};
 
 pub(super) const FIN: u8 = 0x80;
 pub(super) const TEXT: u8 = 1;
@@ -165,4 +165,89 @@ async fn pings_without_end_end_the_socket() {
     let mut pong = [0; 3];
     honest.read_exact(&mut pong).await.expect("a pong");
     assert_eq!(pong, [FIN | 0xa, 1, b'x']);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_in_pieces_with_pings_between_them_is_answered() {
+    let world = World::new();
+    let daemon = world.daemon(&[]).await;
+    let call = br#"{"jsonrpc":"2.0","id":"in pieces","method":"stats"}"#;
+    for first in [TEXT, BINARY] {
+        let mut stream = open(&daemon, "/api/v1/ws").await;
+        let (last, pieces) = call.split_last().expect("it is long");
+        stream.write_all(&frame(first, b"")).await.expect("sent");
+        for byte in pieces {
+            stream.write_all(&frame(0, &[*byte])).await.expect("sent");
+            stream
+                .write_all(&frame(FIN | PING, b""))
+                .await
+                .expect("sent");
+        }
+        stream.write_all(&frame(FIN, &[*last])).await.expect("sent");
+        let mut said = Vec::new();
+        let reading = async {
+            while !said.ends_with(b"}}") {
+                said.push(stream.read_u8().await.expect("the socket lives"));
+            }
+        };
+        timeout(SOON, reading).await.expect("in time");
+        assert!(String::from_utf8_lossy(&said).contains("in pieces"));
+    }
+}
+
+/// What a client that is out of its mind sends: now and then something that is right.
+fn nonsense(rng: &mut fastrand::Rng) -> Vec<u8> {
+    let texts: [&[u8]; 6] = [
+        br#"{"jsonrpc":"2.0","id":1,"method":"subscribe","params":{"interval_ms":50}}"#,
+        br#"[{"jsonrpc":"2.0","id":2,"method":"downloads.list"},7]"#,
+        b"start",
+        b"\xed\xa0\x80",
+        b"{",
+        b"",
+    ];
+    let mut bytes = Vec::new();
+    for _ in 0..rng.usize(1..12) {
+        let text = texts[rng.usize(..texts.len())];
+        match rng.u8(..10) {
+            0..4 => bytes.extend(frame(FIN | TEXT, text)),
+            4 => bytes.extend(frame(FIN | BINARY, text)),
+            5 => {
+                let half = text.len() / 2;
+                bytes.extend(frame(TEXT, &text[..half]));
+                bytes.extend(frame(FIN | PING, &text[..half]));
+                bytes.extend(frame(FIN, &text[half..]));
+            }
+            6 => bytes.extend(frame(FIN | PING, b"").repeat(rng.usize(..1_500))),
+            7 => bytes.extend(frame(0, b"").repeat(rng.usize(..3_000))),
+            8 => bytes.extend(frame(rng.u8(..), text)),
+            _ => bytes.extend((0..rng.usize(..200)).map(|_| rng.u8(..))),
+        }
+    }
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_out_of_their_minds_leave_nothing_behind() {
+    let world = World::new();
+    let daemon = world.daemon(&[]).await;
+    let before = descriptors(daemon.pid());
+    let seed = fastrand::u64(..);
+    let mut rng = fastrand::Rng::with_seed(seed);
+    for number in 0..200 {
+        let path = ["/", "/api/v1/ws", "/jsonrpc"][number % 3];
+        let mut stream = open(&daemon, path).await;
+        // It may be told goodbye in the middle.
+        let _ = stream.write_all(&nonsense(&mut rng)).await;
+        match rng.u8(..3) {
+            0 => drop(stream),
+            1 => drop(stream.shutdown().await),
+            _ => drop(timeout(SOON / 100, stream.read_to_end(&mut Vec::new())).await),
+        }
+    }
+    assert_eq!(downloads(&daemon).await, 0, "it still answers, seed {seed}");
+    until(
+        &format!("every socket to be closed, seed {seed}"),
+        async || (descriptors(daemon.pid()) <= before).then_some(()),
+    )
+    .await;
 }

@@ -5,6 +5,7 @@ mod frames;
 mod limits;
 mod log;
 mod pages;
+mod rpc;
 mod secrets;
 mod strangers;
 

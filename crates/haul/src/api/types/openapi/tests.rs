@@ -14,8 +14,8 @@ use crate::api::types::download::tests::sample;
 use crate::api::types::download::{Detail, Download};
 use crate::api::types::params::Params;
 
-/// Served, but only mentioned: their clients know them from elsewhere.
-const MENTIONED: [&str; 3] = ["/", "/jsonrpc", "/page/{*name}"];
+/// Served, but only mentioned: a page for people, and what clients of aria2 know from elsewhere.
+const MENTIONED: [&str; 3] = ["/", "/page/{*name}", "/jsonrpc"];
 
 fn description() -> Description {
     Description::new(document())
