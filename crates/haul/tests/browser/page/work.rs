@@ -219,8 +219,9 @@ pub(crate) async fn the_queue_is_reordered_by_keys_and_by_hand(tab: Tab) {
         .wait("document.querySelectorAll('.row').length == 3")
         .await;
     // By the bar of actions: the last one is to be the next.
-    let three = format!("{}.querySelector('.lead')", row("three.bin"));
-    visit.tab.value(&format!("{three}.click()")).await;
+    let three = visit.tab.value(&format!("{}.id", row("three.bin"))).await;
+    let three = three.as_str().expect("an id");
+    visit.tab.click(&format!("#{three} .lead")).await;
     visit
         .tab
         .wait("!document.querySelector('#many').hidden")

@@ -233,7 +233,8 @@ class Page {
   #tick() {
     const { downloads, history } = this.context;
     const active = [...downloads.byId.values()].filter(({ status }) => groupOf(status) === "active");
-    history.sample(active, downloads.stats?.speed ?? 0);
+    // What was last heard goes on for nobody knows how long.
+    if (!document.body.classList.contains("offline")) history.sample(active, downloads.stats?.speed ?? 0);
     this.frame.tick(active);
     this.details.tick();
   }

@@ -157,9 +157,9 @@ export class Details {
       events: section(text.say("page-events"), this.events),
       change: el("section", {}, el("details", {}, el("summary", {}, text.say("page-change")), changeForm(this.context, download))),
     };
-    const first = el("section", { class: "first" }, this.standing, this.actions,
-      el("dl", { class: "figures-large" }, ...[...this.figures].map(([name, value]) =>
-        el("div", {}, el("dt", {}, text.say(`page-figure-${name}`)), value))));
+    this.large = el("dl", { class: "figures-large" }, ...[...this.figures].map(([name, value]) =>
+      el("div", {}, el("dt", {}, text.say(`page-figure-${name}`)), value)));
+    const first = el("section", { class: "first" }, this.standing, this.actions, this.large);
     this.panel.replaceChildren(el("header", {}, this.name, close), first,
       this.parts.why, this.parts.map, this.parts.threads, this.parts.graph,
       section(text.say("page-facts"), this.facts.element), this.parts.events, this.parts.change);
@@ -182,7 +182,9 @@ export class Details {
     write(/** @type {Node} */ (this.figures.get("eta")), isActive && download.eta !== null ? text.duration(download.eta) : "–");
     this.parts.why.hidden = this.causes.length === 0 || ["completed", "failed", "cancelled", "paused"].includes(status);
     this.causeList?.replaceChildren(...causeItems(this.causes, text));
-    this.parts.map.hidden = !download.map && status !== "completed";
+    // Of a finished one there is nothing left to see.
+    this.parts.map.hidden = !download.map || status === "completed";
+    if (this.large) this.large.hidden = !isActive && status !== "paused";
     this.map?.paint(download);
     if (this.map) mark(this.map.element, "aria-label", text.say("page-map-says", { percent: text.percent(download.progress ?? 0), threads: download.blocks?.length ?? 0 }));
     this.parts.threads.hidden = !download.blocks?.length;

@@ -27,7 +27,7 @@ export class BlockMap {
   /** @param {Download} download with detail */
   paint(download) {
     this.download = download;
-    const map = download.status === "completed" ? "9".repeat(download.map?.length || 512) : download.map ?? "";
+    const map = download.map ?? "";
     if (map.length !== this.drawn.length) this.#build(map.length);
     for (let at = 0; at < map.length; at++) {
       if (map[at] !== this.drawn[at]) mark(this.cells.children[at], "class", `c${map[at]}`);

@@ -47,7 +47,6 @@ export class Order {
     const id = row.dataset.id ?? "";
     if (this.context.downloads.byId.get(id)?.position == null) return;
     this.carried = { id, from: event.clientY, row, isMeant: false };
-    this.list.rows.setPointerCapture(event.pointerId);
   }
 
   /** @param {PointerEvent} event */
@@ -55,7 +54,11 @@ export class Order {
     const { carried } = this;
     if (!carried) return;
     if (!carried.isMeant && Math.abs(event.clientY - carried.from) < MEANT) return;
-    carried.isMeant = true;
+    if (!carried.isMeant) {
+      carried.isMeant = true;
+      // Not before: with it, a click would hit the list and no row.
+      this.list.rows.setPointerCapture(event.pointerId);
+    }
     carried.row.classList.add("dragged");
     const gap = this.#gap(event.clientY);
     this.line.style.transform = `translateY(${gap * this.list.rowHeight}px)`;

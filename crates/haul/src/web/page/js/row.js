@@ -21,6 +21,8 @@ export class Row {
     this.index = -1;
     this.state = icon("queued");
     this.state.classList.add("state");
+    this.grip = icon("grip");
+    this.grip.classList.add("grip");
     this.start = el("span", { class: "start" });
     this.end = el("span", { class: "end" });
     this.place = el("span", { class: "place" });
@@ -36,7 +38,7 @@ export class Row {
     this.act = el("button", { type: "button", class: "act", tabindex: "-1" }, this.drawn);
     this.name = el("div", { class: "name" }, this.start, this.end);
     this.element = el("div", { class: "row placed", role: "row" },
-      el("div", { class: "lead", role: "gridcell" }, this.state, el("span", { class: "box" }, icon("check"))),
+      el("div", { class: "lead", role: "gridcell" }, this.state, this.grip, el("span", { class: "box" }, icon("check"))),
       el("div", { class: "main", role: "gridcell" }, this.name,
         el("div", { class: "about" }, this.when, this.place)),
       el("div", { class: "progress", role: "none" },
