@@ -79,7 +79,12 @@ impl Drawn {
         if rows == 0 {
             return;
         }
-        let erased = queue!(out, Print('\r'), MoveUp(rows), Clear(ClearType::FromCursorDown));
+        let erased = queue!(
+            out,
+            Print('\r'),
+            MoveUp(rows),
+            Clear(ClearType::FromCursorDown)
+        );
         erased.expect("memory takes every write");
     }
 
@@ -118,7 +123,11 @@ mod tests {
     #[test]
     fn as_many_rows_are_erased_as_the_lines_fill_now() {
         assert_eq!(erased(&[79, 40, 0], 80), "\r\x1b[3A\x1b[J");
-        assert_eq!(erased(&[79, 40, 0], 60), "\r\x1b[4A\x1b[J", "the first has become two");
+        assert_eq!(
+            erased(&[79, 40, 0], 60),
+            "\r\x1b[4A\x1b[J",
+            "the first has become two"
+        );
         assert_eq!(erased(&[], 80), "", "nothing of others is erased");
     }
 }

@@ -101,7 +101,10 @@ mod tests {
     fn a_name_is_cut_in_the_middle_and_keeps_its_extension() {
         let long = "a-very-long-name-of-a-film-that-nobody-has-seen.2026.mp4";
         assert_eq!(middle(long, 20, '…'), "a-very-long-n…26.mp4");
-        assert_eq!(middle("archive-2026-07-01.tar.gz", 16, '…'), "archive-20…ar.gz");
+        assert_eq!(
+            middle("archive-2026-07-01.tar.gz", 16, '…'),
+            "archive-20…ar.gz"
+        );
         assert_eq!(middle("short.iso", 20, '…'), "short.iso");
         assert_eq!(middle("short.iso", 0, '…'), "");
         assert_eq!(middle("short.iso", 1, '…'), "…");

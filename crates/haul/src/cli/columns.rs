@@ -96,7 +96,14 @@ impl Columns {
     /// All columns but the name, and the spaces between.
     fn fixed(self) -> usize {
         let spaced = |width: usize| if width > 0 { width + 1 } else { 0 };
-        let others = [self.percent, self.size, self.bar, self.speed, self.left, self.threads];
+        let others = [
+            self.percent,
+            self.size,
+            self.bar,
+            self.speed,
+            self.left,
+            self.threads,
+        ];
         SIGN + 1 + others.into_iter().map(spaced).sum::<usize>()
     }
 
@@ -124,7 +131,10 @@ impl Columns {
         let look = Look::of(line.status.name());
         let mut pieces = vec![
             (Some(look), format!("{} ", glyphs.sign(line.status))),
-            (None, clip::name(&glyphs.text(line.name), self.name, glyphs.cut())),
+            (
+                None,
+                clip::name(&glyphs.text(line.name), self.name, glyphs.cut()),
+            ),
         ];
         pieces.push((None, self.figures(line)));
         if !line.why.is_empty() {
@@ -148,7 +158,11 @@ impl Columns {
         let mut figures = String::new();
         if self.percent > 0 {
             let percent = line.tenths.map(|tenths| format!("{}%", tenths / 10));
-            push(&mut figures, percent.as_deref().unwrap_or("-"), self.percent);
+            push(
+                &mut figures,
+                percent.as_deref().unwrap_or("-"),
+                self.percent,
+            );
         }
         if self.size > 0 {
             // Of unknown size: what there is of it.
@@ -193,7 +207,11 @@ impl Columns {
     /// cells, too.
     fn words(self, line: &Line<'_>, bar: usize, glyphs: Glyphs) -> String {
         let widths = [bar, self.speed, self.left, self.threads];
-        let room: usize = widths.into_iter().filter(|width| *width > 0).map(|width| width + 1).sum();
+        let room: usize = widths
+            .into_iter()
+            .filter(|width| *width > 0)
+            .map(|width| width + 1)
+            .sum();
         if room == 0 {
             return String::new();
         }
@@ -241,7 +259,12 @@ mod tests {
     fn columns_leave_one_by_one_as_a_screen_gets_narrow() {
         let shown: Vec<String> = [120, 80, 60, 40, 24]
             .into_iter()
-            .flat_map(|width| [Columns::of(width).heading(), text(width, &MOVING, Glyphs::Blocks)])
+            .flat_map(|width| {
+                [
+                    Columns::of(width).heading(),
+                    text(width, &MOVING, Glyphs::Blocks),
+                ]
+            })
             .collect();
         insta::assert_snapshot!(shown.join("\n"));
     }
@@ -249,14 +272,51 @@ mod tests {
     #[test]
     fn a_reason_stands_where_figures_would_say_nothing() {
         let shown: Vec<String> = [
-            Line { status: Status::Queued, tenths: None, size: None, done: 0, ..MOVING },
-            Line { why: "server asked to wait 30 s", ..MOVING },
-            Line { threads: 0, attempts: 2, ..MOVING },
-            Line { status: Status::Paused, why: "waiting for disk space", ..MOVING },
-            Line { status: Status::Failed, why: "the server answered 404 Not Found", ..MOVING },
-            Line { size: None, tenths: None, eta: None, ..MOVING },
-            Line { size: None, tenths: None, eta: None, done: 1023 << 20, ..MOVING },
-            Line { status: Status::Completed, tenths: Some(1000), name: "夏日の思い出と長い名前の映画.mp4", ..MOVING },
+            Line {
+                status: Status::Queued,
+                tenths: None,
+                size: None,
+                done: 0,
+                ..MOVING
+            },
+            Line {
+                why: "server asked to wait 30 s",
+                ..MOVING
+            },
+            Line {
+                threads: 0,
+                attempts: 2,
+                ..MOVING
+            },
+            Line {
+                status: Status::Paused,
+                why: "waiting for disk space",
+                ..MOVING
+            },
+            Line {
+                status: Status::Failed,
+                why: "the server answered 404 Not Found",
+                ..MOVING
+            },
+            Line {
+                size: None,
+                tenths: None,
+                eta: None,
+                ..MOVING
+            },
+            Line {
+                size: None,
+                tenths: None,
+                eta: None,
+                done: 1023 << 20,
+                ..MOVING
+            },
+            Line {
+                status: Status::Completed,
+                tenths: Some(1000),
+                name: "夏日の思い出と長い名前の映画.mp4",
+                ..MOVING
+            },
         ]
         .iter()
         .map(|line| text(80, line, Glyphs::Blocks))

@@ -28,8 +28,11 @@ impl Glyphs {
     /// What the locale and the name of the terminal promise.
     pub(crate) fn of_terminal() -> Glyphs {
         let set = |name| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
-        let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
-        let text = |value: Option<OsString>| value.unwrap_or_default().to_string_lossy().into_owned();
+        let locale = set("LC_ALL")
+            .or_else(|| set("LC_CTYPE"))
+            .or_else(|| set("LANG"));
+        let text =
+            |value: Option<OsString>| value.unwrap_or_default().to_string_lossy().into_owned();
         Glyphs::promised(&text(locale), &text(set("TERM")))
     }
 
@@ -137,7 +140,10 @@ impl Glyphs {
             .collect();
         let cells = cells.min(levels.len());
         let cell = |cell: usize| {
-            let (from, to) = (cell * levels.len() / cells, (cell + 1) * levels.len() / cells);
+            let (from, to) = (
+                cell * levels.len() / cells,
+                (cell + 1) * levels.len() / cells,
+            );
             let slices = &levels[from..to];
             let sum: usize = slices.iter().sum();
             // Only what holds all of it looks full, and only what holds nothing looks empty.
@@ -190,7 +196,11 @@ mod tests {
             ("", "xterm", Glyphs::Ascii),
             ("ru_RU.KOI8-R", "xterm", Glyphs::Ascii),
         ] {
-            assert_eq!(Glyphs::promised(locale, terminal), glyphs, "{locale} {terminal}");
+            assert_eq!(
+                Glyphs::promised(locale, terminal),
+                glyphs,
+                "{locale} {terminal}"
+            );
         }
         assert_eq!(Glyphs::Ascii.text("caf\u{e9}\u{9b}2J"), "caf??2J");
         assert_eq!(Glyphs::Letters.text("夏\x1b"), "夏\u{fffd}");
@@ -221,7 +231,10 @@ mod tests {
     #[test]
     fn a_map_shows_the_least_byte_and_the_least_gap() {
         assert_eq!(Glyphs::Blocks.map("0599", 4), "·▄██");
-        assert_eq!(Glyphs::Blocks.map(&format!("1{}8", "0".repeat(6)), 4), "▁··▄");
+        assert_eq!(
+            Glyphs::Blocks.map(&format!("1{}8", "0".repeat(6)), 4),
+            "▁··▄"
+        );
         assert_eq!(Glyphs::Blocks.map(&format!("{}8", "9".repeat(99)), 2), "█▇");
         assert_eq!(Glyphs::Ascii.map("0099", 2), ".#");
         assert_eq!(Glyphs::Blocks.map("", 10), "");

@@ -76,7 +76,9 @@ impl Paint {
 
 /// Whether a terminal of this name has colours: nearly all have.
 fn has_colours(terminal: &str) -> bool {
-    let number = terminal.strip_prefix("vt").and_then(|rest| rest.chars().next());
+    let number = terminal
+        .strip_prefix("vt")
+        .and_then(|rest| rest.chars().next());
     let is_old = number.is_some_and(|digit| digit.is_ascii_digit());
     terminal != "dumb" && !is_old && !terminal.ends_with("-m") && !terminal.ends_with("-mono")
 }
@@ -91,7 +93,10 @@ pub(crate) fn plain(text: &str) -> String {
 /// Control characters, other ends of a line, and what turns the direction of all that follows around.
 fn is_obeyed(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
+        || matches!(
+            c,
+            '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{61c}'
+        )
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
@@ -108,7 +113,15 @@ mod tests {
 
     #[test]
     fn a_terminal_without_colours_is_known_by_its_name() {
-        for (name, coloured) in [("xterm-256color", true), ("linux", true), ("", true), ("vte-256color", true), ("vt100", false), ("xterm-mono", false), ("dumb", false)] {
+        for (name, coloured) in [
+            ("xterm-256color", true),
+            ("linux", true),
+            ("", true),
+            ("vte-256color", true),
+            ("vt100", false),
+            ("xterm-mono", false),
+            ("dumb", false),
+        ] {
             assert_eq!(has_colours(name), coloured, "{name}");
         }
     }

@@ -14,27 +14,41 @@ const EARLIER: &str = "earlier text";
 /// A shell whose screen has some text, and whose terminal's settings are noted.
 async fn shell(world: &World, columns: u16, rows: u16) -> Tmux {
     let tmux = Tmux::start(&world.subdir("home"), columns, rows).await;
-    tmux.type_line(&format!("clear; stty -a > before; echo {EARLIER}")).await;
-    tmux.until("the earlier text", |screen| screen.starts_with(EARLIER)).await;
+    tmux.type_line(&format!("clear; stty -a > before; echo {EARLIER}"))
+        .await;
+    tmux.until("the earlier text", |screen| screen.starts_with(EARLIER))
+        .await;
     tmux
 }
 
 /// Waits for the shell's prompt, and asserts that the terminal is as it was.
 async fn left_as_it_was(world: &World, tmux: &Tmux) {
     // What is typed before it has ended is its own.
-    tmux.until("a prompt", |screen| screen.trim_end().ends_with(PROMPT)).await;
+    tmux.until("a prompt", |screen| screen.trim_end().ends_with(PROMPT))
+        .await;
     tmux.type_line("stty -a > after; echo left: $?").await;
-    let screen = tmux.until("the shell", |screen| screen.contains("left: 0")).await;
+    let screen = tmux
+        .until("the shell", |screen| screen.contains("left: 0"))
+        .await;
     assert!(screen.starts_with(EARLIER), "{screen}");
-    let settings = |name: &str| std::fs::read_to_string(world.path("home").join(name)).expect("settings");
-    assert_eq!(settings("before"), settings("after"), "echo, line editing, signals");
-    let modes = tmux.knows("#{cursor_flag} #{alternate_on} #{keypad_cursor_flag}").await;
+    let settings =
+        |name: &str| std::fs::read_to_string(world.path("home").join(name)).expect("settings");
+    assert_eq!(
+        settings("before"),
+        settings("after"),
+        "echo, line editing, signals"
+    );
+    let modes = tmux
+        .knows("#{cursor_flag} #{alternate_on} #{keypad_cursor_flag}")
+        .await;
     assert_eq!(modes, "1 0 0", "the cursor is seen, on the usual screen");
 }
 
 /// A file that comes in slowly, a megabyte of it at once.
 fn slow(origin: &Origin, name: &str) -> String {
-    origin.url(&format!("/{name}?size=64M&seed=1&etag=%22v1%22&rate=256K")).into()
+    origin
+        .url(&format!("/{name}?size=64M&seed=1&etag=%22v1%22&rate=256K"))
+        .into()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,43 +56,91 @@ async fn watch_shows_what_moves_does_what_keys_ask_and_leaves_the_terminal_as_it
     let (world, origin) = (World::new(), Origin::start().await);
     let daemon = world.daemon(&["--threads", "2"]).await;
     let id = world::add(&daemon, &slow(&origin, "moving.bin"), json!({})).await;
-    world::add(&daemon, &slow(&origin, "waiting.bin"), json!({"paused": true})).await;
+    world::add(
+        &daemon,
+        &slow(&origin, "waiting.bin"),
+        json!({"paused": true}),
+    )
+    .await;
     let tmux = shell(&world, 80, 24).await;
-    tmux.type_line(&format!("{HAUL} watch --server {}", daemon.url("/"))).await;
+    tmux.type_line(&format!("{HAUL} watch --server {}", daemon.url("/")))
+        .await;
 
-    let moving = |screen: &str| screen.lines().find(|line| line.contains("> ") && line.contains("moving.bin")).map(str::to_owned);
-    let first = tmux.until("a row that moves", |screen| moving(screen).is_some_and(|row| row.contains("KiB/s"))).await;
-    assert!(first.contains("waiting.bin") && first.contains("4 paused 1"), "{first}");
+    let moving = |screen: &str| {
+        screen
+            .lines()
+            .find(|line| line.contains("> ") && line.contains("moving.bin"))
+            .map(str::to_owned)
+    };
+    let first = tmux
+        .until("a row that moves", |screen| {
+            moving(screen).is_some_and(|row| row.contains("KiB/s"))
+        })
+        .await;
+    assert!(
+        first.contains("waiting.bin") && first.contains("4 paused 1"),
+        "{first}"
+    );
     let first = moving(&first);
-    tmux.until("it to move on", |screen| moving(screen) != first).await;
+    tmux.until("it to move on", |screen| moving(screen) != first)
+        .await;
     // The pane below it: the map and the path, which only a subscription of its own tells.
     let path = world.files().join("moving.bin");
-    let end = path.to_str().and_then(|path| path.rsplit('/').next()).expect("a path");
-    tmux.until("its details", |screen| screen.contains(" map  ") && screen.lines().any(|line| line.starts_with(" to ") && line.ends_with(end))).await;
+    let end = path
+        .to_str()
+        .and_then(|path| path.rsplit('/').next())
+        .expect("a path");
+    tmux.until("its details", |screen| {
+        screen.contains(" map  ")
+            && screen
+                .lines()
+                .any(|line| line.starts_with(" to ") && line.ends_with(end))
+    })
+    .await;
 
     tmux.press(&["p"]).await;
     world::until_status(&daemon, &id, "paused").await;
-    tmux.until("the answer", |screen| screen.contains("paused: moving.bin")).await;
+    tmux.until("the answer", |screen| screen.contains("paused: moving.bin"))
+        .await;
     tmux.press(&["p"]).await;
     world::until_status(&daemon, &id, "downloading").await;
 
     tmux.press(&["a"]).await;
-    tmux.until("an input line", |screen| screen.contains("add URLs:")).await;
-    tmux.paste(&format!("{}\n{}\n", slow(&origin, "b.bin"), slow(&origin, "c.bin"))).await;
+    tmux.until("an input line", |screen| screen.contains("add URLs:"))
+        .await;
+    tmux.paste(&format!(
+        "{}\n{}\n",
+        slow(&origin, "b.bin"),
+        slow(&origin, "c.bin")
+    ))
+    .await;
     tmux.press(&["Enter"]).await;
-    tmux.until("both rows", |screen| screen.contains(" b.bin") && screen.contains(" c.bin")).await;
+    tmux.until("both rows", |screen| {
+        screen.contains(" b.bin") && screen.contains(" c.bin")
+    })
+    .await;
     let names = world::list(&daemon).await;
-    let names: Vec<&str> = world::downloads(&names).iter().filter_map(|download| download["name"].as_str()).collect();
+    let names: Vec<&str> = world::downloads(&names)
+        .iter()
+        .filter_map(|download| download["name"].as_str())
+        .collect();
     assert_eq!(names, ["moving.bin", "waiting.bin", "b.bin", "c.bin"]);
 
     tmux.resize(60, 15).await;
-    tmux.until("a smaller screen", |screen| screen.contains("moving.bin") && screen.lines().count() == 15 && screen.contains("q quit")).await;
+    tmux.until("a smaller screen", |screen| {
+        screen.contains("moving.bin") && screen.lines().count() == 15 && screen.contains("q quit")
+    })
+    .await;
     tmux.resize(80, 24).await;
 
     tmux.press(&["C-z"]).await;
-    tmux.until("the shell", |screen| screen.contains("Stopped")).await;
+    tmux.until("the shell", |screen| screen.contains("Stopped"))
+        .await;
     tmux.type_line("fg").await;
-    tmux.until("the list again", |screen| screen.contains("moving.bin") && screen.contains("q quit")).await;
+    tmux.until("the list again", |screen| {
+        screen.contains("moving.bin") && screen.contains("q quit")
+    })
+    .await;
 
     tmux.press(&["q"]).await;
     left_as_it_was(&world, &tmux).await;
@@ -95,28 +157,50 @@ async fn watch_survives_its_daemon_and_a_signal_gives_the_terminal_back() {
     let tmux = shell(&world, 80, 24).await;
     let run = format!("sh -c 'echo $$ > pid; exec {HAUL} watch --server http://127.0.0.1:{port}'");
     tmux.type_line(&run).await;
-    tmux.until("a row", |screen| screen.contains("> ↓ moving.bin")).await;
+    tmux.until("a row", |screen| screen.contains("> ↓ moving.bin"))
+        .await;
 
     daemon.kill9();
-    tmux.until("the loss", |screen| screen.contains("NO CONNECTION") && screen.contains("moving.bin")).await;
-    let again = ["serve", "--host", "127.0.0.1", "--port", &port, "--threads", "2"];
+    tmux.until("the loss", |screen| {
+        screen.contains("NO CONNECTION") && screen.contains("moving.bin")
+    })
+    .await;
+    let again = [
+        "serve",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        &port,
+        "--threads",
+        "2",
+    ];
     let daemon = world::start(world::haul(&world.path("."), &again));
-    tmux.until("the daemon again", |screen| !screen.contains("NO CONNECTION") && screen.contains("> ↓ moving.bin")).await;
+    tmux.until("the daemon again", |screen| {
+        !screen.contains("NO CONNECTION") && screen.contains("> ↓ moving.bin")
+    })
+    .await;
 
     for name in ["TERM", "INT", "HUP"] {
-        let pid = std::fs::read_to_string(world.path("home").join("pid")).expect("the shell wrote it");
+        let pid =
+            std::fs::read_to_string(world.path("home").join("pid")).expect("the shell wrote it");
         world::signal(name, pid.trim().parse().expect("a number"));
-        tmux.until("the shell", |screen| screen.trim_end().ends_with(PROMPT)).await;
+        tmux.until("the shell", |screen| screen.trim_end().ends_with(PROMPT))
+            .await;
         tmux.type_line("echo ended: $?").await;
         let code = match name {
             "TERM" => 143,
             "INT" => 130,
             _ => 129,
         };
-        tmux.until("its end", |screen| screen.contains(&format!("ended: {code}"))).await;
+        tmux.until("its end", |screen| {
+            screen.contains(&format!("ended: {code}"))
+        })
+        .await;
         if name != "HUP" {
-            tmux.type_line(&format!("clear; echo {EARLIER}; {run}")).await;
-            tmux.until("a row", |screen| screen.contains("> ↓ moving.bin")).await;
+            tmux.type_line(&format!("clear; echo {EARLIER}; {run}"))
+                .await;
+            tmux.until("a row", |screen| screen.contains("> ↓ moving.bin"))
+                .await;
         }
     }
     left_as_it_was(&world, &tmux).await;
@@ -128,12 +212,22 @@ async fn watch_without_a_terminal_or_a_daemon_says_what_to_do_instead() {
     let world = World::new();
     let dir = world.subdir("home");
     let ended = world::end(world::start(world::haul(&dir, &["watch"]))).await;
-    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{}", ended.stderr);
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(2), ""),
+        "{}",
+        ended.stderr
+    );
     assert!(ended.stderr.contains("haul ls --json"), "{}", ended.stderr);
 
     let tmux = shell(&world, 80, 24).await;
-    tmux.type_line(&format!("{HAUL} watch --server http://127.0.0.1:1; echo ended: $?")).await;
-    let screen = tmux.until("its end", |screen| screen.contains("ended: 5")).await;
+    tmux.type_line(&format!(
+        "{HAUL} watch --server http://127.0.0.1:1; echo ended: $?"
+    ))
+    .await;
+    let screen = tmux
+        .until("its end", |screen| screen.contains("ended: 5"))
+        .await;
     assert!(screen.contains("is `haul serve` running?"), "{screen}");
     left_as_it_was(&world, &tmux).await;
 }
@@ -152,26 +246,55 @@ async fn the_bars_of_many_files_have_a_fixed_height_and_the_screen_stays() {
             2 => "chunked&ranges=no".to_owned(),
             _ => format!("seed={n}"),
         };
-        list.push_str(origin.url(&format!("/{name}?size=300K&rate=150K&{manner}")).as_str());
+        list.push_str(
+            origin
+                .url(&format!("/{name}?size=300K&rate=150K&{manner}"))
+                .as_str(),
+        );
         list.push('\n');
     }
     std::fs::write(world.path("home").join("list"), list).expect("a file");
-    let command = format!("{HAUL} get -i list -d got --max-downloads 16 --threads 1 > paths; echo ended: $?");
+    let command =
+        format!("{HAUL} get -i list -d got --max-downloads 16 --threads 1 > paths; echo ended: $?");
     tmux.type_line(&command).await;
-    let bars = |screen: &str| screen.lines().filter(|line| line.contains("a-file")).count();
+    let bars = |screen: &str| {
+        screen
+            .lines()
+            .filter(|line| line.contains("a-file"))
+            .count()
+    };
     let screen = tmux.until("bars", |screen| bars(screen) == 10).await;
     assert!(screen.starts_with(EARLIER), "nothing scrolled: {screen}");
-    assert!(screen.contains(" more") && screen.contains("of 30 files"), "{screen}");
+    assert!(
+        screen.contains(" more") && screen.contains("of 30 files"),
+        "{screen}"
+    );
     for line in screen.lines().filter(|line| line.contains("a-file")) {
-        assert!(line.chars().count() <= 80 && line.contains(".bin"), "{line:?}");
+        assert!(
+            line.chars().count() <= 80 && line.contains(".bin"),
+            "{line:?}"
+        );
     }
-    let screen = tmux.until("the end", |screen| screen.contains("ended: 3")).await;
-    assert_eq!(bars(&screen), 2, "only the failure is told, twice: {screen}");
-    assert!(screen.contains("29 of 30 files") && screen.contains("check the URL"), "{screen}");
+    let screen = tmux
+        .until("the end", |screen| screen.contains("ended: 3"))
+        .await;
+    assert_eq!(
+        bars(&screen),
+        2,
+        "only the failure is told, twice: {screen}"
+    );
+    assert!(
+        screen.contains("29 of 30 files") && screen.contains("check the URL"),
+        "{screen}"
+    );
     assert!(screen.starts_with(EARLIER), "{screen}");
     let paths = std::fs::read_to_string(world.path("home").join("paths")).expect("paths");
     assert_eq!(paths.lines().count(), 29);
-    assert_eq!(tmux.scrolled().await, screen, "nothing was left above the screen");
+    assert_eq!(
+        tmux.scrolled().await,
+        screen,
+        "nothing was left above the screen"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,13 +302,27 @@ async fn an_interrupted_get_takes_its_bars_away_and_says_how_to_go_on() {
     let (world, origin) = (World::new(), Origin::start().await);
     let tmux = shell(&world, 60, 15).await;
     let url = slow(&origin, "夏日の思い出と長い名前の映画.mp4");
-    tmux.type_line(&format!("{HAUL} get '{url}'; echo ended: $?")).await;
-    tmux.until("a bar", |screen| screen.contains("↓ 夏日") && screen.contains("iB/s")).await;
+    tmux.type_line(&format!("{HAUL} get '{url}'; echo ended: $?"))
+        .await;
+    tmux.until("a bar", |screen| {
+        screen.contains("↓ 夏日") && screen.contains("iB/s")
+    })
+    .await;
     tmux.press(&["C-c"]).await;
-    let screen = tmux.until("the end", |screen| screen.contains("ended: 130")).await;
-    assert!(screen.contains("run the same command again"), "{screen}");
-    assert!(!screen.contains("↓ 夏日") && !screen.contains(" left"), "the bars are gone: {screen}");
-    let prompts = screen.lines().filter(|line| line.starts_with(PROMPT)).count();
+    let screen = tmux
+        .until("the end", |screen| screen.contains("ended: 130"))
+        .await;
+    assert!(screen.contains("interrupted: "), "{screen}");
+    assert!(
+        !screen.contains("↓ 夏日") && !screen.contains(" left"),
+        "the bars are gone: {screen}"
+    );
+    let prompts = screen
+        .lines()
+        .filter(|line| line.starts_with(PROMPT))
+        .count();
     assert_eq!(prompts, 2, "{screen}");
-    tokio::time::timeout(Duration::from_secs(30), left_as_it_was(&world, &tmux)).await.expect("the shell answers");
+    tokio::time::timeout(Duration::from_secs(30), left_as_it_was(&world, &tmux))
+        .await
+        .expect("the shell answers");
 }

@@ -128,11 +128,20 @@ async fn events_tell_the_start_each_new_try_each_reason_the_end_and_the_sum() {
         Origin::start().await,
         tempfile::tempdir().expect("a directory"),
     );
-    let slow = origin.url("/slow.bin?size=600K&seed=1&rate=200K").to_string();
-    let busy = origin.url("/busy.bin?size=20K&seed=2&status=503&status_times=1&retry_after=1").to_string();
-    let cut = origin.url("/cut.bin?size=1M&seed=3&etag=%22a%22&close_after=300K&fail_times=1").to_string();
+    let slow = origin
+        .url("/slow.bin?size=600K&seed=1&rate=200K")
+        .to_string();
+    let busy = origin
+        .url("/busy.bin?size=20K&seed=2&status=503&status_times=1&retry_after=1")
+        .to_string();
+    let cut = origin
+        .url("/cut.bin?size=1M&seed=3&etag=%22a%22&close_after=300K&fail_times=1")
+        .to_string();
     let gone = origin.url("/gone.bin?status=404").to_string();
-    let mut command = haul(dir.path(), &["get", "--json", "--threads", "1", "--retry-wait", "10ms"]);
+    let mut command = haul(
+        dir.path(),
+        &["get", "--json", "--threads", "1", "--retry-wait", "10ms"],
+    );
     command.args([&slow, &busy, &cut, &gone]);
     let ended = tokio::task::spawn_blocking(move || end(&mut command));
     let ended = ended.await.expect("it ends");
@@ -144,7 +153,10 @@ async fn events_tell_the_start_each_new_try_each_reason_the_end_and_the_sum() {
         .collect();
     let id = |name: &str| {
         let end = |event: &&Value| event["event"] == event["status"] && event["name"] == name;
-        let end = events.iter().find(end).unwrap_or_else(|| panic!("{name} has no end: {}", ended.stdout));
+        let end = events
+            .iter()
+            .find(end)
+            .unwrap_or_else(|| panic!("{name} has no end: {}", ended.stdout));
         end["id"].clone()
     };
     let told = |name: &str| -> Vec<&str> {
@@ -153,11 +165,28 @@ async fn events_tell_the_start_each_new_try_each_reason_the_end_and_the_sum() {
         own.filter_map(|event| event["event"].as_str()).collect()
     };
     let slow = told("slow.bin");
-    assert_eq!((slow.first(), slow.last()), (Some(&"started"), Some(&"completed")));
-    assert!(slow.iter().filter(|event| **event == "progress").count() >= 1, "{slow:?}");
+    assert_eq!(
+        (slow.first(), slow.last()),
+        (Some(&"started"), Some(&"completed"))
+    );
+    assert!(
+        slow.iter().filter(|event| **event == "progress").count() >= 1,
+        "{slow:?}"
+    );
     assert_eq!(told("gone.bin"), ["failed"]);
     assert!(told("cut.bin").contains(&"retry"), "{:?}", told("cut.bin"));
-    assert!(told("busy.bin").contains(&"waiting"), "{:?}", told("busy.bin"));
+    let busy = id("busy.bin");
+    let waits = |event: &&Value| event["id"] == busy && event["event"] == "retry";
+    let reason = events
+        .iter()
+        .find(waits)
+        .map(|event| event["reason"].clone());
+    assert_eq!(
+        reason,
+        Some("server asked to wait 1 s".into()),
+        "{}",
+        ended.stdout
+    );
     let last = events.last().expect("events");
     assert_eq!(last["event"], "summary");
     let counts = ["files", "completed", "failed"].map(|field| last[field].as_u64());

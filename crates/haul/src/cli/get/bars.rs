@@ -57,13 +57,15 @@ impl Bars {
 
     /// Whether it is time to draw again.
     pub(super) fn are_due(&self) -> bool {
-        self.drawn.is_none_or(|drawn| drawn.elapsed() >= BETWEEN_DRAWINGS)
+        self.drawn
+            .is_none_or(|drawn| drawn.elapsed() >= BETWEEN_DRAWINGS)
     }
 
     /// Draws what there is to see.
     pub(super) fn draw(&mut self, mut seen: Seen<'_>) {
         self.drawn = Some(Instant::now());
-        seen.open.sort_unstable_by_key(|view| self.places.get(&view.id));
+        seen.open
+            .sort_unstable_by_key(|view| self.places.get(&view.id));
         let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
         // A line that ends in the last column would leave it to the terminal where the next one begins.
         let width = usize::from(columns).saturating_sub(1);
@@ -122,7 +124,9 @@ fn lines(
         (untold.len(), "queued"),
     ];
     let others = others.into_iter().filter(|(count, _)| *count > 0);
-    let others: Vec<String> = others.map(|(count, what)| format!("{count} more {what}")).collect();
+    let others: Vec<String> = others
+        .map(|(count, what)| format!("{count} more {what}"))
+        .collect();
     if !others.is_empty() && room > 0 {
         lines.push(plain(&format!("  {}", others.join(", "))));
     }
@@ -196,14 +200,20 @@ mod tests {
 
     #[test]
     fn many_downloads_fill_no_more_than_their_share_of_the_screen() {
-        let views: Vec<View> = (0..30).map(|id| view(id, Status::Downloading, None)).collect();
+        let views: Vec<View> = (0..30)
+            .map(|id| view(id, Status::Downloading, None))
+            .collect();
         for (rows, expected) in [(50, 12), (24, 12), (10, 8), (5, 3), (4, 1), (1, 1)] {
             assert_eq!(drawn(&views, (79, rows)).len(), expected, "{rows} rows");
         }
         let mut views = views;
-        views.extend((30..40).map(|id| view(id, Status::Queued, Some("server asked to wait 30 s"))));
+        views
+            .extend((30..40).map(|id| view(id, Status::Queued, Some("server asked to wait 30 s"))));
         let lines = drawn(&views, (59, 10));
-        assert!(lines.iter().all(|line| clip::width(line) <= 59), "{lines:?}");
+        assert!(
+            lines.iter().all(|line| clip::width(line) <= 59),
+            "{lines:?}"
+        );
         assert_eq!(lines[6], "  27 more at work, 7 more waiting");
     }
 }

@@ -158,21 +158,39 @@ mod tests {
         let told = told(&view);
         assert_eq!(told.event(&view, told.at), None);
         assert_eq!(told.event(&view, told.at + BETWEEN), Some("progress"));
-        let again = View { attempts: view.attempts + 1, ..sample() };
+        let again = View {
+            attempts: view.attempts + 1,
+            ..sample()
+        };
         assert_eq!(told.event(&again, told.at), Some("retry"));
-        let waiting = View { reason: Some("waiting for disk space".into()), ..sample() };
+        let waiting = View {
+            reason: Some("waiting for disk space".into()),
+            ..sample()
+        };
         assert_eq!(told.event(&waiting, told.at), Some("waiting"));
-        let known = Told { reason: waiting.reason.clone(), ..told };
+        let known = Told {
+            reason: waiting.reason.clone(),
+            ..told
+        };
         assert_eq!(known.event(&waiting, known.at), None);
     }
 
     #[test]
     fn a_download_starts_once_and_only_when_it_is_known_what_is_fetched() {
-        let probing = View { status: Status::Probing, ..sample() };
-        let first = Told { started: false, ..told(&probing) };
+        let probing = View {
+            status: Status::Probing,
+            ..sample()
+        };
+        let first = Told {
+            started: false,
+            ..told(&probing)
+        };
         assert_eq!(first.event(&probing, first.at + BETWEEN), None);
         assert_eq!(first.event(&sample(), first.at), Some("started"));
-        let waiting = View { reason: Some("server asked to wait 30 s".into()), ..probing };
+        let waiting = View {
+            reason: Some("server asked to wait 30 s".into()),
+            ..probing
+        };
         assert_eq!(first.event(&waiting, first.at), Some("waiting"));
     }
 
@@ -180,6 +198,9 @@ mod tests {
     fn an_event_is_an_object_with_its_name_first() {
         let line = event("progress", r#"{"id":"0000000000000001","done":5}"#);
         let read: serde_json::Value = serde_json::from_str(&line).expect("JSON");
-        assert_eq!(read, json!({"event": "progress", "id": "0000000000000001", "done": 5}));
+        assert_eq!(
+            read,
+            json!({"event": "progress", "id": "0000000000000001", "done": 5})
+        );
     }
 }

@@ -252,8 +252,17 @@ mod tests {
             speed: mean(1 << 30, Duration::from_secs(125)),
             interrupted: false,
         };
-        assert_eq!(in_words(&summary), "28 of 30 files, 1.0 GiB in 2m 05s, 8.2 MiB/s; 2 failed");
-        let one = Summary { files: 1, completed: 1, failed: 0, took: Duration::from_millis(420), ..summary };
+        assert_eq!(
+            in_words(&summary),
+            "28 of 30 files, 1.0 GiB in 2m 05s, 8.2 MiB/s; 2 failed"
+        );
+        let one = Summary {
+            files: 1,
+            completed: 1,
+            failed: 0,
+            took: Duration::from_millis(420),
+            ..summary
+        };
         assert_eq!(in_words(&one), "1 file, 1.0 GiB in 0.4s, 8.2 MiB/s");
         assert_eq!(mean(5, Duration::ZERO), 5000);
     }

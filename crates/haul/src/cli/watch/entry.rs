@@ -129,7 +129,10 @@ mod tests {
         assert_eq!(entry.text(), "夏xe\u{301}");
         press(&mut entry, &[KeyCode::Delete, KeyCode::Backspace]);
         assert_eq!(entry.text(), "夏");
-        press(&mut entry, &[KeyCode::Home, KeyCode::Backspace, KeyCode::Char('a')]);
+        press(
+            &mut entry,
+            &[KeyCode::Home, KeyCode::Backspace, KeyCode::Char('a')],
+        );
         assert_eq!(entry.text(), "a夏");
     }
 

@@ -19,7 +19,10 @@ fn screen(statuses: &[&str]) -> State {
                    "position": (*status == "queued").then_some(3)})
         })
         .collect();
-    state.hear(json!({"id": 1, "result": {"subscription": "s", "revision": 1, "downloads": downloads}}), now);
+    state.hear(
+        json!({"id": 1, "result": {"subscription": "s", "revision": 1, "downloads": downloads}}),
+        now,
+    );
     state.settle();
     state.talk.take();
     state
@@ -43,9 +46,16 @@ fn press(state: &mut State, keys: &str) -> Next {
 /// The commands that were sent, without subscriptions.
 fn sent(state: &mut State) -> Vec<(String, Json)> {
     let calls = state.talk.take();
-    let calls = calls.iter().map(|call| serde_json::from_str::<Json>(call).expect("JSON"));
+    let calls = calls
+        .iter()
+        .map(|call| serde_json::from_str::<Json>(call).expect("JSON"));
     calls
-        .map(|mut call| (call["method"].to_string().replace('"', ""), call["params"].take()))
+        .map(|mut call| {
+            (
+                call["method"].to_string().replace('"', ""),
+                call["params"].take(),
+            )
+        })
         .filter(|(method, _)| !method.ends_with("subscribe"))
         .collect()
 }
@@ -66,7 +76,11 @@ fn p_pauses_what_runs_and_lets_what_is_paused_go_on() {
         ("paused", "downloads.resume"),
     ] {
         let mut state = screen(&[status]);
-        assert_eq!(only(&mut state, "p"), (method.to_owned(), id.clone()), "{status}");
+        assert_eq!(
+            only(&mut state, "p"),
+            (method.to_owned(), id.clone()),
+            "{status}"
+        );
     }
     let mut state = screen(&["completed"]);
     press(&mut state, "p");
@@ -87,18 +101,27 @@ fn what_cannot_be_taken_back_is_done_only_after_a_yes() {
         let mut state = screen(&["downloading"]);
         press(&mut state, keys);
         let sent = sent(&mut state);
-        assert_eq!(sent.first().map(|(method, _)| method.as_str()), expected, "{keys:?}");
+        assert_eq!(
+            sent.first().map(|(method, _)| method.as_str()),
+            expected,
+            "{keys:?}"
+        );
         assert_eq!(state.mode, Mode::List, "{keys:?}");
     }
     let mut state = screen(&["completed"]);
-    assert_eq!(only(&mut state, "dy").1["files"], false, "a finished file stays");
+    assert_eq!(
+        only(&mut state, "dy").1["files"],
+        false,
+        "a finished file stays"
+    );
 }
 
 #[test]
 fn the_question_is_about_the_download_that_was_chosen_when_it_was_asked() {
     let mut state = screen(&["downloading", "paused"]);
     press(&mut state, "x");
-    let gone = json!({"subscription": "s", "from": 1, "revision": 2, "removed": ["0000000000000001"]});
+    let gone =
+        json!({"subscription": "s", "from": 1, "revision": 2, "removed": ["0000000000000001"]});
     state.hear(json!({"method": "changed", "params": gone}), Instant::now());
     state.settle();
     assert_eq!(only(&mut state, "y").1["id"], "0000000000000001");
@@ -109,7 +132,10 @@ fn a_queued_download_moves_by_one_place() {
     for (key, place) in [("K", 2), ("+", 2), ("J", 4), ("-", 4)] {
         let mut state = screen(&["queued"]);
         let (method, params) = only(&mut state, key);
-        assert_eq!((method.as_str(), params["position"].as_u64()), ("downloads.move", Some(place)));
+        assert_eq!(
+            (method.as_str(), params["position"].as_u64()),
+            ("downloads.move", Some(place))
+        );
     }
     let mut state = screen(&["paused"]);
     press(&mut state, "K");
@@ -123,7 +149,10 @@ fn urls_are_typed_or_pasted_and_go_out_together() {
     state.paste("http://h/b\nhttp://h/c\n", Instant::now());
     let (method, params) = only(&mut state, "\n");
     assert_eq!(method, "downloads.add");
-    assert_eq!(params["urls"], json!(["http://h/a", "http://h/b", "http://h/c"]));
+    assert_eq!(
+        params["urls"],
+        json!(["http://h/a", "http://h/b", "http://h/c"])
+    );
 
     state.paste("https://h/d", Instant::now());
     assert!(sent(&mut state).is_empty(), "a paste alone adds nothing");
@@ -145,7 +174,11 @@ fn letters_are_text_while_something_is_typed() {
     let text = matches!(&state.mode, Mode::Input(Purpose::Add, entry) if entry.text() == "qxpd");
     assert!(text, "{:?}", state.mode);
     let control_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-    assert_eq!(state.key(control_c, Instant::now()), Next::Quit, "a way out is always there");
+    assert_eq!(
+        state.key(control_c, Instant::now()),
+        Next::Quit,
+        "a way out is always there"
+    );
 }
 
 #[test]
@@ -153,7 +186,10 @@ fn a_limit_is_a_size_and_a_wrong_one_is_typed_again() {
     let mut state = screen(&[]);
     press(&mut state, "l2M\n");
     let sent = sent(&mut state);
-    assert_eq!(sent[0], ("settings.set".to_owned(), json!({"speed_limit": 2 << 20})));
+    assert_eq!(
+        sent[0],
+        ("settings.set".to_owned(), json!({"speed_limit": 2 << 20}))
+    );
     assert_eq!(sent[1].0, "settings.get");
     press(&mut state, "lfast\n");
     assert!(matches!(state.mode, Mode::Input(Purpose::Limit, _)));
@@ -162,8 +198,11 @@ fn a_limit_is_a_size_and_a_wrong_one_is_typed_again() {
 #[test]
 fn a_search_narrows_the_list_at_each_letter_and_escape_ends_it() {
     let mut state = screen(&["paused", "paused", "downloading"]);
-    press(&mut state, "/file-2");
-    assert_eq!(state.list.len(), 1);
+    press(&mut state, "G/file-2");
+    assert_eq!(
+        (state.list.len(), state.chosen),
+        (1, Some(haul_engine::Id(2)))
+    );
     press(&mut state, "\n");
     assert_eq!((state.list.len(), &state.mode), (1, &Mode::List));
     press(&mut state, "\x1b");

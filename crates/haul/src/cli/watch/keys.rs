@@ -70,7 +70,8 @@ impl State {
             Mode::Input(purpose, entry) => {
                 entry.insert(text);
                 if *purpose == Purpose::Search {
-                    self.list.search_for(entry.text());
+                    let text = entry.text().to_owned();
+                    self.search(&text);
                 }
             }
             _ if text.contains("://") => {
@@ -139,7 +140,12 @@ impl State {
         match (letter, row.status) {
             ('x', _) => self.mode = ask(Loss::Cancel),
             ('d', _) => self.mode = ask(Loss::Forget),
-            ('r', _) => self.call("downloads.retry", &params, format!("tried again: {name}"), now),
+            ('r', _) => self.call(
+                "downloads.retry",
+                &params,
+                format!("tried again: {name}"),
+                now,
+            ),
             ('p', Status::Paused) => {
                 self.call("downloads.resume", &params, format!("goes on: {name}"), now);
             }
@@ -147,20 +153,35 @@ impl State {
                 self.say(Tone::Refused, "it has ended; r tries it again", now);
             }
             ('p', _) => self.call("downloads.pause", &params, format!("paused: {name}"), now),
-            ('K' | '+', Status::Queued) => self.relocate(row, row.position.map(|at| at.saturating_sub(1)), now),
+            ('K' | '+', Status::Queued) => {
+                self.relocate(row, row.position.map(|at| at.saturating_sub(1)), now);
+            }
             ('J' | '-', Status::Queued) => self.relocate(row, row.position.map(|at| at + 1), now),
-            _ => self.say(Tone::Refused, "only a queued download has a place in the queue", now),
+            _ => self.say(
+                Tone::Refused,
+                "only a queued download has a place in the queue",
+                now,
+            ),
         }
     }
 
     fn relocate(&mut self, row: &Row, to: Option<u64>, now: Instant) {
         let Some(to) = to else {
             // The daemon tells places at the front of the queue only; from far behind one goes there.
-            self.say(Tone::Refused, "it is too far behind; `haul move ID 0` brings it to the front", now);
+            self.say(
+                Tone::Refused,
+                "it is too far behind; `haul move ID 0` brings it to the front",
+                now,
+            );
             return;
         };
         let params = json!({"id": row.id.to_string(), "position": to});
-        self.call("downloads.move", &params, format!("moved: {}", row.name), now);
+        self.call(
+            "downloads.move",
+            &params,
+            format!("moved: {}", row.name),
+            now,
+        );
     }
 
     /// Calls the daemon for the user; `done` is said when it has been done.
@@ -184,12 +205,31 @@ impl State {
         match what {
             Loss::Cancel => {
                 let params = json!({"id": id});
-                self.call("downloads.cancel", &params, format!("cancelled: {name}"), now);
+                self.call(
+                    "downloads.cancel",
+                    &params,
+                    format!("cancelled: {name}"),
+                    now,
+                );
             }
             Loss::Forget => {
                 let params = json!({"id": id, "files": false});
-                self.call("downloads.remove", &params, format!("forgotten: {name}"), now);
+                self.call(
+                    "downloads.remove",
+                    &params,
+                    format!("forgotten: {name}"),
+                    now,
+                );
             }
+        }
+    }
+
+    /// Shows what is searched for, from the first on when the chosen one is not among it.
+    fn search(&mut self, text: &str) {
+        self.list.search_for(text);
+        self.list.settle();
+        if self.chosen.is_none_or(|id| self.list.place(id).is_none()) {
+            self.choose(0);
         }
     }
 
@@ -204,7 +244,7 @@ impl State {
             code => {
                 entry.key(code, key.modifiers);
                 if purpose == Purpose::Search {
-                    self.list.search_for(entry.text());
+                    self.search(entry.text());
                 }
                 self.mode = Mode::Input(purpose, entry);
             }
@@ -242,7 +282,9 @@ impl State {
 /// The value that comes `by` places after this one, in a circle.
 fn after<T: Copy + PartialEq>(all: &[T], this: T, by: usize) -> T {
     let at = all.iter().position(|value| *value == this).unwrap_or(0);
-    all.get((at + by) % all.len().max(1)).copied().unwrap_or(this)
+    all.get((at + by) % all.len().max(1))
+        .copied()
+        .unwrap_or(this)
 }
 
 #[cfg(test)]

@@ -40,7 +40,12 @@ struct Gone;
 
 /// Carries `orders` to the daemon and its messages to `news`, over `first` and every connection after
 /// that, until the screen drops its ends.
-pub(super) async fn hold(server: Server, first: Socket, mut orders: Receiver<String>, news: Sender<News>) {
+pub(super) async fn hold(
+    server: Server,
+    first: Socket,
+    mut orders: Receiver<String>,
+    news: Sender<News>,
+) {
     let held = async {
         let mut socket = first;
         loop {

@@ -54,7 +54,9 @@ impl Row {
 
     /// Takes over the fields that `changed` has; an absent one is as it was.
     fn merge(&mut self, changed: &Json) {
-        let Some(fields) = changed.as_object() else { return };
+        let Some(fields) = changed.as_object() else {
+            return;
+        };
         for (field, value) in fields {
             let text = || value.as_str().unwrap_or_default().to_owned();
             match field.as_str() {
@@ -211,7 +213,9 @@ fn rank(row: &Row) -> u8 {
 fn within(a: &Row, b: &Row) -> Ordering {
     match a.status {
         // The end of the queue has no positions: those are behind.
-        Status::Queued => (a.position.is_none(), a.position).cmp(&(b.position.is_none(), b.position)),
+        Status::Queued => {
+            (a.position.is_none(), a.position).cmp(&(b.position.is_none(), b.position))
+        }
         // What has just come is what one looks for.
         Status::Completed => b.finished.cmp(&a.finished),
         _ => a.added.cmp(&b.added),
@@ -265,7 +269,10 @@ impl List {
             Row::new(id, *heard)
         });
         row.merge(changed);
-        let mut fields = changed.as_object().into_iter().flat_map(serde_json::Map::keys);
+        let mut fields = changed
+            .as_object()
+            .into_iter()
+            .flat_map(serde_json::Map::keys);
         self.stale |= fields.any(|field| self.sort.heeds(field));
     }
 
@@ -387,11 +394,18 @@ mod tests {
             "id": "00000000000000a1", "name": "a", "status": "downloading", "size": null, "done": 5,
             "progress": null, "threads": {"active": 3, "limit": 8}, "reason": "slow", "error": null,
         })]);
-        list.merge(&json!({"id": "00000000000000a1", "size": 10, "progress": 99.95, "reason": null}));
+        list.merge(
+            &json!({"id": "00000000000000a1", "size": 10, "progress": 99.95, "reason": null}),
+        );
         let row = list.get(Id(0xa1)).expect("it is there");
         assert_eq!((row.size, row.done, row.threads), (Some(10), 5, 3));
-        assert_eq!((row.tenths, row.why.as_str(), row.name.as_str()), (Some(1000), "", "a"));
-        list.merge(&json!({"id": "00000000000000a1", "status": "failed", "error": {"detail": "404"}}));
+        assert_eq!(
+            (row.tenths, row.why.as_str(), row.name.as_str()),
+            (Some(1000), "", "a")
+        );
+        list.merge(
+            &json!({"id": "00000000000000a1", "status": "failed", "error": {"detail": "404"}}),
+        );
         assert_eq!(list.get(Id(0xa1)).expect("it is there").why, "404");
         list.merge(&json!({"id": "00000000000000a1", "status": "queued", "error": null}));
         assert_eq!(list.get(Id(0xa1)).expect("it is there").why, "");
@@ -414,9 +428,15 @@ mod tests {
             download(7, "left", "cancelled"),
             download(8, "stands", "paused"),
         ]);
-        assert_eq!(names(&mut list), "moves first second behind stands fell done left");
+        assert_eq!(
+            names(&mut list),
+            "moves first second behind stands fell done left"
+        );
         list.sort_by(Sort::Name);
-        assert_eq!(names(&mut list), "behind done fell first left moves second stands");
+        assert_eq!(
+            names(&mut list),
+            "behind done fell first left moves second stands"
+        );
     }
 
     #[test]

@@ -64,7 +64,9 @@ pub(crate) async fn watch(asked: Watch) -> anyhow::Result<u8> {
     held.spawn(link::hold(asked.server.clone(), socket, to_send, to_tell));
     let screen = Screen::take().context("the terminal cannot be drawn on")?;
     let name = asked.server.name().to_owned();
-    let ended = Watching::new(name, screen, orders, news)?.until_over(signals).await;
+    let ended = Watching::new(name, screen, orders, news)?
+        .until_over(signals)
+        .await;
     let _ = timeout(GOODBYE, held.join_next()).await;
     ended
 }
@@ -217,7 +219,8 @@ impl Watching {
     fn draw(&mut self) -> anyhow::Result<()> {
         (self.drawn, self.draw_at) = (Instant::now(), None);
         let (state, terminal) = (&self.state, self.terminal);
-        self.screen.draw(|buffer| view::draw(state, terminal, buffer))?;
+        self.screen
+            .draw(|buffer| view::draw(state, terminal, buffer))?;
         Ok(())
     }
 }

@@ -33,8 +33,11 @@ pub(super) struct Screen {
 /// Says what to do instead where there is no terminal that can be drawn on.
 pub(super) fn check() -> Result<(), Failure> {
     let refuse = |why: &str| {
-        Failure::new(exit::USAGE, format!("`haul watch` draws on a terminal, and {why}"))
-            .next("`haul ls` lists the downloads once, `haul ls --json` does for programs")
+        Failure::new(
+            exit::USAGE,
+            format!("`haul watch` draws on a terminal, and {why}"),
+        )
+        .next("`haul ls` lists the downloads once, `haul ls --json` does for programs")
     };
     if !stdout().is_terminal() {
         return Err(refuse("standard output is none"));
@@ -80,7 +83,10 @@ impl Screen {
     }
 
     /// Draws; only cells that have changed are written. `draw` returns where the cursor is seen.
-    pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Buffer) -> Option<(u16, u16)>) -> io::Result<()> {
+    pub(super) fn draw(
+        &mut self,
+        draw: impl FnOnce(&mut Buffer) -> Option<(u16, u16)>,
+    ) -> io::Result<()> {
         self.terminal.draw(|frame| {
             if let Some((x, y)) = draw(frame.buffer_mut()) {
                 frame.set_cursor_position(Position::new(x, y));

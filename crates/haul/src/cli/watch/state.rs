@@ -26,7 +26,10 @@ const SETTINGS_EVERY: Duration = Duration::from_secs(5);
 pub(crate) enum Link {
     Up,
     /// Gone since then, for this reason; tried again all the time.
-    Down { since: Instant, why: String },
+    Down {
+        since: Instant,
+        why: String,
+    },
 }
 
 /// What the keys mean now.
@@ -178,9 +181,11 @@ impl State {
 
     fn resync(&mut self) {
         if let Some(old) = self.subscription.take() {
-            self.talk.ask(Asked::Unheard, "unsubscribe", &json!({"subscription": old}));
+            self.talk
+                .ask(Asked::Unheard, "unsubscribe", &json!({"subscription": old}));
         }
-        self.talk.ask(Asked::List, "subscribe", &json!({"interval_ms": PACE}));
+        self.talk
+            .ask(Asked::List, "subscribe", &json!({"interval_ms": PACE}));
     }
 
     fn ask_settings(&mut self, now: Instant) {
@@ -284,7 +289,11 @@ impl State {
                     1 => String::new(),
                     all => format!(" (and {} more)", all - 1),
                 };
-                self.say(Tone::Refused, &format!("added {added}, not {url}: {why}{others}"), now);
+                self.say(
+                    Tone::Refused,
+                    &format!("added {added}, not {url}: {why}{others}"),
+                    now,
+                );
             }
         }
     }
@@ -305,7 +314,10 @@ impl State {
         self.history.pop_front();
         self.history.push_back(self.speed);
         let over = self.note.take_if(|note| note.until <= now).is_some();
-        if self.settings_asked.is_some_and(|asked| now >= asked + SETTINGS_EVERY) {
+        if self
+            .settings_asked
+            .is_some_and(|asked| now >= asked + SETTINGS_EVERY)
+        {
             self.ask_settings(now);
         }
         moving || over || matches!(self.link, Link::Down { .. })
@@ -367,7 +379,11 @@ impl State {
                 self.details = Some(details);
                 return;
             };
-            self.talk.ask(Asked::Unheard, "unsubscribe", &json!({"subscription": name}));
+            self.talk.ask(
+                Asked::Unheard,
+                "unsubscribe",
+                &json!({"subscription": name}),
+            );
         }
         let Some(id) = wanted else { return };
         self.details = Some(Details {

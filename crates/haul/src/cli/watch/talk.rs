@@ -66,7 +66,11 @@ mod tests {
     fn an_answer_finds_its_question_once() {
         let mut talk = Talk::default();
         talk.ask(Asked::List, "subscribe", &json!({}));
-        talk.ask(Asked::Add, "downloads.add", &json!({"urls": ["http://h/a"]}));
+        talk.ask(
+            Asked::Add,
+            "downloads.add",
+            &json!({"urls": ["http://h/a"]}),
+        );
         let sent: Vec<Json> = talk
             .take()
             .iter()
@@ -77,6 +81,10 @@ mod tests {
         assert_eq!(talk.answered(&sent[1]["id"]), None);
         assert_eq!(talk.answered(&Json::Null), None);
         assert!(!talk.broken(), "nothing of the user's is open");
-        assert_eq!(talk.answered(&sent[0]["id"]), None, "its connection is gone");
+        assert_eq!(
+            talk.answered(&sent[0]["id"]),
+            None,
+            "its connection is gone"
+        );
     }
 }

@@ -2,9 +2,10 @@
 //! stands on the screen.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use super::PATIENCE;
 use super::process::{Ended, end, program};
-use super::until;
 
 /// The shell's prompt.
 pub(crate) const PROMPT: &str = "prompt>";
@@ -23,10 +24,23 @@ impl Tmux {
             socket: dir.join("tmux"),
         };
         let (columns, rows) = (columns.to_string(), rows.to_string());
-        let shell = format!("env -u NO_COLOR -u LC_ALL LC_CTYPE=C.UTF-8 PS1='{PROMPT} ' ENV= sh -i");
+        let shell =
+            format!("env -u NO_COLOR -u LC_ALL LC_CTYPE=C.UTF-8 PS1='{PROMPT} ' ENV= sh -i");
         // It makes terminals that say `screen`, whatever the terminal is called that tests run on.
-        tmux.run(&["-f", "/dev/null", "new-session", "-d", "-x", &columns, "-y", &rows, &shell]).await;
-        tmux.until("a prompt", |screen| screen.contains(PROMPT)).await;
+        tmux.run(&[
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-x",
+            &columns,
+            "-y",
+            &rows,
+            &shell,
+        ])
+        .await;
+        tmux.until("a prompt", |screen| screen.contains(PROMPT))
+            .await;
         tmux
     }
 
@@ -59,7 +73,8 @@ impl Tmux {
     /// Gives the terminal another size.
     pub(crate) async fn resize(&self, columns: u16, rows: u16) {
         let (columns, rows) = (columns.to_string(), rows.to_string());
-        self.run(&["resize-window", "-x", &columns, "-y", &rows]).await;
+        self.run(&["resize-window", "-x", &columns, "-y", &rows])
+            .await;
     }
 
     /// What stands on the screen.
@@ -80,17 +95,19 @@ impl Tmux {
 
     /// Waits until the screen is as wanted.
     pub(crate) async fn until(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
-        let mut last = String::new();
-        let seen = until(what, async || {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
             let screen = self.screen().await;
-            // A screen that never comes is best explained by what came instead.
-            if screen != last {
-                eprintln!("{screen}----");
-                last.clone_from(&screen);
+            if is(&screen) {
+                return screen;
             }
-            is(&screen).then_some(screen)
-        });
-        seen.await
+            let waits = Instant::now() < deadline;
+            assert!(
+                waits,
+                "waited {PATIENCE:?} in vain for {what}; instead there is\n{screen}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }
 

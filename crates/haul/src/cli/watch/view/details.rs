@@ -34,11 +34,21 @@ pub(super) fn draw(state: &State, y: u16, rows: u16, canvas: &mut Canvas<'_>) {
     };
     let room = canvas.width().saturating_sub(NAMES);
     let mut lines = vec![
-        ("map", canvas.glyphs().map(&text(facts, "map"), room.min(120))),
+        (
+            "map",
+            canvas.glyphs().map(&text(facts, "map"), room.min(120)),
+        ),
         ("state", standing(row, facts, canvas)),
     ];
     if !row.why.is_empty() {
-        lines.push((if facts["error"].is_null() { "waits" } else { "failed" }, row.why.clone()));
+        lines.push((
+            if facts["error"].is_null() {
+                "waits"
+            } else {
+                "failed"
+            },
+            row.why.clone(),
+        ));
     }
     lines.push(("from", from(facts)));
     lines.push(("to", text(facts, "path")));
@@ -64,7 +74,10 @@ fn shortest(row: &Row, canvas: &Canvas<'_>) -> Vec<Piece> {
     let why = glyphs.text(&row.why);
     let (name, width) = (glyphs.text(&row.name), canvas.width().saturating_sub(2));
     if why.is_empty() {
-        return vec![(Some(Look::Dim), format!("  {}", clip::middle(&name, width, glyphs.cut())))];
+        return vec![(
+            Some(Look::Dim),
+            format!("  {}", clip::middle(&name, width, glyphs.cut())),
+        )];
     }
     let why = clip::end(&why, width.saturating_sub(10), glyphs.cut());
     let room = width.saturating_sub(clip::width(&why) + 2);
@@ -76,7 +89,11 @@ fn shortest(row: &Row, canvas: &Canvas<'_>) -> Vec<Piece> {
 fn title(row: &Row, canvas: &Canvas<'_>) -> Vec<Piece> {
     let glyphs = canvas.glyphs();
     let line = |cells| std::iter::repeat_n(glyphs.rule(), cells).collect::<String>();
-    let name = clip::middle(&glyphs.text(&row.name), canvas.width().saturating_sub(6), glyphs.cut());
+    let name = clip::middle(
+        &glyphs.text(&row.name),
+        canvas.width().saturating_sub(6),
+        glyphs.cut(),
+    );
     let rest = canvas.width().saturating_sub(4 + clip::width(&name));
     vec![
         (Some(Look::Dim), line(2) + " "),
@@ -88,8 +105,14 @@ fn title(row: &Row, canvas: &Canvas<'_>) -> Vec<Piece> {
 /// How far it is and what it took.
 fn standing(row: &Row, facts: &Json, canvas: &Canvas<'_>) -> String {
     let number = |field: &str| facts[field].as_u64().filter(|number| *number > 0);
-    let of = row.size.map_or_else(String::new, |size| format!(" of {}", human::size(size)));
-    let mut told = vec![format!("{}, {}{of}", row.status.name(), human::size(row.done))];
+    let of = row
+        .size
+        .map_or_else(String::new, |size| format!(" of {}", human::size(size)));
+    let mut told = vec![format!(
+        "{}, {}{of}",
+        row.status.name(),
+        human::size(row.done)
+    )];
     if let Some(most) = facts["threads"]["limit"].as_u64() {
         told.push(format!("{} of {most} threads", row.threads));
     }
@@ -116,7 +139,10 @@ fn from(facts: &Json) -> String {
     let url = text(facts, "url");
     match facts["mirrors"].as_array().map_or(0, Vec::len) {
         0 => url,
-        mirrors => format!("{url} and {}", human::count(u64::try_from(mirrors).unwrap_or(0), "mirror")),
+        mirrors => format!(
+            "{url} and {}",
+            human::count(u64::try_from(mirrors).unwrap_or(0), "mirror")
+        ),
     }
 }
 

@@ -71,7 +71,13 @@ fn lost(why: &str, y: u16, canvas: &mut Canvas<'_>) {
     let quit = "  q quit";
     let room = canvas.width().saturating_sub(quit.len() + 1);
     let why = clip::left(&canvas.glyphs().text(why), room, canvas.glyphs().cut());
-    canvas.line(y, vec![(Some(Look::Red), format!(" {why}")), (None, quit.to_owned())]);
+    canvas.line(
+        y,
+        vec![
+            (Some(Look::Red), format!(" {why}")),
+            (None, quit.to_owned()),
+        ],
+    );
 }
 
 fn ask(question: &Question, y: u16, canvas: &mut Canvas<'_>) {
@@ -80,7 +86,11 @@ fn ask(question: &Question, y: u16, canvas: &mut Canvas<'_>) {
         Loss::Forget => (" forget ", "? A finished file stays.  y / n "),
     };
     let room = canvas.width().saturating_sub(before.len() + after.len());
-    let name = clip::middle(&canvas.glyphs().text(&question.name), room, canvas.glyphs().cut());
+    let name = clip::middle(
+        &canvas.glyphs().text(&question.name),
+        room,
+        canvas.glyphs().cut(),
+    );
     let line = clip::left(&format!("{before}{name}{after}"), canvas.width(), ' ');
     canvas.line(y, vec![(Some(Look::Yellow), line)]);
     canvas.invert(y);

@@ -58,7 +58,10 @@ fn first(state: &State, canvas: &Canvas<'_>) -> Vec<Piece> {
     let room = width.saturating_sub(5 + clip::width(&right) + clip::width(&curve) + 1);
     vec![
         (Some(Look::Bold), "haul ".to_owned()),
-        (None, clip::left(&canvas.glyphs().text(server), room, canvas.glyphs().cut())),
+        (
+            None,
+            clip::left(&canvas.glyphs().text(server), room, canvas.glyphs().cut()),
+        ),
         (Some(Look::Bold), format!(" {right}")),
         (Some(Look::Cyan), curve),
     ]
@@ -66,19 +69,28 @@ fn first(state: &State, canvas: &Canvas<'_>) -> Vec<Piece> {
 
 fn lost(state: &State, since: Instant, canvas: &Canvas<'_>) -> Vec<Piece> {
     let ago = state.clock.saturating_duration_since(since).as_secs();
-    let told = format!("NO CONNECTION, trying again; this was {} ago", human::time(ago));
+    let told = format!(
+        "NO CONNECTION, trying again; this was {} ago",
+        human::time(ago)
+    );
     let server = format!("{}  ", canvas.glyphs().text(short(&state.server)));
     let room = canvas.width().saturating_sub(5 + clip::width(&server));
     vec![
         (Some(Look::Bold), "haul ".to_owned()),
         (None, server),
-        (Some(Look::Red), clip::end(&told, room, canvas.glyphs().cut())),
+        (
+            Some(Look::Red),
+            clip::end(&told, room, canvas.glyphs().cut()),
+        ),
     ]
 }
 
 /// A server's URL without what is the same for most.
 fn short(server: &str) -> &str {
-    server.strip_prefix("http://").unwrap_or(server).trim_end_matches('/')
+    server
+        .strip_prefix("http://")
+        .unwrap_or(server)
+        .trim_end_matches('/')
 }
 
 /// `[1 all 47]  2 active 4 …`: what is shown stands in brackets.
@@ -100,9 +112,17 @@ fn counts(state: &State, canvas: &Canvas<'_>) -> Vec<Piece> {
     }
     let full: usize = pieces.iter().map(|(_, text)| clip::width(text)).sum();
     let width = canvas.width();
-    if full > width {
+    // In which order may be left unsaid, but not that some are hidden.
+    let needed = match search {
+        "" => full,
+        _ => full + clip::width(&more),
+    };
+    if needed > width {
         // Without the keys, which the help tells, and without what there is none of.
-        let shown = state.list.counts().filter(|(filter, count)| *count > 0 || *filter == state.list.filter());
+        let shown = state
+            .list
+            .counts()
+            .filter(|(filter, count)| *count > 0 || *filter == state.list.filter());
         pieces = shown
             .map(|(filter, count)| match filter == state.list.filter() {
                 true => (Some(Look::Bold), format!("[{} {count}]", filter.name())),
@@ -111,6 +131,9 @@ fn counts(state: &State, canvas: &Canvas<'_>) -> Vec<Piece> {
             .collect();
     }
     let used: usize = pieces.iter().map(|(_, text)| clip::width(text)).sum();
-    pieces.push((Some(Look::Dim), clip::end(&more, width.saturating_sub(used), canvas.glyphs().cut())));
+    pieces.push((
+        Some(Look::Dim),
+        clip::end(&more, width.saturating_sub(used), canvas.glyphs().cut()),
+    ));
     pieces
 }

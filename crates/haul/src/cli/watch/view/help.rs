@@ -22,10 +22,19 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) {
     // The title is what a short screen can do without.
     let title = u16::from(usize::from(rows) >= HELP.len() + 2);
     if title > 0 {
-        canvas.line(0, vec![(Some(Look::Bold), " Keys".to_owned()), (Some(Look::Dim), "   any key closes this".to_owned())]);
+        canvas.line(
+            0,
+            vec![
+                (Some(Look::Bold), " Keys".to_owned()),
+                (Some(Look::Dim), "   any key closes this".to_owned()),
+            ],
+        );
     }
     for ((keys, what), y) in HELP.iter().zip(title..rows) {
         let keys = clip::left(&format!(" {keys}"), KEYS, ' ');
-        canvas.line(y, vec![(Some(Look::Bold), keys), (None, (*what).to_owned())]);
+        canvas.line(
+            y,
+            vec![(Some(Look::Bold), keys), (None, (*what).to_owned())],
+        );
     }
 }

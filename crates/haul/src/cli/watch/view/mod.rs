@@ -103,7 +103,9 @@ fn rows(state: &State, layout: Layout, mut y: u16, canvas: &mut Canvas<'_>) {
     }
     let seen = (state.top..state.list.len()).take(layout.rows());
     for place in seen {
-        let Some(row) = state.list.at(place) else { break };
+        let Some(row) = state.list.at(place) else {
+            break;
+        };
         let line = columns::Line {
             status: row.status,
             name: &row.name,
@@ -174,13 +176,19 @@ impl Canvas<'_> {
     /// Makes a whole row bold: with its mark, this is how the chosen one stands out.
     fn strengthen(&mut self, y: u16) {
         let row = Rect::new(0, y, self.buffer.area.width, 1).intersection(self.buffer.area);
-        self.buffer.set_style(row, Style::new().add_modifier(Modifier::BOLD).remove_modifier(Modifier::DIM));
+        self.buffer.set_style(
+            row,
+            Style::new()
+                .add_modifier(Modifier::BOLD)
+                .remove_modifier(Modifier::DIM),
+        );
     }
 
     /// Turns letters and ground of a whole row around.
     fn invert(&mut self, y: u16) {
         let row = Rect::new(0, y, self.buffer.area.width, 1).intersection(self.buffer.area);
-        self.buffer.set_style(row, Style::new().add_modifier(Modifier::REVERSED));
+        self.buffer
+            .set_style(row, Style::new().add_modifier(Modifier::REVERSED));
     }
 
     fn style(&self, look: Look) -> Style {

@@ -50,7 +50,8 @@ fn state(size: (u16, u16), downloads: &Json) -> State {
     let mut state = State::new("http://localhost:8765".to_owned(), size, now);
     state.up(now);
     let stats = json!({"speed": 14_470_348, "free_space": 40_909_447_168_u64});
-    let result = json!({"subscription": "s1", "revision": 7, "downloads": downloads, "stats": stats});
+    let result =
+        json!({"subscription": "s1", "revision": 7, "downloads": downloads, "stats": stats});
     state.hear(json!({"id": 1, "result": result}), now);
     state.hear(json!({"id": 2, "result": {"speed_limit": 20 << 20}}), now);
     state.settle();
@@ -69,7 +70,10 @@ fn state(size: (u16, u16), downloads: &Json) -> State {
             {"thread": 2, "start": 16_777_216, "end": null, "done": 0, "speed": 0, "state": "connecting"},
         ],
     });
-    state.hear(json!({"id": 3, "result": {"subscription": "s2", "downloads": [details]}}), now);
+    state.hear(
+        json!({"id": 3, "result": {"subscription": "s2", "downloads": [details]}}),
+        now,
+    );
     state.settle();
     state
 }
@@ -112,7 +116,10 @@ fn on_60_by_15() {
 
 #[test]
 fn on_a_terminal_without_unicode() {
-    let ascii = Terminal { glyphs: Glyphs::Ascii, paint: Paint::Plain };
+    let ascii = Terminal {
+        glyphs: Glyphs::Ascii,
+        paint: Paint::Plain,
+    };
     let seen = seen(&state((80, 24), &samples()), ascii, (80, 24));
     assert!(seen.is_ascii(), "{seen}");
     insta::assert_snapshot!(seen);
@@ -123,18 +130,30 @@ fn with_nothing_to_show() {
     let size = (80, 24);
     let now = Instant::now();
     let before = State::new("http://localhost:8765".to_owned(), size, now);
-    let mut filtered = state(size, &json!([{"id": "00000000000000a1", "name": "a", "status": "paused"}]));
+    let mut filtered = state(
+        size,
+        &json!([{"id": "00000000000000a1", "name": "a", "status": "paused"}]),
+    );
     filtered.list.show(Filter::Failed);
     filtered.settle();
-    let three = [&before, &state(size, &json!([])), &filtered].map(|state| seen(state, PLAIN, size));
-    insta::assert_snapshot!(three.map(|seen| seen.lines().take(5).collect::<Vec<_>>().join("\n")).join("\n\n"));
+    let three =
+        [&before, &state(size, &json!([])), &filtered].map(|state| seen(state, PLAIN, size));
+    insta::assert_snapshot!(
+        three
+            .map(|seen| seen.lines().take(5).collect::<Vec<_>>().join("\n"))
+            .join("\n\n")
+    );
 }
 
 #[test]
 fn without_a_daemon_what_is_known_stays() {
     let mut state = state((80, 24), &samples());
     let now = Instant::now();
-    state.down("no daemon at http://localhost:8765: IO error: Connection refused (os error 111)".to_owned(), now);
+    state.down(
+        "no daemon at http://localhost:8765: IO error: Connection refused (os error 111)"
+            .to_owned(),
+        now,
+    );
     state.tick(now + std::time::Duration::from_secs(12));
     state.settle();
     insta::assert_snapshot!(seen(&state, PLAIN, (80, 24)));
@@ -157,12 +176,23 @@ fn the_foot_says_what_is_going_on() {
     foot(&state, 80);
     state.say(Tone::Refused, "the server answered\n\x1b[2J 404", now);
     foot(&state, 80);
-    let question = |what| Question { what, id: haul_engine::Id(1), name: "夏日の思い出と長い名前の映画".repeat(3) };
+    let question = |what| Question {
+        what,
+        id: haul_engine::Id(1),
+        name: "夏日の思い出と長い名前の映画".repeat(3),
+    };
     state.mode = Mode::Ask(question(Loss::Cancel));
     foot(&state, 80);
     state.mode = Mode::Ask(question(Loss::Forget));
     foot(&state, 60);
-    for (purpose, text) in [(Purpose::Add, "https://example.org/a/very/long/path/to/a/file/that/has/a/long/name.iso"), (Purpose::Search, "deb"), (Purpose::Limit, "2M")] {
+    for (purpose, text) in [
+        (
+            Purpose::Add,
+            "https://example.org/a/very/long/path/to/a/file/that/has/a/long/name.iso",
+        ),
+        (Purpose::Search, "deb"),
+        (Purpose::Limit, "2M"),
+    ] {
         state.mode = Mode::Input(purpose, Entry::with(text));
         foot(&state, 60);
     }
@@ -183,11 +213,20 @@ fn the_help_fits_where_the_screen_works() {
 #[test]
 fn nothing_is_told_by_colour_alone() {
     let state = state((80, 24), &samples());
-    let coloured = Terminal { paint: Paint::Coloured, ..PLAIN };
-    assert_eq!(seen(&state, coloured, (80, 24)), seen(&state, PLAIN, (80, 24)));
+    let coloured = Terminal {
+        paint: Paint::Coloured,
+        ..PLAIN
+    };
+    assert_eq!(
+        seen(&state, coloured, (80, 24)),
+        seen(&state, PLAIN, (80, 24))
+    );
     let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
     draw(&state, PLAIN, &mut buffer);
-    let colours = buffer.content().iter().filter(|cell| cell.fg != Color::Reset || cell.bg != Color::Reset);
+    let colours = buffer
+        .content()
+        .iter()
+        .filter(|cell| cell.fg != Color::Reset || cell.bg != Color::Reset);
     assert_eq!(colours.count(), 0);
 }
 
@@ -200,11 +239,17 @@ fn ten_thousand_downloads_cost_no_more_than_the_rows_that_are_seen() {
     state.choose(usize::MAX);
     state.settle();
     let seen = seen(&state, PLAIN, (80, 24));
-    assert!(seen.contains("> · file-10000.bin") && seen.contains("[1 all 10000]"), "{seen}");
+    assert!(
+        seen.contains("> · file-10000.bin") && seen.contains("[1 all 10000]"),
+        "{seen}"
+    );
     // A change that moves nothing leaves the order alone: it is not made anew for each drawing.
     let change = json!({"subscription": "s1", "from": 7, "revision": 8,
         "downloads": [{"id": format!("{:016x}", 10_000), "done": 7, "size": 9}], "stats": {}});
-    state.hear(json!({"method": "changed", "params": change}), Instant::now());
+    state.hear(
+        json!({"method": "changed", "params": change}),
+        Instant::now(),
+    );
     assert!(!state.list.is_stale());
 }
 
