@@ -312,7 +312,7 @@ async fn an_interrupted_get_takes_its_bars_away_and_says_how_to_go_on() {
     let screen = tmux
         .until("the end", |screen| screen.contains("ended: 130"))
         .await;
-    assert!(screen.contains("run the same command again"), "{screen}");
+    assert!(screen.contains("interrupted: "), "{screen}");
     assert!(
         !screen.contains("↓ 夏日") && !screen.contains(" left"),
         "the bars are gone: {screen}"

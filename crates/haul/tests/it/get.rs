@@ -175,10 +175,17 @@ async fn events_tell_the_start_each_new_try_each_reason_the_end_and_the_sum() {
     );
     assert_eq!(told("gone.bin"), ["failed"]);
     assert!(told("cut.bin").contains(&"retry"), "{:?}", told("cut.bin"));
-    assert!(
-        told("busy.bin").contains(&"waiting"),
-        "{:?}",
-        told("busy.bin")
+    let busy = id("busy.bin");
+    let waits = |event: &&Value| event["id"] == busy && event["event"] == "retry";
+    let reason = events
+        .iter()
+        .find(waits)
+        .map(|event| event["reason"].clone());
+    assert_eq!(
+        reason,
+        Some("server asked to wait 1 s".into()),
+        "{}",
+        ended.stdout
     );
     let last = events.last().expect("events");
     assert_eq!(last["event"], "summary");

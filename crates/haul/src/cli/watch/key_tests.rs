@@ -198,8 +198,11 @@ fn a_limit_is_a_size_and_a_wrong_one_is_typed_again() {
 #[test]
 fn a_search_narrows_the_list_at_each_letter_and_escape_ends_it() {
     let mut state = screen(&["paused", "paused", "downloading"]);
-    press(&mut state, "/file-2");
-    assert_eq!(state.list.len(), 1);
+    press(&mut state, "G/file-2");
+    assert_eq!(
+        (state.list.len(), state.chosen),
+        (1, Some(haul_engine::Id(2)))
+    );
     press(&mut state, "\n");
     assert_eq!((state.list.len(), &state.mode), (1, &Mode::List));
     press(&mut state, "\x1b");

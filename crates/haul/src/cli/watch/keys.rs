@@ -70,7 +70,8 @@ impl State {
             Mode::Input(purpose, entry) => {
                 entry.insert(text);
                 if *purpose == Purpose::Search {
-                    self.list.search_for(entry.text());
+                    let text = entry.text().to_owned();
+                    self.search(&text);
                 }
             }
             _ if text.contains("://") => {
@@ -153,7 +154,7 @@ impl State {
             }
             ('p', _) => self.call("downloads.pause", &params, format!("paused: {name}"), now),
             ('K' | '+', Status::Queued) => {
-                self.relocate(row, row.position.map(|at| at.saturating_sub(1)), now)
+                self.relocate(row, row.position.map(|at| at.saturating_sub(1)), now);
             }
             ('J' | '-', Status::Queued) => self.relocate(row, row.position.map(|at| at + 1), now),
             _ => self.say(
@@ -223,6 +224,15 @@ impl State {
         }
     }
 
+    /// Shows what is searched for, from the first on when the chosen one is not among it.
+    fn search(&mut self, text: &str) {
+        self.list.search_for(text);
+        self.list.settle();
+        if self.chosen.is_none_or(|id| self.list.place(id).is_none()) {
+            self.choose(0);
+        }
+    }
+
     fn edit(&mut self, purpose: Purpose, mut entry: Entry, key: KeyEvent, now: Instant) {
         match key.code {
             KeyCode::Esc => {
@@ -234,7 +244,7 @@ impl State {
             code => {
                 entry.key(code, key.modifiers);
                 if purpose == Purpose::Search {
-                    self.list.search_for(entry.text());
+                    self.search(entry.text());
                 }
                 self.mode = Mode::Input(purpose, entry);
             }

@@ -47,7 +47,7 @@ impl Daemon {
             .remove(at.unwrap_or_else(|| panic!("no {method} among {:?}", self.open)))
     }
 
-    fn answer(&mut self, method: &str, result: Json) {
+    fn answer(&mut self, method: &str, result: &Json) {
         let id = self.called(method)["id"].take();
         self.state.hear(
             json!({"jsonrpc": "2.0", "id": id, "result": result}),
@@ -56,15 +56,15 @@ impl Daemon {
         self.listen();
     }
 
-    fn snapshot(&mut self, downloads: Json) {
+    fn snapshot(&mut self, downloads: &Json) {
         self.answer(
             "subscribe",
-            json!({"subscription": "s1", "revision": 7, "downloads": downloads,
+            &json!({"subscription": "s1", "revision": 7, "downloads": downloads,
                    "stats": {"speed": 100, "free_space": 5}}),
         );
     }
 
-    fn change(&mut self, from: u64, revision: u64, downloads: Json, removed: Json) {
+    fn change(&mut self, from: u64, revision: u64, downloads: &Json, removed: &Json) {
         let params = json!({"subscription": "s1", "from": from, "revision": revision,
             "downloads": downloads, "removed": removed, "stats": {"speed": 200, "free_space": 4}});
         self.state.hear(
@@ -83,13 +83,13 @@ fn download(id: u64, status: &str) -> Json {
 fn a_snapshot_and_its_changes_are_what_is_shown() {
     let mut daemon = Daemon::new();
     assert!(!daemon.state.knows());
-    daemon.snapshot(json!([download(1, "downloading"), download(2, "queued")]));
+    daemon.snapshot(&json!([download(1, "downloading"), download(2, "queued")]));
     assert!(daemon.state.knows());
     daemon.change(
         7,
         9,
-        json!([{"id": "0000000000000001", "done": 5}, download(3, "queued")]),
-        json!(["0000000000000002"]),
+        &json!([{"id": "0000000000000001", "done": 5}, download(3, "queued")]),
+        &json!(["0000000000000002"]),
     );
     let state = &daemon.state;
     assert_eq!(
@@ -103,16 +103,16 @@ fn a_snapshot_and_its_changes_are_what_is_shown() {
 #[test]
 fn a_gap_between_revisions_is_mended_by_asking_again() {
     let mut daemon = Daemon::new();
-    daemon.snapshot(json!([download(1, "downloading")]));
+    daemon.snapshot(&json!([download(1, "downloading")]));
     daemon.change(
         8,
         9,
-        json!([{"id": "0000000000000001", "done": 5}]),
-        json!([]),
+        &json!([{"id": "0000000000000001", "done": 5}]),
+        &json!([]),
     );
     assert_eq!(daemon.called("unsubscribe")["params"]["subscription"], "s1");
     assert_eq!(daemon.state.list.get(Id(1)).map(|row| row.done), Some(0));
-    daemon.snapshot(json!([download(4, "paused")]));
+    daemon.snapshot(&json!([download(4, "paused")]));
     assert_eq!(daemon.state.list.len(), 1, "what was missed is gone");
     assert!(daemon.state.list.get(Id(4)).is_some());
 }
@@ -120,7 +120,7 @@ fn a_gap_between_revisions_is_mended_by_asking_again() {
 #[test]
 fn another_subscription_s_changes_are_none_of_the_list_s() {
     let mut daemon = Daemon::new();
-    daemon.snapshot(json!([download(1, "downloading")]));
+    daemon.snapshot(&json!([download(1, "downloading")]));
     let other = json!({"subscription": "s9", "from": 7, "revision": 9, "downloads": [download(2, "queued")]});
     daemon
         .state
@@ -132,7 +132,7 @@ fn another_subscription_s_changes_are_none_of_the_list_s() {
 #[test]
 fn details_follow_the_choice_one_question_at_a_time() {
     let mut daemon = Daemon::new();
-    daemon.snapshot(json!([
+    daemon.snapshot(&json!([
         download(1, "downloading"),
         download(2, "downloading"),
         download(3, "downloading")
@@ -173,14 +173,14 @@ fn details_follow_the_choice_one_question_at_a_time() {
 fn no_details_are_asked_for_where_there_is_no_room() {
     let mut daemon = Daemon::new();
     daemon.state.resize((60, 15));
-    daemon.snapshot(json!([download(1, "downloading")]));
+    daemon.snapshot(&json!([download(1, "downloading")]));
     assert!(!daemon.open.iter().any(|call| call["method"] == "subscribe"));
 }
 
 #[test]
 fn the_choice_stays_on_its_download_and_passes_on_when_that_is_gone() {
     let mut daemon = Daemon::new();
-    daemon.snapshot(json!([
+    daemon.snapshot(&json!([
         download(1, "paused"),
         download(2, "paused"),
         download(3, "paused")
@@ -190,15 +190,15 @@ fn the_choice_stays_on_its_download_and_passes_on_when_that_is_gone() {
     daemon.change(
         7,
         8,
-        json!([{"id": "0000000000000002", "status": "downloading"}]),
-        json!([]),
+        &json!([{"id": "0000000000000002", "status": "downloading"}]),
+        &json!([]),
     );
     assert_eq!(
         (daemon.state.chosen, daemon.state.place()),
         (Some(Id(2)), 0),
         "it moved up"
     );
-    daemon.change(8, 9, json!([]), json!(["0000000000000002"]));
+    daemon.change(8, 9, &json!([]), &json!(["0000000000000002"]));
     assert_eq!(daemon.state.chosen, Some(Id(1)));
     daemon.state.list.show(Filter::Done);
     daemon.state.settle();
@@ -211,7 +211,8 @@ fn the_choice_stays_on_its_download_and_passes_on_when_that_is_gone() {
 #[test]
 fn the_chosen_one_is_always_seen() {
     let mut daemon = Daemon::new();
-    daemon.snapshot((1..=100).map(|id| download(id, "downloading")).collect());
+    let all: Json = (1..=100).map(|id| download(id, "downloading")).collect();
+    daemon.snapshot(&all);
     let rows = daemon.state.layout.rows();
     for (place, top) in [
         (0, 0),
@@ -230,7 +231,7 @@ fn the_chosen_one_is_always_seen() {
 #[test]
 fn a_lost_daemon_leaves_what_is_known_and_is_asked_anew() {
     let mut daemon = Daemon::new();
-    daemon.snapshot(json!([download(1, "downloading")]));
+    daemon.snapshot(&json!([download(1, "downloading")]));
     daemon.state.talk.ask(
         Asked::Done("paused".to_owned()),
         "downloads.pause",
@@ -243,7 +244,7 @@ fn a_lost_daemon_leaves_what_is_known_and_is_asked_anew() {
     assert_eq!((daemon.state.list.len(), daemon.state.speed), (1, 0));
     daemon.open.clear();
     daemon.state.up(daemon.now);
-    daemon.snapshot(json!([download(2, "queued")]));
+    daemon.snapshot(&json!([download(2, "queued")]));
     assert_eq!(daemon.state.link, Link::Up);
     assert_eq!(
         (daemon.state.list.len(), daemon.state.chosen),
@@ -254,7 +255,7 @@ fn a_lost_daemon_leaves_what_is_known_and_is_asked_anew() {
 #[test]
 fn notes_go_by_themselves_and_an_idle_screen_is_left_alone() {
     let mut daemon = Daemon::new();
-    daemon.snapshot(json!([]));
+    daemon.snapshot(&json!([]));
     daemon.state.speed = 0;
     assert!(!daemon.state.tick(daemon.now), "nothing moves");
     daemon.state.say(Tone::Done, "paused", daemon.now);
@@ -273,7 +274,7 @@ fn notes_go_by_themselves_and_an_idle_screen_is_left_alone() {
 #[test]
 fn what_the_daemon_refuses_is_said() {
     let mut daemon = Daemon::new();
-    daemon.snapshot(json!([]));
+    daemon.snapshot(&json!([]));
     daemon
         .state
         .talk
@@ -293,7 +294,7 @@ fn what_the_daemon_refuses_is_said() {
         .ask(Asked::Add, "downloads.add", &json!({}));
     daemon.answer(
         "downloads.add",
-        json!({"downloads": [{}, {}], "rejected": [{"url": "y", "detail": "no URL"}]}),
+        &json!({"downloads": [{}, {}], "rejected": [{"url": "y", "detail": "no URL"}]}),
     );
     let note = daemon.state.note.as_ref().expect("an answer");
     assert_eq!(
@@ -305,9 +306,9 @@ fn what_the_daemon_refuses_is_said() {
 #[test]
 fn the_limit_is_looked_at_again_because_others_may_set_it() {
     let mut daemon = Daemon::new();
-    daemon.answer("settings.get", json!({"speed_limit": 5}));
+    daemon.answer("settings.get", &json!({"speed_limit": 5}));
     assert_eq!(daemon.state.limit, Some(5));
     daemon.state.tick(daemon.now + SETTINGS_EVERY);
-    daemon.answer("settings.get", json!({"speed_limit": 0}));
+    daemon.answer("settings.get", &json!({"speed_limit": 0}));
     assert_eq!(daemon.state.limit, Some(0));
 }

@@ -2,9 +2,10 @@
 //! stands on the screen.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use super::PATIENCE;
 use super::process::{Ended, end, program};
-use super::until;
 
 /// The shell's prompt.
 pub(crate) const PROMPT: &str = "prompt>";
@@ -94,17 +95,19 @@ impl Tmux {
 
     /// Waits until the screen is as wanted.
     pub(crate) async fn until(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
-        let mut last = String::new();
-        let seen = until(what, async || {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
             let screen = self.screen().await;
-            // A screen that never comes is best explained by what came instead.
-            if screen != last {
-                eprintln!("{screen}----");
-                last.clone_from(&screen);
+            if is(&screen) {
+                return screen;
             }
-            is(&screen).then_some(screen)
-        });
-        seen.await
+            let waits = Instant::now() < deadline;
+            assert!(
+                waits,
+                "waited {PATIENCE:?} in vain for {what}; instead there is\n{screen}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }
 

@@ -112,7 +112,12 @@ fn counts(state: &State, canvas: &Canvas<'_>) -> Vec<Piece> {
     }
     let full: usize = pieces.iter().map(|(_, text)| clip::width(text)).sum();
     let width = canvas.width();
-    if full > width {
+    // In which order may be left unsaid, but not that some are hidden.
+    let needed = match search {
+        "" => full,
+        _ => full + clip::width(&more),
+    };
+    if needed > width {
         // Without the keys, which the help tells, and without what there is none of.
         let shown = state
             .list
