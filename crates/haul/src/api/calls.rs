@@ -72,7 +72,11 @@ impl Call {
         let any: &[Code] = &[
             Code::Engine(Kind::InvalidOption),
             Code::Engine(Kind::Stopping),
+            // What the disk under the list may say.
             Code::Engine(Kind::Store),
+            Code::Engine(Kind::DiskFull),
+            Code::Engine(Kind::DiskPermission),
+            Code::Engine(Kind::DiskIo),
         ];
         let about_one: &[Code] = match self.path.contains("{id}") {
             true => &[
@@ -172,11 +176,7 @@ pub(super) static CALLS: [Call; 14] = [
             })
         }),
         answer: Shape::Download,
-        refusals: &[
-            ILLEGAL_STATE,
-            Code::Engine(Kind::InvalidUrl),
-            Code::Engine(Kind::FileExists),
-        ],
+        refusals: &[ILLEGAL_STATE, Code::Engine(Kind::InvalidUrl)],
         examples: &[
             r#"{"id": "9f1c2a7be04d5566", "speed_limit": "2M", "threads": 2, "priority": 5}"#,
         ],
@@ -186,7 +186,8 @@ pub(super) static CALLS: [Call; 14] = [
         method: Method::DELETE,
         path: "/downloads/{id}",
         summary: "Forget a download",
-        says: "It is stopped first. What it holds of an unfinished file is deleted.",
+        says: "It is stopped first. What it holds of an unfinished file is deleted. A finished file that cannot be \
+               deleted keeps it in the list.",
         effect: Effect::Run(|params| {
             Ok(Command::Remove {
                 id: id(params)?,
@@ -194,10 +195,7 @@ pub(super) static CALLS: [Call; 14] = [
             })
         }),
         answer: Shape::Download,
-        refusals: &[
-            Code::Engine(Kind::DiskPermission),
-            Code::Engine(Kind::DiskIo),
-        ],
+        refusals: &[],
         examples: &[r#"{"id": "9f1c2a7be04d5566", "files": true}"#],
     },
     Call {

@@ -7,8 +7,12 @@ use crate::crash::{Point, point};
 use crate::engine::change::{Edit, Reach, edited};
 use crate::engine::show;
 use crate::error::Result;
+use crate::plan::state::Status;
 use crate::spec::{Id, Settings, SettingsChange, Spec};
 use crate::store::Record;
+
+/// Why a download that has begun takes no other directory.
+const DIR_STAYS: &str = "its directory stays as it has begun";
 
 impl Table {
     /// Edits what is asked for: at once, or when a download that cannot follow has stopped for it.
@@ -16,12 +20,28 @@ impl Table {
         let Some(Entry::Running(running)) = self.entries.get_mut(&id) else {
             return self.edit_resting(id, &edit, reply);
         };
-        match edited(&running.record.spec, &edit) {
-            Err(error) => answer(reply, Err(error)),
-            // Behind those that came before.
-            Ok(_) if running.is_stopping() => running.edits.push((edit, reply)),
-            Ok((spec, Reach::Followed)) => self.respec(id, spec, reply),
-            Ok((_, Reach::Anew)) => {
+        if running.is_stopping() {
+            // Behind those that came before, which it may build upon.
+            running.edits.push((edit, reply));
+            return;
+        }
+        let before = &running.record.spec;
+        let (spec, reach) = match edited(before, &edit) {
+            Ok(after) => after,
+            Err(error) => return answer(reply, Err(error)),
+        };
+        let status = self.context.live.get(id).map(|view| view.status);
+        // What is refused must not cost a stop: without ranges that would be every byte.
+        if spec.dir != before.dir && status != Some(Status::Probing) {
+            return answer(reply, Err(illegal(id, DIR_STAYS, "changed")));
+        }
+        // Its file may have its name already.
+        if spec.name != before.name && status == Some(Status::Delivering) {
+            return answer(reply, Err(illegal(id, "it is delivered now", "renamed")));
+        }
+        match reach {
+            Reach::Followed => self.respec(id, spec, reply),
+            Reach::Anew => {
                 running.stop.cancel();
                 running.edits.push((edit, reply));
             }
@@ -84,8 +104,7 @@ impl Table {
         let (spec, reach) = edited(&record.spec, edit)?;
         // The scratch file lies where the finished one can be put by a mere rename.
         if record.scratch.is_some() && record.spec.dir != spec.dir {
-            let why = "its directory stays as it has begun";
-            return Err(illegal(record.id, why, "changed"));
+            return Err(illegal(record.id, DIR_STAYS, "changed"));
         }
         if record.spec.url != spec.url {
             let holds_bytes = !record.done.is_empty();

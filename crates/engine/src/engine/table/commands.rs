@@ -120,21 +120,23 @@ impl Table {
         let Some(view) = self.completed(id) else {
             return answer(reply, Err(unknown(id)));
         };
-        let forgotten = self.context.store.remove(vec![id]);
+        let store = self.context.store.clone();
         let live = self.context.live.clone();
         let root = self.context.config.root.clone();
         let is_ours = !self.skipped.contains(&id);
         let removing = async move {
-            if let Err(error) = forgotten.await {
+            let path = view.path.as_deref();
+            let path = path.filter(|_| files == Files::Delete && is_ours);
+            if let Some(path) = path
+                && let Err(error) = delete_delivered(path.to_owned(), root).await
+            {
+                // Still in the list, so that it can be asked for again.
                 answer(reply, Err(error));
                 return After::Nothing;
             }
-            let path = view.path.as_deref();
-            let path = path.filter(|_| files == Files::Delete && is_ours);
-            if let Some(path) = path {
-                delete_delivered(path.to_owned(), root).await;
-            }
-            answer(reply, live.remove(id).ok_or_else(|| unknown(id)));
+            let forgotten = store.remove(vec![id]).await;
+            let removed = forgotten.and_then(|()| live.remove(id).ok_or_else(|| unknown(id)));
+            answer(reply, removed);
             After::Nothing
         };
         self.saving.push(removing.boxed());
@@ -257,16 +259,17 @@ impl Table {
     }
 }
 
-/// Deletes a finished file where it was delivered, off the table's task.
-async fn delete_delivered(path: PathBuf, root: Option<PathBuf>) {
-    let deleting = tokio::task::spawn_blocking(move || {
-        if let Err(cause) = remove_file_in(root.as_deref(), &path)
-            && cause.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %path.display(), %cause, "a file could not be deleted");
-        }
-    });
-    let _ = deleting.await;
+/// Deletes a finished file where it was delivered, off the table's task. One that is gone already is no
+/// failure.
+async fn delete_delivered(path: PathBuf, root: Option<PathBuf>) -> Result<()> {
+    let deleting =
+        tokio::task::spawn_blocking(move || match remove_file_in(root.as_deref(), &path) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::disk("delete", &path, &cause))
+            }
+            _ => Ok(()),
+        });
+    deleting.await.unwrap_or(Ok(()))
 }
 
 /// Deletes files, off the table's task: that of a large file takes long. One that is gone already is

@@ -190,7 +190,7 @@ impl Table {
         let runs_on = !edits.is_empty()
             && !self.stopping
             && record.status == Status::Queued
-            && wishes.iter().all(|(wish, _)| matches!(wish, Wish::Resume));
+            && wishes.is_empty();
         for (edit, reply) in edits {
             match Table::edit_record(&mut record, &edit) {
                 Ok(_) => edited.push(reply),
@@ -199,8 +199,8 @@ impl Table {
         }
         point(Point::Halted);
         let saved = self.context.store.put(vec![record.clone()]);
-        // A wish shows what it leads to.
-        if wishes.is_empty() {
+        // A wish shows what it leads to; who has edited is answered before.
+        if wishes.is_empty() || !edited.is_empty() {
             self.show(&record);
         }
         self.rest(record, None);

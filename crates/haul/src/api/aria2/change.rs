@@ -59,30 +59,36 @@ pub(super) async fn uris(app: &App, mut args: Args) -> Answer {
     let added = new.len();
     let deleted = Arc::new(AtomicUsize::new(0));
     let count = deleted.clone();
+    let gone = counted(&gone);
     let edit = move |spec: &mut Spec| {
-        count.store(replace(spec, &gone, &new, place)?, Ordering::Relaxed);
+        count.store(replace(spec, gone.clone(), &new, place)?, Ordering::Relaxed);
         Ok(())
     };
     app.engine.edit(view.id, edit).await?;
     Ok(json!([deleted.load(Ordering::Relaxed), added]))
 }
 
+/// How often each URL is named. Read here: the engine, where it is used, waits for nobody's long list.
+fn counted(texts: &[String]) -> HashMap<Url, usize> {
+    let mut counted: HashMap<Url, usize> = HashMap::new();
+    for url in texts.iter().filter_map(|text| Spec::parse_url(text).ok()) {
+        *counted.entry(url).or_default() += 1;
+    }
+    counted
+}
+
 /// Takes one occurrence of each of `gone` away, then puts `new` at `place`, or at the end; returns how
 /// many have gone.
 fn replace(
     spec: &mut Spec,
-    gone: &[String],
+    mut gone: HashMap<Url, usize>,
     new: &[Url],
     place: Option<i64>,
 ) -> Result<usize, Error> {
     let first = std::iter::once(spec.url.clone());
     let mut urls: Vec<Url> = first.chain(spec.mirrors.clone()).collect();
     let before = urls.len();
-    let mut wanted: HashMap<Url, usize> = HashMap::new();
-    for url in gone.iter().filter_map(|text| Spec::parse_url(text).ok()) {
-        *wanted.entry(url).or_default() += 1;
-    }
-    urls.retain(|url| match wanted.get_mut(url) {
+    urls.retain(|url| match gone.get_mut(url) {
         Some(left @ 1..) => {
             *left -= 1;
             false
@@ -156,7 +162,7 @@ mod tests {
         let mut spec = spec(before);
         let gone: Vec<String> = gone.iter().map(|text| (*text).to_owned()).collect();
         let new = new.iter().map(|url| Spec::parse_url(url).expect("a URL"));
-        let deleted = replace(&mut spec, &gone, &new.collect::<Vec<_>>(), place)?;
+        let deleted = replace(&mut spec, counted(&gone), &new.collect::<Vec<_>>(), place)?;
         let urls = std::iter::once(&spec.url).chain(&spec.mirrors);
         Ok((deleted, urls.map(ToString::to_string).collect()))
     }
@@ -195,18 +201,19 @@ mod tests {
         let new: Vec<String> = (0..600).map(|at| format!("http://b/{at}")).collect();
         let urls = new.iter().map(|url| Spec::parse_url(url).expect("a URL"));
         let urls: Vec<Url> = urls.collect();
-        replace(&mut spec, &[], &urls, None).expect("room for them");
-        let refused = replace(&mut spec.clone(), &[], &urls, None).expect_err("too many");
+        replace(&mut spec, HashMap::new(), &urls, None).expect("room for them");
+        let refused =
+            replace(&mut spec.clone(), HashMap::new(), &urls, None).expect_err("too many");
         assert!(refused.to_string().contains("1000"), "{refused}");
         // In the place of others they fit; and looking for them takes no time worth naming.
         let gone = vec![new; 100].concat();
         let begun = std::time::Instant::now();
-        let deleted = replace(&mut spec, &gone, &urls, None).expect("room for them");
+        let deleted = replace(&mut spec, counted(&gone), &urls, None).expect("room for them");
         assert_eq!(deleted, 600);
         assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
         let long = format!("http://b/{}", "x".repeat(3 << 20));
         let long = [Spec::parse_url(&long).expect("a URL")];
-        let mut longer = |_| replace(&mut spec, &[], &long, None);
+        let mut longer = |_| replace(&mut spec, HashMap::new(), &long, None);
         longer(1).expect("room for one");
         longer(2).expect_err("and for no other");
     }

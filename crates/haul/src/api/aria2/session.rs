@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use haul_engine::folder::Pinned;
 use haul_engine::{Error, Id, Spec, Status};
@@ -25,6 +26,9 @@ pub(super) const OPTION: &str = "save-session";
 /// How such a file begins, so that no other file is ever replaced by one.
 const MARK: &str = "# aria2 session, written by haul\n";
 
+/// Held while a session is written.
+static SAVING: Mutex<()> = Mutex::new(());
+
 /// `aria2.saveSession`.
 pub(super) async fn save(app: &App) -> Result<Value, Failure> {
     let Some(path) = app.aria2.globals.get(OPTION) else {
@@ -42,6 +46,8 @@ pub(super) async fn save(app: &App) -> Result<Value, Failure> {
     let path = PathBuf::from(path);
     let (root, state) = (app.options.root.clone(), app.options.state.clone());
     let written = tokio::task::spawn_blocking(move || {
+        // Two at once would write into each other's file.
+        let _one = SAVING.lock().unwrap_or_else(PoisonError::into_inner);
         // What the path leads to may have changed since it was given.
         let spot = Spot::open(&path, &root, &state).map_err(io::Error::other);
         let written = spot.and_then(|spot| spot.write(&text));
@@ -121,17 +127,23 @@ impl Spot {
         Ok(Spot { dir, name })
     }
 
-    /// Whether nothing is there, or a session file.
+    /// Whether nothing is there, or nothing but a session.
     fn is_free(&self) -> bool {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let mut file = match rustix::fs::openat(&self.dir, &self.name, flags, Mode::empty()) {
+        let file = match rustix::fs::openat(&self.dir, &self.name, flags, Mode::empty()) {
             Ok(there) => File::from(there),
             Err(cause) => return cause == Errno::NOENT,
         };
-        let mut begin = vec![0; MARK.len()];
-        let read = file.read_exact(&mut begin);
-        let is_file = file.metadata().is_ok_and(|there| there.is_file());
-        is_file && read.is_ok() && begin == MARK.as_bytes()
+        let Ok(there) = file.metadata() else {
+            return false;
+        };
+        if !there.is_file() {
+            return false;
+        }
+        let mut begin = Vec::new();
+        let read = file.take(MARK.len() as u64).read_to_end(&mut begin);
+        // A power cut leaves an empty one.
+        read.is_ok() && (begin.is_empty() || begin == MARK.as_bytes())
     }
 
     /// Writes a session there, all of it or nothing.
@@ -150,8 +162,12 @@ impl Spot {
         // Headers may be credentials.
         let new = rustix::fs::openat(&aside.dir, &aside.name, flags, Mode::RUSR | Mode::WUSR)?;
         let mut new = File::from(new);
-        new.write_all(text.as_bytes())?;
-        new.sync_all()?;
+        let written = new.write_all(text.as_bytes()).and_then(|()| new.sync_all());
+        if let Err(cause) = written {
+            // Half of a session would be in the way of the next.
+            let _ = rustix::fs::unlinkat(&aside.dir, &aside.name, AtFlags::empty());
+            return Err(cause);
+        }
         // It replaces an earlier session, and it has just been made sure that it is one.
         rustix::fs::renameat(&aside.dir, &aside.name, &aside.dir, &self.name)?;
         Ok(())

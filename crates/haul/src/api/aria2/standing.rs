@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::envelope::Failure;
+use super::strangers::Place;
 use crate::api::auth::Unproven;
 
 /// How a caller stands.
@@ -13,6 +14,8 @@ pub(super) struct Standing {
     /// What its calls have to show; `None` when nothing is left to be shown.
     missing: Option<Unproven>,
     has_shown: Shown,
+    /// A stranger's place, until the token is shown: what it asks for then may take its time.
+    place: Option<Place>,
 }
 
 /// Whether one of a caller's calls has shown the token. Others may look while the calls run.
@@ -30,7 +33,13 @@ impl Standing {
         Standing {
             missing,
             has_shown: Shown::default(),
+            place: None,
         }
+    }
+
+    /// Holds a place for as long as this is a stranger's.
+    pub(super) fn hold(&mut self, place: Place) {
+        self.place = Some(place);
     }
 
     /// Whether it has been told apart from anybody.
@@ -58,6 +67,7 @@ impl Standing {
         };
         if missing.admits(token) {
             self.has_shown.0.store(true, Ordering::Relaxed);
+            self.place = None;
             return Ok(());
         }
         Err(Failure::refused("Unauthorized"))

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::envelope::read;
 use super::notify::Notifier;
 use super::standing::{Shown, Standing};
-use super::strangers::{self, Place};
+use super::strangers;
 use super::transport::{Said, answer};
 use crate::api::App;
 use crate::api::socket::{Inbox, Talk, Utf8Bytes};
@@ -31,15 +31,13 @@ pub(super) struct Aria2Talk {
 
 /// A client that has not shown the token.
 struct Stranger {
-    _place: Place,
     has_shown: Shown,
     until: Instant,
 }
 
 impl Aria2Talk {
-    pub(super) fn new(app: Arc<App>, standing: Standing, place: Option<Place>) -> Aria2Talk {
-        let stranger = place.map(|place| Stranger {
-            _place: place,
+    pub(super) fn new(app: Arc<App>, standing: Standing) -> Aria2Talk {
+        let stranger = standing.stranger().map(|_| Stranger {
             has_shown: standing.shown(),
             until: Instant::now() + strangers::LONGEST,
         });

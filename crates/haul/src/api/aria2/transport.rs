@@ -18,7 +18,6 @@ use tokio::task::coop::consume_budget;
 use super::envelope::{self, Failure, Invalid, Message, Read};
 use super::method::{self, MOST_BYTES_TO_UNKNOWN, too_large};
 use super::standing::Standing;
-use super::strangers::Place;
 use super::talk::Aria2Talk;
 use crate::api::App;
 use crate::api::auth::Unproven;
@@ -105,10 +104,9 @@ pub(crate) async fn post(
 ) -> Result<Response, ApiError> {
     let mut standing = Standing::new(unproven.map(|Extension(unproven)| unproven));
     // A body takes memory before its calls can show the token.
-    let place = place(&app, &standing)?;
+    seat(&app, &mut standing)?;
     let bytes = rest::bytes(body).await?;
     let said = answer(&app, &mut standing, envelope::read(&bytes)).await;
-    drop(place);
     Ok(respond(said.status, "application/json-rpc", said.body))
 }
 
@@ -135,15 +133,15 @@ pub(crate) async fn get(
     Ok(respond(said.status, "text/javascript", body))
 }
 
-fn connect(app: &Arc<App>, standing: Standing, upgrade: Upgrade) -> Result<Response, ApiError> {
-    let place = place(app, &standing)?;
-    socket::open(app, upgrade, |app| Aria2Talk::new(app, standing, place))
+fn connect(app: &Arc<App>, mut standing: Standing, upgrade: Upgrade) -> Result<Response, ApiError> {
+    seat(app, &mut standing)?;
+    socket::open(app, upgrade, |app| Aria2Talk::new(app, standing))
 }
 
-/// One of the places for strangers, for whoever is one.
-fn place(app: &App, standing: &Standing) -> Result<Option<Place>, ApiError> {
+/// Gives whoever is a stranger one of their places.
+fn seat(app: &App, standing: &mut Standing) -> Result<(), ApiError> {
     let Some(from) = standing.stranger() else {
-        return Ok(None);
+        return Ok(());
     };
     let place = app.aria2.strangers.admit(from).ok_or_else(|| {
         ApiError::edge(
@@ -151,7 +149,8 @@ fn place(app: &App, standing: &Standing) -> Result<Option<Place>, ApiError> {
             "too many are here that have not shown the token; send it as \"Authorization: Bearer\", or sooner",
         )
     })?;
-    Ok(Some(place))
+    standing.hold(place);
+    Ok(())
 }
 
 fn respond(status: StatusCode, content_type: &'static str, body: String) -> Response {

@@ -121,7 +121,8 @@ fn document() -> Value {
         "servers": {"daemon": {
             "host": "localhost:8765",
             "protocol": "ws",
-            "description": "`wss` when the daemon has a certificate.",
+            "description": "`wss` when the daemon has a certificate. On a loopback address no token is \
+                needed unless one is configured.",
             "security": [
                 {"$ref": "#/components/securitySchemes/token"},
                 {"$ref": "#/components/securitySchemes/protocol"}
@@ -129,8 +130,8 @@ fn document() -> Value {
         }},
         "channels": {"live": {
             "address": "/api/v1/ws",
-            "description": "A message of the client has at most 4 MiB. After 20 s without traffic the \
-                daemon sends a ping, after 60 s of silence it closes.",
+            "description": "A message of the client has at most 4 MiB. The daemon sends a ping \
+                every 20 s, and closes after 60 s in which nothing came.",
             "messages": messages.keys().map(|name| {
                 (name.clone(), json!({"$ref": format!("#/components/messages/{name}")}))
             }).collect::<Map<_, _>>(),
