@@ -239,7 +239,7 @@ async fn the_bars_of_many_files_have_a_fixed_height_and_the_screen_stays() {
     let mut list = String::new();
     for n in 0..30 {
         let name = format!("a-file-with-a-rather-long-name-that-must-be-cut-{n:02}.bin");
-        // The last one comes last; the first ones ask for patience.
+        // One waits, one fails, one has no size; the others come in slowly.
         let manner = match n {
             0 => "status=503&status_times=1&retry_after=2".to_owned(),
             1 => "status=404".to_owned(),
@@ -257,19 +257,15 @@ async fn the_bars_of_many_files_have_a_fixed_height_and_the_screen_stays() {
     let command =
         format!("{HAUL} get -i list -d got --max-downloads 16 --threads 1 > paths; echo ended: $?");
     tmux.type_line(&command).await;
-    let bars = |screen: &str| {
-        screen
-            .lines()
-            .filter(|line| line.contains("a-file"))
-            .count()
-    };
+    let is_bar = |line: &&str| line.starts_with(['↓', '?', '·', '→']) && line.contains("a-file");
+    let bars = |screen: &str| screen.lines().filter(is_bar).count();
     let screen = tmux.until("bars", |screen| bars(screen) == 10).await;
     assert!(screen.starts_with(EARLIER), "nothing scrolled: {screen}");
     assert!(
         screen.contains(" more") && screen.contains("of 30 files"),
         "{screen}"
     );
-    for line in screen.lines().filter(|line| line.contains("a-file")) {
+    for line in screen.lines().filter(is_bar) {
         assert!(
             line.chars().count() <= 80 && line.contains(".bin"),
             "{line:?}"
@@ -278,10 +274,11 @@ async fn the_bars_of_many_files_have_a_fixed_height_and_the_screen_stays() {
     let screen = tmux
         .until("the end", |screen| screen.contains("ended: 3"))
         .await;
+    assert_eq!(bars(&screen), 0, "the bars are gone: {screen}");
     assert_eq!(
-        bars(&screen),
+        screen.matches("404").count(),
         2,
-        "only the failure is told, twice: {screen}"
+        "the failure is told when it happens and at the end: {screen}"
     );
     assert!(
         screen.contains("29 of 30 files") && screen.contains("check the URL"),

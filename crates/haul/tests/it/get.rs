@@ -135,7 +135,7 @@ async fn events_tell_the_start_each_new_try_each_reason_the_end_and_the_sum() {
         .url("/busy.bin?size=20K&seed=2&status=503&status_times=1&retry_after=1")
         .to_string();
     let cut = origin
-        .url("/cut.bin?size=1M&seed=3&etag=%22a%22&close_after=300K&fail_times=1")
+        .url("/cut.bin?size=1M&rate=1M&seed=3&etag=%22a%22&close_after=300K&fail_times=1")
         .to_string();
     let gone = origin.url("/gone.bin?status=404").to_string();
     let mut command = haul(
