@@ -50,7 +50,7 @@ pub(super) fn check() -> Result<(), Failure> {
 
 impl Screen {
     /// Takes the terminal: no echo, another screen beside the one with the shell's text, no cursor, and
-    /// pasted text told from typed. Nothing more, so that a `reset` mends it after SIGKILL.
+    /// pasted text told from typed. Nothing more, so that little is left to mend after SIGKILL.
     pub(super) fn take() -> io::Result<Screen> {
         HOOK.call_once(|| {
             let hook = panic::take_hook();
