@@ -27,10 +27,28 @@ impl Tab {
         let deadline = Instant::now() + PATIENCE;
         while self.value(&format!("Boolean({expression})")).await != Value::Bool(true) {
             if Instant::now() > deadline {
-                panic!("not so: {expression}\n{}", self.text().await);
+                let text = self.text().await;
+                let complaints = self.complaints().await;
+                panic!("not so: {expression}\n{text}\n{complaints:#?}");
             }
             sleep(LOOK).await;
         }
+    }
+
+    /// What the page has thrown, what the browser warns of and what could not be loaded, since the last
+    /// look, as far as anybody listens.
+    pub(crate) async fn complaints(&mut self) -> Vec<Value> {
+        let heard = self.heard().await;
+        let is_one = |event: &Value| {
+            [
+                "Runtime.exceptionThrown",
+                "Log.entryAdded",
+                "Network.loadingFailed",
+            ]
+            .iter()
+            .any(|method| event["method"] == *method)
+        };
+        heard.into_iter().filter(is_one).collect()
     }
 
     /// Presses a key, by its name as `KeyboardEvent.key` has it.

@@ -373,13 +373,16 @@ pub(crate) async fn without_the_token_a_page_asks_for_it_and_with_it_all_works(t
     let daemon = start(&dir, &["--token", "a-token-that-nobody-guesses"]).await;
     let mut tab = tab;
     tab.person("ru", "light").await;
+    tab.listen().await;
     tab.open(&daemon.url("/")).await;
     assert!(tab.text().await.contains("спрашивает токен"));
     for (token, expected) in [
         ("wrong", "не тот токен"),
         ("a-token-that-nobody-guesses", "Загрузок пока нет"),
     ] {
-        tab.click("#token").await;
+        // The field has the focus by itself.
+        let is_ready = "document.readyState == 'complete' && document.activeElement?.id == 'token' && !document.activeElement.value";
+        tab.wait(is_ready).await;
         tab.write(token).await;
         tab.press("Enter").await;
         tab.wait(&format!(
