@@ -105,6 +105,7 @@ error-no-such-download = This download is gone
 error-illegal-state = It cannot do that now
 error-store = haul’s own database failed
 error-stopping = haul is about to stop
+error-no-place = It waits or stands too far behind, so its place in the queue is not known
 error-no-connection = There is no connection to haul
 error-all-rejected = None of these can be downloaded
 

@@ -106,6 +106,7 @@ error-no-such-download = Этой загрузки больше нет
 error-illegal-state = Сейчас это невозможно
 error-store = Ошибка базы данных haul
 error-stopping = haul останавливается
+error-no-place = Место в очереди неизвестно: загрузка ждёт или стоит слишком далеко
 error-no-connection = Нет связи с haul
 error-all-rejected = Ничего из этого нельзя скачать
 

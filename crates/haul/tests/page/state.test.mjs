@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { requests, suits } from "../../src/web/page/js/commands.js";
+import { move, requests, suits } from "../../src/web/page/js/commands.js";
 import { corners, roof } from "../../src/web/page/js/graph.js";
 import { History, SECONDS } from "../../src/web/page/js/history.js";
+import { placeAt } from "../../src/web/page/js/order.js";
 import { Selection } from "../../src/web/page/js/selection.js";
 import { Downloads, groupOf } from "../../src/web/page/js/state.js";
 import { bytesOf, halves, hasUrl, hostOf, wanted } from "../../src/web/page/js/urls.js";
@@ -168,4 +169,54 @@ test("the history forgets the oldest, and takes a countdown for one event", () =
   assert.deepEqual(history.events.get("1").map(({ said }) => said), ["server asked to wait 3 s", "nothing came"]);
   for (let at = 0; at <= SECONDS; at++) history.sample([], 0);
   assert.equal(history.speeds.has("1"), false);
+});
+
+/** A daemon's queue of this many, `a` first, that moves as the daemon does. */
+function queue(length) {
+  const ids = [..."abcdefgh"].slice(0, length);
+  const calls = [];
+  const call = async (method, { id, position }) => {
+    calls.push(method);
+    ids.splice(ids.indexOf(id), 1);
+    ids.splice(position, 0, id);
+  };
+  const chosen = (wanted) => [...wanted].map((id) => ({ id, position: ids.includes(id) ? ids.indexOf(id) : null }));
+  return { ids, calls, live: { call }, chosen };
+}
+
+test("those that are moved together keep their order, at the edges of the queue, too", async () => {
+  for (const [wanted, direction, expected] of [
+    ["ab", "up", "abcde"], ["ac", "up", "acbde"], ["bc", "up", "bcade"], ["abd", "up", "abdce"],
+    ["de", "down", "abcde"], ["ce", "down", "abdce"], ["cd", "down", "abecd"], ["bde", "down", "acbde"], ["e", "down", "abcde"],
+    ["ce", "top", "ceabd"], ["ac", "bottom", "bdeac"],
+  ]) {
+    const { ids, live, chosen } = queue(5);
+    const outcome = await move(live, chosen(wanted), direction, 4);
+    assert.equal(ids.join(""), expected, `${wanted} ${direction}`);
+    assert.deepEqual(outcome.failed, []);
+  }
+});
+
+test("the last one whose place is known still goes down, for there may be more behind it", async () => {
+  const { ids, live, chosen } = queue(6);
+  await move(live, chosen("d"), "down", 3);
+  assert.equal(ids.join(""), "abcedf");
+});
+
+test("a download without a place is not moved by a step, and that is said", async () => {
+  for (const direction of ["up", "down"]) {
+    const { ids, calls, live, chosen } = queue(3);
+    const outcome = await move(live, chosen("z"), direction, 2);
+    assert.equal(ids.join(""), "abc");
+    assert.deepEqual(calls, []);
+    assert.deepEqual(outcome.failed.map(({ id, error }) => [id, error.code]), [["z", "no_place"]]);
+  }
+});
+
+test("what is dropped among rows that wait goes behind the last one with a place", () => {
+  const places = [0, 1, 2, null, null];
+  assert.deepEqual([3, 4, 5].map((gap) => placeAt(2, gap, places)), [2, 2, 2]);
+  assert.deepEqual([3, 4, 5].map((gap) => placeAt(0, gap, places)), [2, 2, 2]);
+  assert.deepEqual([0, 1, 2, 3].map((gap) => placeAt(1, gap, places)), [0, 1, 1, 2]);
+  assert.equal(placeAt(2, 0, places), 0);
 });
