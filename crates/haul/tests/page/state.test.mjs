@@ -100,11 +100,42 @@ test("a range is chosen in the order that is shown, in both directions", () => {
   selection.toggle("d");
   selection.reach("b", order);
   assert.deepEqual([...selection.ids].sort(), ["b", "c", "d"]);
-  selection.without(["c"]);
+  selection.within(new Set(["a", "b", "d"]));
   assert.deepEqual([...selection.ids].sort(), ["b", "d"]);
   selection.all(order);
   assert.equal(selection.ids.size, 5);
   selection.all(order);
+  assert.equal(selection.ids.size, 0);
+});
+
+test("a range begins at nothing that was forgotten", () => {
+  const order = ["a", "b", "c", "d", "e"];
+  const cleared = new Selection(() => {});
+  cleared.toggle("a");
+  cleared.clear();
+  cleared.reach("d", order);
+  assert.deepEqual([...cleared.ids], ["d"]);
+  const hidden = new Selection(() => {});
+  hidden.toggle("a");
+  hidden.within(new Set(["b", "c", "d"]));
+  hidden.reach("d", order);
+  assert.deepEqual([...hidden.ids], ["d"]);
+});
+
+test("what a filter hides is no longer chosen", () => {
+  const roll = dice(11);
+  const downloads = new Downloads();
+  const view = new View(downloads, new Intl.Collator("en"));
+  const selection = new Selection(() => {});
+  const all = [1, 2, 3].map((number) => ({ ...download(number, roll), status: "downloading" }));
+  view.update(downloads.replace({ revision: 1, downloads: all, stats }));
+  view.set({ group: "active" });
+  selection.all(view.ids);
+  view.update(downloads.apply({ revision: 2, downloads: [{ id: all[0].id, status: "paused" }], removed: [all[1].id], stats }));
+  selection.within(view.keys);
+  assert.deepEqual([...selection.ids], [all[2].id]);
+  view.set({ group: "queued" });
+  selection.within(view.keys);
   assert.equal(selection.ids.size, 0);
 });
 

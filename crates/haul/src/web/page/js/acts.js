@@ -29,7 +29,7 @@ export async function act(context, action, ids) {
   if (DIRECTIONS.includes(action)) {
     const queued = known.filter(({ status }) => status === "queued")
       .sort((a, b) => (a.position ?? 1e9) - (b.position ?? 1e9));
-    const last = downloads.byId.values().reduce((most, { position }) => Math.max(most, position ?? -1), -1);
+    const last = [...downloads.byId.values()].reduce((most, { position }) => Math.max(most, position ?? -1), -1);
     return tell(context, await move(live, queued, /** @type {Direction} */ (action), last));
   }
   const command = /** @type {Command} */ (action);
