@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { move, requests, suits } from "../../src/web/page/js/commands.js";
+import { add, move, requests, suits } from "../../src/web/page/js/commands.js";
 import { corners, roof } from "../../src/web/page/js/graph.js";
 import { History, SECONDS } from "../../src/web/page/js/history.js";
 import { placeAt } from "../../src/web/page/js/order.js";
@@ -250,4 +250,14 @@ test("what is dropped among rows that wait goes behind the last one with a place
   assert.deepEqual([3, 4, 5].map((gap) => placeAt(0, gap, places)), [2, 2, 2]);
   assert.deepEqual([0, 1, 2, 3].map((gap) => placeAt(1, gap, places)), [0, 1, 1, 2]);
   assert.equal(placeAt(2, 0, places), 0);
+});
+
+test("an answer that is not the daemon's refuses all that was sent, with a code", async (t) => {
+  const wanted = [{ url: "http://h/a", mirrors: [] }, { url: "http://h/b", mirrors: [] }];
+  for (const [body, status] of [["<h1>502 Bad Gateway</h1>", 502], ['{"message":"no upstream"}', 502], ["<p>Log in", 200], ["", 500]]) {
+    t.mock.method(globalThis, "fetch", async () => new Response(body, { status }));
+    const { added, rejected } = await add(wanted, {});
+    assert.equal(added, 0);
+    assert.deepEqual(rejected.map(({ url, code }) => [url, code]), [["http://h/a", "http_status"], ["http://h/b", "http_status"]], body);
+  }
 });

@@ -181,8 +181,11 @@ async function post(body, key) {
   } catch {
     throw new CallError("no_connection", "there is no connection to haul");
   }
-  const answer = await response.json();
+  // A proxy before the daemon says in HTML that it does not reach it.
+  const answer = await response.json().catch(() => null);
   // A single URL with mirrors is refused by the name of what is wrong with it.
-  if (!response.ok && !answer.rejected?.length) throw new CallError(answer.code, answer.detail);
+  if (answer === null || (!response.ok && !answer.rejected?.length)) {
+    throw new CallError(answer?.code ?? "http_status", answer?.detail ?? `the server answered ${response.status}`);
+  }
   return answer;
 }
