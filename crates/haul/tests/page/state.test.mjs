@@ -9,7 +9,7 @@ import { History, SECONDS } from "../../src/web/page/js/history.js";
 import { placeAt } from "../../src/web/page/js/order.js";
 import { Selection } from "../../src/web/page/js/selection.js";
 import { Downloads, groupOf } from "../../src/web/page/js/state.js";
-import { bytesOf, halves, hasUrl, hostOf, wanted } from "../../src/web/page/js/urls.js";
+import { bytesOf, halves, hasUrl, hostOf, sizeOf, wanted } from "../../src/web/page/js/urls.js";
 import { View } from "../../src/web/page/js/view.js";
 
 const STATUSES = ["queued", "probing", "downloading", "paused", "verifying", "delivering", "completed", "failed", "cancelled"];
@@ -165,6 +165,11 @@ test("a name is cut in the middle of no character, and keeps its extension", () 
 test("sizes are read as the daemon reads them", () => {
   assert.deepEqual(["2M", "512k", "1,5 MiB/s", "100", "1G"].map(bytesOf), [2 << 20, 512 << 10, 1.5 * 2 ** 20, 100, 2 ** 30]);
   assert.deepEqual(["", "fast", "-1", "1X"].map(bytesOf), [null, null, null, null]);
+});
+
+test("a limit is shown so that it can be read again", () => {
+  assert.deepEqual([5 << 20, 1.5 * 2 ** 20, 2 ** 30, 1000].map(sizeOf), ["5M", "1536K", "1G", "1000"]);
+  for (const bytes of [1, 1023, 1024, 1025, 5 << 20, (5 << 20) + 1, 2 ** 40]) assert.equal(bytesOf(sizeOf(bytes)), bytes);
 });
 
 test("no request is longer than the daemon reads, and those with mirrors go alone", () => {

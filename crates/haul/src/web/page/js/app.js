@@ -30,6 +30,8 @@ import { View } from "./view.js";
 
 /** More at once are not named one by one. */
 const MOST_NAMED = 3;
+/** Milliseconds after which the limits are asked for again. */
+const LIMITS_AGE = 5_000;
 /** @type {Sorting} */
 const NEWEST_FIRST = { key: "added", direction: -1 };
 
@@ -89,6 +91,8 @@ class Page {
     }, (changed) => this.#take(downloads.apply(changed)));
     context.live.connect();
     setInterval(() => this.#tick(), 1_000);
+    // Nobody tells when another client changes them.
+    setInterval(() => this.limits.learn(), LIMITS_AGE);
   }
 
   /** @param {Touched} touched */
