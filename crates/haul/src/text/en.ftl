@@ -207,6 +207,7 @@ page-bottom = Last in the queue
 page-close = Close
 page-apply = Apply
 page-keep = Keep
+page-dismiss = Cancel
 
 page-done-pause = { $count ->
     [one] { $count } download paused
@@ -249,6 +250,11 @@ page-cancel-one = Cancel “{ $name }”?
 page-cancel-many = { $count ->
     [one] Cancel { $count } download?
    *[other] Cancel { $count } downloads?
+  }
+page-cancel-yes = { $count ->
+    [1] Cancel download
+    [one] Cancel { $count } download
+   *[other] Cancel { $count } downloads
   }
 page-lose-begun = { $count ->
     [one] It is not finished: the { $size } that are here will be deleted.

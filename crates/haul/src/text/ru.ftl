@@ -209,6 +209,7 @@ page-bottom = В конец очереди
 page-close = Закрыть
 page-apply = Применить
 page-keep = Оставить
+page-dismiss = Отмена
 
 page-done-pause = { $count ->
     [one] Приостановлена { $count } загрузка
@@ -258,6 +259,12 @@ page-cancel-many = { $count ->
     [one] Отменить { $count } загрузку?
     [few] Отменить { $count } загрузки?
    *[other] Отменить { $count } загрузок?
+  }
+page-cancel-yes = { $count ->
+    [1] Отменить загрузку
+    [one] Отменить { $count } загрузку
+    [few] Отменить { $count } загрузки
+   *[other] Отменить { $count } загрузок
   }
 page-lose-begun = { $count ->
     [one] Загрузка не закончена ({ $count }): полученные { $size } будут стёрты.

@@ -77,7 +77,7 @@ function sure(context, what, downloads) {
   return askToRemove({
     title: count === 1 ? text.say(`page-${what}-one`, { name: downloads[0].name }) : text.say(`page-${what}-many`, { count }),
     says: says.filter(Boolean).join(" "),
-    yes: text.say(what === "cancel" ? "page-cancel" : "page-remove"),
+    yes: what === "cancel" ? text.say("page-cancel-yes", { count }) : text.say("page-remove"),
     files: what === "remove" && finished > 0 ? text.say("page-files-too", { count: finished }) : null,
   });
 }
