@@ -105,6 +105,7 @@ error-no-such-download = This download is gone
 error-illegal-state = It cannot do that now
 error-store = haul’s own database failed
 error-stopping = haul is about to stop
+error-no-place = It waits or stands too far behind, so its place in the queue is not known
 error-no-connection = There is no connection to haul
 error-all-rejected = None of these can be downloaded
 
@@ -206,6 +207,7 @@ page-bottom = Last in the queue
 page-close = Close
 page-apply = Apply
 page-keep = Keep
+page-dismiss = Cancel
 
 page-done-pause = { $count ->
     [one] { $count } download paused
@@ -248,6 +250,11 @@ page-cancel-one = Cancel “{ $name }”?
 page-cancel-many = { $count ->
     [one] Cancel { $count } download?
    *[other] Cancel { $count } downloads?
+  }
+page-cancel-yes = { $count ->
+    [1] Cancel download
+    [one] Cancel { $count } download
+   *[other] Cancel { $count } downloads
   }
 page-lose-begun = { $count ->
     [one] It is not finished: the { $size } that are here will be deleted.

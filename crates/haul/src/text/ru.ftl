@@ -106,6 +106,7 @@ error-no-such-download = Этой загрузки больше нет
 error-illegal-state = Сейчас это невозможно
 error-store = Ошибка базы данных haul
 error-stopping = haul останавливается
+error-no-place = Место в очереди неизвестно: загрузка ждёт или стоит слишком далеко
 error-no-connection = Нет связи с haul
 error-all-rejected = Ничего из этого нельзя скачать
 
@@ -208,6 +209,7 @@ page-bottom = В конец очереди
 page-close = Закрыть
 page-apply = Применить
 page-keep = Оставить
+page-dismiss = Отмена
 
 page-done-pause = { $count ->
     [one] Приостановлена { $count } загрузка
@@ -257,6 +259,12 @@ page-cancel-many = { $count ->
     [one] Отменить { $count } загрузку?
     [few] Отменить { $count } загрузки?
    *[other] Отменить { $count } загрузок?
+  }
+page-cancel-yes = { $count ->
+    [1] Отменить загрузку
+    [one] Отменить { $count } загрузку
+    [few] Отменить { $count } загрузки
+   *[other] Отменить { $count } загрузок
   }
 page-lose-begun = { $count ->
     [one] Загрузка не закончена ({ $count }): полученные { $size } будут стёрты.

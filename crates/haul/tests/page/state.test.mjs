@@ -3,12 +3,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { requests, suits } from "../../src/web/page/js/commands.js";
+import { add, move, requests, suits } from "../../src/web/page/js/commands.js";
 import { corners, roof } from "../../src/web/page/js/graph.js";
 import { History, SECONDS } from "../../src/web/page/js/history.js";
+import { placeAt } from "../../src/web/page/js/order.js";
 import { Selection } from "../../src/web/page/js/selection.js";
 import { Downloads, groupOf } from "../../src/web/page/js/state.js";
-import { bytesOf, halves, hasUrl, hostOf, wanted } from "../../src/web/page/js/urls.js";
+import { bytesOf, halves, hasUrl, hostOf, sizeOf, wanted } from "../../src/web/page/js/urls.js";
 import { View } from "../../src/web/page/js/view.js";
 
 const STATUSES = ["queued", "probing", "downloading", "paused", "verifying", "delivering", "completed", "failed", "cancelled"];
@@ -99,11 +100,42 @@ test("a range is chosen in the order that is shown, in both directions", () => {
   selection.toggle("d");
   selection.reach("b", order);
   assert.deepEqual([...selection.ids].sort(), ["b", "c", "d"]);
-  selection.without(["c"]);
+  selection.within(new Set(["a", "b", "d"]));
   assert.deepEqual([...selection.ids].sort(), ["b", "d"]);
   selection.all(order);
   assert.equal(selection.ids.size, 5);
   selection.all(order);
+  assert.equal(selection.ids.size, 0);
+});
+
+test("a range begins at nothing that was forgotten", () => {
+  const order = ["a", "b", "c", "d", "e"];
+  const cleared = new Selection(() => {});
+  cleared.toggle("a");
+  cleared.clear();
+  cleared.reach("d", order);
+  assert.deepEqual([...cleared.ids], ["d"]);
+  const hidden = new Selection(() => {});
+  hidden.toggle("a");
+  hidden.within(new Set(["b", "c", "d"]));
+  hidden.reach("d", order);
+  assert.deepEqual([...hidden.ids], ["d"]);
+});
+
+test("what a filter hides is no longer chosen", () => {
+  const roll = dice(11);
+  const downloads = new Downloads();
+  const view = new View(downloads, new Intl.Collator("en"));
+  const selection = new Selection(() => {});
+  const all = [1, 2, 3].map((number) => ({ ...download(number, roll), status: "downloading" }));
+  view.update(downloads.replace({ revision: 1, downloads: all, stats }));
+  view.set({ group: "active" });
+  selection.all(view.ids);
+  view.update(downloads.apply({ revision: 2, downloads: [{ id: all[0].id, status: "paused" }], removed: [all[1].id], stats }));
+  selection.within(view.keys);
+  assert.deepEqual([...selection.ids], [all[2].id]);
+  view.set({ group: "queued" });
+  selection.within(view.keys);
   assert.equal(selection.ids.size, 0);
 });
 
@@ -133,6 +165,11 @@ test("a name is cut in the middle of no character, and keeps its extension", () 
 test("sizes are read as the daemon reads them", () => {
   assert.deepEqual(["2M", "512k", "1,5 MiB/s", "100", "1G"].map(bytesOf), [2 << 20, 512 << 10, 1.5 * 2 ** 20, 100, 2 ** 30]);
   assert.deepEqual(["", "fast", "-1", "1X"].map(bytesOf), [null, null, null, null]);
+});
+
+test("a limit is shown so that it can be read again", () => {
+  assert.deepEqual([5 << 20, 1.5 * 2 ** 20, 2 ** 30, 1000].map(sizeOf), ["5M", "1536K", "1G", "1000"]);
+  for (const bytes of [1, 1023, 1024, 1025, 5 << 20, (5 << 20) + 1, 2 ** 40]) assert.equal(bytesOf(sizeOf(bytes)), bytes);
 });
 
 test("no request is longer than the daemon reads, and those with mirrors go alone", () => {
@@ -168,4 +205,64 @@ test("the history forgets the oldest, and takes a countdown for one event", () =
   assert.deepEqual(history.events.get("1").map(({ said }) => said), ["server asked to wait 3 s", "nothing came"]);
   for (let at = 0; at <= SECONDS; at++) history.sample([], 0);
   assert.equal(history.speeds.has("1"), false);
+});
+
+/** A daemon's queue of this many, `a` first, that moves as the daemon does. */
+function queue(length) {
+  const ids = [..."abcdefgh"].slice(0, length);
+  const calls = [];
+  const call = async (method, { id, position }) => {
+    calls.push(method);
+    ids.splice(ids.indexOf(id), 1);
+    ids.splice(position, 0, id);
+  };
+  const chosen = (wanted) => [...wanted].map((id) => ({ id, position: ids.includes(id) ? ids.indexOf(id) : null }));
+  return { ids, calls, live: { call }, chosen };
+}
+
+test("those that are moved together keep their order, at the edges of the queue, too", async () => {
+  for (const [wanted, direction, expected] of [
+    ["ab", "up", "abcde"], ["ac", "up", "acbde"], ["bc", "up", "bcade"], ["abd", "up", "abdce"],
+    ["de", "down", "abcde"], ["ce", "down", "abdce"], ["cd", "down", "abecd"], ["bde", "down", "acbde"], ["e", "down", "abcde"],
+    ["ce", "top", "ceabd"], ["ac", "bottom", "bdeac"],
+  ]) {
+    const { ids, live, chosen } = queue(5);
+    const outcome = await move(live, chosen(wanted), direction, 4);
+    assert.equal(ids.join(""), expected, `${wanted} ${direction}`);
+    assert.deepEqual(outcome.failed, []);
+  }
+});
+
+test("the last one whose place is known still goes down, for there may be more behind it", async () => {
+  const { ids, live, chosen } = queue(6);
+  await move(live, chosen("d"), "down", 3);
+  assert.equal(ids.join(""), "abcedf");
+});
+
+test("a download without a place is not moved by a step, and that is said", async () => {
+  for (const direction of ["up", "down"]) {
+    const { ids, calls, live, chosen } = queue(3);
+    const outcome = await move(live, chosen("z"), direction, 2);
+    assert.equal(ids.join(""), "abc");
+    assert.deepEqual(calls, []);
+    assert.deepEqual(outcome.failed.map(({ id, error }) => [id, error.code]), [["z", "no_place"]]);
+  }
+});
+
+test("what is dropped among rows that wait goes behind the last one with a place", () => {
+  const places = [0, 1, 2, null, null];
+  assert.deepEqual([3, 4, 5].map((gap) => placeAt(2, gap, places)), [2, 2, 2]);
+  assert.deepEqual([3, 4, 5].map((gap) => placeAt(0, gap, places)), [2, 2, 2]);
+  assert.deepEqual([0, 1, 2, 3].map((gap) => placeAt(1, gap, places)), [0, 1, 1, 2]);
+  assert.equal(placeAt(2, 0, places), 0);
+});
+
+test("an answer that is not the daemon's refuses all that was sent, with a code", async (t) => {
+  const wanted = [{ url: "http://h/a", mirrors: [] }, { url: "http://h/b", mirrors: [] }];
+  for (const [body, status] of [["<h1>502 Bad Gateway</h1>", 502], ['{"message":"no upstream"}', 502], ["<p>Log in", 200], ["", 500]]) {
+    t.mock.method(globalThis, "fetch", async () => new Response(body, { status }));
+    const { added, rejected } = await add(wanted, {});
+    assert.equal(added, 0);
+    assert.deepEqual(rejected.map(({ url, code }) => [url, code]), [["http://h/a", "http_status"], ["http://h/b", "http_status"]], body);
+  }
 });

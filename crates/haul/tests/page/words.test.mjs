@@ -84,6 +84,15 @@ test("Russian counts as Russians do", () => {
   ]);
 });
 
+test("the button that cancels downloads says so, unlike the one that closes a dialog", () => {
+  assert.deepEqual([1, 2, 5, 21].map((count) => ru.say("page-cancel-yes", { count })), [
+    "Отменить загрузку", "Отменить 2 загрузки", "Отменить 5 загрузок", "Отменить 21 загрузку",
+  ]);
+  assert.deepEqual([1, 2].map((count) => en.say("page-cancel-yes", { count })), ["Cancel download", "Cancel 2 downloads"]);
+  const html = readFileSync(new URL("index.html", page), "utf8");
+  assert.doesNotMatch(html, /data-close[^>]*data-text="page-cancel"/);
+});
+
 test("sizes keep their width and never say 1024", () => {
   const sizes = [0, 1023, 1024, 1_048_525, 21_657_943, 5 * 2 ** 30, 2 ** 63].map((bytes) => en.size(bytes));
   assert.deepEqual(sizes, ["0 B", "1,023 B", "1.0 KiB", "1.0 MiB", "20.7 MiB", "5.0 GiB", "8.0 EiB"].map((size) => size.replace(" ", "\u00a0")));

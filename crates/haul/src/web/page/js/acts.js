@@ -29,7 +29,8 @@ export async function act(context, action, ids) {
   if (DIRECTIONS.includes(action)) {
     const queued = known.filter(({ status }) => status === "queued")
       .sort((a, b) => (a.position ?? 1e9) - (b.position ?? 1e9));
-    return tell(context, await move(live, queued, /** @type {Direction} */ (action)));
+    const last = [...downloads.byId.values()].reduce((most, { position }) => Math.max(most, position ?? -1), -1);
+    return tell(context, await move(live, queued, /** @type {Direction} */ (action), last));
   }
   const command = /** @type {Command} */ (action);
   const suited = known.filter(({ status }) => suits(command, status));
@@ -76,7 +77,7 @@ function sure(context, what, downloads) {
   return askToRemove({
     title: count === 1 ? text.say(`page-${what}-one`, { name: downloads[0].name }) : text.say(`page-${what}-many`, { count }),
     says: says.filter(Boolean).join(" "),
-    yes: text.say(what === "cancel" ? "page-cancel" : "page-remove"),
+    yes: what === "cancel" ? text.say("page-cancel-yes", { count }) : text.say("page-remove"),
     files: what === "remove" && finished > 0 ? text.say("page-files-too", { count: finished }) : null,
   });
 }

@@ -18,6 +18,11 @@ const NUMBERS = ["threads", "priority"];
 const SIZES = ["block_size", "speed_limit"];
 const FLAGS = ["paused", "accept_html"];
 
+/** @param {...string} texts */
+function joined(...texts) {
+  return texts.map((text) => text.trim()).filter(Boolean).join("\n");
+}
+
 export class Add {
   /** @param {Context} context */
   constructor(context) {
@@ -25,7 +30,10 @@ export class Add {
     this.dialog = dialogById("add");
     this.field = /** @type {HTMLTextAreaElement} */ (byId("add-urls"));
     this.submit = /** @type {HTMLButtonElement} */ (byId("add-submit"));
-    byId("add-form").addEventListener("submit", (event) => {
+    this.form = /** @type {HTMLFormElement} */ (byId("add-form"));
+    /** What came while the field was being sent. @type {string[]} */
+    this.later = [];
+    this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
     });
@@ -33,6 +41,7 @@ export class Add {
     this.field.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#send();
     });
+    this.dialog.addEventListener("close", () => this.#forget(this.field.value));
     const file = inputById("add-file-field");
     byId("add-file").addEventListener("click", () => file.click());
     file.addEventListener("change", async () => {
@@ -47,9 +56,13 @@ export class Add {
    * @param {string} [text]
    */
   open(text = "") {
-    this.#refuse([]);
-    this.field.value = [this.field.value.trim(), text.trim()].filter(Boolean).join("\n");
-    this.#count();
+    if (this.submit.dataset.busy) {
+      this.later.push(text);
+    } else {
+      this.#refuse([]);
+      this.field.value = joined(this.field.value, text);
+      this.#count();
+    }
     if (!this.dialog.open) this.dialog.showModal();
     this.field.focus();
   }
@@ -64,9 +77,22 @@ export class Add {
    * @param {string} text
    */
   async now(text) {
+    if (this.submit.dataset.busy) return this.open(text);
+    const draft = this.field.value;
     this.field.value = text;
     await this.#send();
     if (this.field.value && !this.dialog.open) this.dialog.showModal();
+    this.field.value = joined(draft, this.field.value);
+    this.#count();
+  }
+
+  /**
+   * Begins anew with these lines: the next ones get no option that was meant for others.
+   * @param {string} lines
+   */
+  #forget(lines) {
+    this.form.reset();
+    this.field.value = lines;
   }
 
   #count() {
@@ -85,19 +111,21 @@ export class Add {
     if (typeof options === "string") return this.#refuse([{ url: options, code: "", detail: text.say("page-not-a-size") }]);
     this.submit.dataset.busy = "yes";
     this.submit.disabled = true;
+    this.field.readOnly = true;
     try {
       const { added, rejected } = await add(lines, options);
       const refused = new Set(rejected.map(({ url }) => url));
       // What was refused stays, to be corrected; what was taken must not be sent again.
-      this.field.value = lines.filter(({ url }) => refused.has(url)).map(({ line }) => line).join("\n");
+      const left = joined(...lines.filter(({ url }) => refused.has(url)).map(({ line }) => line), ...this.later.splice(0));
       if (added > 0) this.context.toast(text.say("page-added", { count: added }));
       this.#refuse(rejected);
-      if (rejected.length > 0) return;
-      this.dialog.close();
-      // The next ones begin with nothing that was meant for these.
-      /** @type {HTMLFormElement} */ (byId("add-form")).reset();
+      if (rejected.length > 0) this.field.value = left;
+      else this.#forget(left);
+      if (left === "") this.dialog.close();
+      else if (!this.dialog.open) this.dialog.showModal();
     } finally {
       delete this.submit.dataset.busy;
+      this.field.readOnly = false;
       this.#count();
     }
   }

@@ -30,6 +30,8 @@ import { View } from "./view.js";
 
 /** More at once are not named one by one. */
 const MOST_NAMED = 3;
+/** Milliseconds after which the limits are asked for again. */
+const LIMITS_AGE = 5_000;
 /** @type {Sorting} */
 const NEWEST_FIRST = { key: "added", direction: -1 };
 
@@ -89,24 +91,29 @@ class Page {
     }, (changed) => this.#take(downloads.apply(changed)));
     context.live.connect();
     setInterval(() => this.#tick(), 1_000);
+    // Nobody tells when another client changes them.
+    setInterval(() => this.limits.learn(), LIMITS_AGE);
   }
 
   /** @param {Touched} touched */
   #take(touched) {
     const { context, list } = this;
     const { downloads, view, history, selection } = context;
+    const before = view.ids;
     for (const id of touched.changed) {
       const download = downloads.byId.get(id);
       if (download) history.note(download, Date.now());
     }
     for (const id of touched.removed) history.forget(id);
-    selection.without(touched.removed);
     this.#announce(touched);
-    const at = list.current !== null && touched.removed.has(list.current) ? view.ids.indexOf(list.current) : -1;
-    if (view.update(touched)) list.move();
-    // The keyboard goes on with what comes into the place of what was removed.
-    if (at >= 0) list.current = view.ids[Math.min(at, view.ids.length - 1)] ?? null;
-    if (at >= 0) list.touchAll();
+    if (view.update(touched)) {
+      list.move();
+      selection.within(view.keys);
+      // The keyboard goes on with what comes into the place of what has left.
+      const at = list.current === null || view.keys.has(list.current) ? -1 : before.indexOf(list.current);
+      if (at >= 0) list.current = view.ids[Math.min(at, view.ids.length - 1)] ?? null;
+      if (at >= 0) list.touchAll();
+    }
     list.touch(touched.changed);
     if (touched.moved.size > 0 && selection.ids.size > 0) this.many.paint();
     if (touched.added.size + touched.removed.size + touched.moved.size > 0 || !this.frame.isPainted) this.#count();
@@ -182,8 +189,11 @@ class Page {
   }
 
   #arranged() {
-    const { view } = this.context;
+    const { selection, view } = this.context;
     byId("grid").classList.toggle("ordering", view.sorting.key === "queue");
+    // Keys must not act on what has just been hidden.
+    selection.within(view.keys);
+    if (this.list.current !== null && !view.keys.has(this.list.current)) this.list.current = null;
     this.list.toTop();
     this.list.touchAll();
     this.#count();
@@ -269,6 +279,7 @@ class Page {
     list.setCurrent(id);
     if (event.shiftKey) return selection.reach(id, view.ids);
     if (target.closest(".lead") || event.ctrlKey || event.metaKey) return selection.toggle(id);
+    selection.anchor = id;
     this.#show(id);
   }
 
@@ -288,7 +299,7 @@ class Page {
       if (list.shown !== null && list.current !== null && matchMedia("(min-width: 1100px)").matches) this.#show(list.current);
     };
     const reach = (/** @type {number} */ by) => {
-      if (current !== null && selection.anchor === null) selection.toggle(current);
+      if (selection.ids.size === 0 || selection.anchor === null) selection.anchor = current;
       go(by);
       if (list.current !== null) selection.reach(list.current, view.ids);
     };

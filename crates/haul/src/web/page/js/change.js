@@ -1,7 +1,7 @@
 // The form that changes a download: its limits, its name, a new URL in place of one that has expired.
 
 import { el } from "./dom.js";
-import { bytesOf } from "./urls.js";
+import { bytesOf, sizeOf } from "./urls.js";
 import { errorText } from "./words.js";
 
 /** @typedef {import("../types.d.ts").Download} Download */
@@ -17,7 +17,7 @@ const FIELDS = /** @type {const} */ (["speed_limit", "threads", "priority", "nam
 export function changeForm(context, download) {
   const { text } = context;
   const before = {
-    speed_limit: download.speed_limit ? text.size(download.speed_limit).replace(/\s/g, "") : "",
+    speed_limit: download.speed_limit ? sizeOf(download.speed_limit) : "",
     threads: String(download.threads.limit),
     priority: String(download.priority),
     name: download.name,

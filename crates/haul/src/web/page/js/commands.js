@@ -84,16 +84,28 @@ export async function forEach(live, method, ids, more = {}, atOnce = AT_ONCE) {
  * @param {Live} live
  * @param {Download[]} downloads
  * @param {Direction} direction
+ * @param {number} last the last place in the queue that is known
  * @returns {Promise<Outcome>}
  */
-export async function move(live, downloads, direction) {
+export async function move(live, downloads, direction, last) {
+  const isStep = direction === "up" || direction === "down";
   const backwards = direction === "top" || direction === "down";
   const order = backwards ? [...downloads].reverse() : downloads;
   /** @type {Outcome} */
   const total = { done: 0, failed: [] };
+  /** The place of the one that was moved last: at the edge of the queue the next one stays behind it. */
+  let before = direction === "up" ? -1 : Infinity;
   for (const download of order) {
-    const at = download.position ?? 0;
-    const position = { top: 0, bottom: 1e9, up: Math.max(0, at - 1), down: at + 1 }[direction];
+    const at = download.position;
+    if (isStep && at === null) {
+      total.failed.push({ id: download.id, error: new CallError("no_place", "its place in the queue is not known") });
+      continue;
+    }
+    const position = {
+      top: 0, bottom: 1e9, up: Math.max(Number(at) - 1, before + 1), down: Math.min(Number(at) + 1, before - 1),
+    }[direction];
+    before = Math.min(position, last);
+    if (isStep && position === at) continue;
     const one = await forEach(live, "downloads.move", [download.id], { position }, 1);
     total.done += one.done;
     total.failed.push(...one.failed);
@@ -169,8 +181,11 @@ async function post(body, key) {
   } catch {
     throw new CallError("no_connection", "there is no connection to haul");
   }
-  const answer = await response.json();
+  // A proxy before the daemon says in HTML that it does not reach it.
+  const answer = await response.json().catch(() => null);
   // A single URL with mirrors is refused by the name of what is wrong with it.
-  if (!response.ok && !answer.rejected?.length) throw new CallError(answer.code, answer.detail);
+  if (answer === null || (!response.ok && !answer.rejected?.length)) {
+    throw new CallError(answer?.code ?? "http_status", answer?.detail ?? `the server answered ${response.status}`);
+  }
   return answer;
 }

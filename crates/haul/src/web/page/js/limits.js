@@ -1,7 +1,7 @@
 // The limits over all downloads: how fast, how many at once. They are the daemon's; the page asks for them.
 
 import { byId, dialogById, el, inputById, write } from "./dom.js";
-import { bytesOf } from "./urls.js";
+import { bytesOf, sizeOf } from "./urls.js";
 import { errorText } from "./words.js";
 
 /** @typedef {import("./context.js").Context} Context */
@@ -29,23 +29,31 @@ export class Limits {
   /** Learns what holds now: others may have changed it. */
   async learn() {
     try {
-      this.settings = await this.context.live.call("settings.get");
+      const settings = await this.context.live.call("settings.get");
+      // What a person is changing is compared with what it was when they began.
+      if (this.dialog.open) return;
+      this.settings = settings;
     } catch {
       return;
     }
-    this.again();
+    this.#paint();
+  }
+
+  #paint() {
+    const { text } = this.context;
+    const limit = this.settings?.speed_limit ?? 0;
+    write(byId("limits-now"), limit ? text.say("page-limited", { speed: text.speed(limit) }) : text.say("page-unlimited"));
   }
 
   /** Says it in the language now. */
   again() {
     const { text } = this.context;
-    const limit = this.settings?.speed_limit ?? 0;
-    write(byId("limits-now"), limit ? text.say("page-limited", { speed: text.speed(limit) }) : text.say("page-unlimited"));
+    this.#paint();
     byId("limit-presets").replaceChildren(...PRESETS.map((preset) => {
       const said = preset ? `${text.number(preset / 2 ** 20)} ${text.say("unit-mib")}${text.say("unit-per-second")}` : text.say("page-limit-none");
       const button = el("button", { type: "button" }, said);
       button.addEventListener("click", () => {
-        this.speed.value = preset ? this.#shown(preset) : "";
+        this.speed.value = preset ? sizeOf(preset) : "";
       });
       return button;
     }));
@@ -55,18 +63,10 @@ export class Limits {
     await this.learn();
     if (!this.settings) return;
     byId("limits-wrong").hidden = true;
-    this.speed.value = this.settings.speed_limit ? this.#shown(this.settings.speed_limit) : "";
+    this.speed.value = this.settings.speed_limit ? sizeOf(this.settings.speed_limit) : "";
     for (const name of COUNTS) inputById(`limit-${name}`).value = String(this.settings[name]);
     this.dialog.showModal();
     this.speed.select();
-  }
-
-  /** @param {number} bytes */
-  #shown(bytes) {
-    for (const [unit, power] of /** @type {const} */ ([["G", 30], ["M", 20], ["K", 10]])) {
-      if (bytes >= 2 ** power && bytes % 2 ** power === 0) return `${bytes / 2 ** power}${unit}`;
-    }
-    return String(bytes);
   }
 
   async #send() {
@@ -83,7 +83,7 @@ export class Limits {
         value !== this.settings?.[/** @type {keyof Settings} */ (name)]);
       if (changed.length > 0) this.settings = await live.call("settings.set", Object.fromEntries(changed));
       this.dialog.close();
-      this.again();
+      this.#paint();
     } catch (error) {
       const { code, message } = /** @type {CallError} */ (error);
       wrong.textContent = code === "invalid_option" ? message : errorText(code, message, undefined, text);

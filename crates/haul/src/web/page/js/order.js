@@ -9,6 +9,19 @@ import { el } from "./dom.js";
 /** Pixels that a pointer goes before it means to carry something. */
 const MEANT = 5;
 
+/**
+ * Where to put a queued download that is dropped before a row. Rows without a place wait or stand too far behind:
+ * among them it goes behind the last one that has a place.
+ * @param {number} own its place
+ * @param {number} gap the row, counted from 0
+ * @param {(number | null)[]} places of the rows
+ */
+export function placeAt(own, gap, places) {
+  const above = places.slice(0, gap).findLast((place) => place !== null);
+  const before = places[gap] ?? (above ?? -1) + 1;
+  return before > own ? before - 1 : before;
+}
+
 export class Order {
   /**
    * @param {Context} context
@@ -75,11 +88,8 @@ export class Order {
     this.isJustDropped = true;
     const { downloads, view } = this.context;
     const own = downloads.byId.get(carried.id)?.position;
-    const next = downloads.byId.get(view.ids[gap] ?? "")?.position;
     if (own == null) return;
-    // Behind the last one that has a place.
-    const before = next ?? (downloads.byId.get(view.ids[gap - 1] ?? "")?.position ?? 0) + 1;
-    const position = before > own ? before - 1 : before;
+    const position = placeAt(own, gap, view.ids.map((id) => downloads.byId.get(id)?.position ?? null));
     if (position !== own) this.put(carried.id, position);
   }
 

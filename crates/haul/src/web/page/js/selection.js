@@ -38,18 +38,21 @@ export class Selection {
   }
 
   clear() {
+    this.anchor = null;
     if (this.ids.size === 0) return;
     this.ids.clear();
     this.changed();
   }
 
   /**
-   * Forgets those that are gone.
-   * @param {Iterable<string>} removed
+   * Forgets those that are not shown any longer: nothing is done to what cannot be seen.
+   * @param {{ has: (id: string) => boolean }} shown
    */
-  without(removed) {
-    let has = false;
-    for (const id of removed) has = this.ids.delete(id) || has;
-    if (has) this.changed();
+  within(shown) {
+    if (this.anchor !== null && !shown.has(this.anchor)) this.anchor = null;
+    const hidden = [...this.ids].filter((id) => !shown.has(id));
+    if (hidden.length === 0) return;
+    for (const id of hidden) this.ids.delete(id);
+    this.changed();
   }
 }

@@ -1,4 +1,4 @@
-// Finds URLs in what people paste and drop. Pure.
+// Reads URLs and sizes as people paste, drop and write them. Pure.
 
 /** One line of the field: a URL, and perhaps mirrors of the same file. */
 /** @typedef {{ line: string, url: string, mirrors: string[] }} Wanted */
@@ -69,4 +69,15 @@ export function bytesOf(text) {
   if (!read) return null;
   const power = read[2] ? " kmgt".indexOf(read[2].toLowerCase()) : 0;
   return Math.round(Number(read[1].replace(",", ".")) * 1024 ** power);
+}
+
+/**
+ * Bytes as a person would write them, and as `bytesOf` reads them: `2M`, else plain figures.
+ * @param {number} bytes
+ */
+export function sizeOf(bytes) {
+  for (const [unit, power] of /** @type {const} */ ([["G", 30], ["M", 20], ["K", 10]])) {
+    if (bytes >= 2 ** power && bytes % 2 ** power === 0) return `${bytes / 2 ** power}${unit}`;
+  }
+  return String(bytes);
 }

@@ -28,7 +28,7 @@ export class View {
     this.sorting = { key: "added", direction: -1 };
     /** The ids shown, in order. @type {string[]} */
     this.ids = [];
-    /** @type {Map<string, number | string>} */
+    /** By what each that is shown is sorted. @type {Map<string, number | string>} */
     this.keys = new Map();
   }
 
