@@ -273,7 +273,9 @@ impl State {
             return;
         };
         details.subscription = result["subscription"].as_str().map(str::to_owned);
-        details.facts = result["downloads"][0].take();
+        // One that is gone by now is not among them.
+        let facts = result.pointer_mut("/downloads/0").map(Json::take);
+        details.facts = facts.unwrap_or_default();
     }
 
     fn added(&mut self, result: &Json, now: Instant) {
