@@ -24,7 +24,7 @@ fn screen(statuses: &[&str]) -> State {
         now,
     );
     state.settle();
-    state.talk.take();
+    state.talk.take(usize::MAX);
     state
 }
 
@@ -45,7 +45,7 @@ fn press(state: &mut State, keys: &str) -> Next {
 
 /// The commands that were sent, without subscriptions.
 fn sent(state: &mut State) -> Vec<(String, Json)> {
-    let calls = state.talk.take();
+    let calls = state.talk.take(usize::MAX);
     let calls = calls
         .iter()
         .map(|call| serde_json::from_str::<Json>(call).expect("JSON"));
@@ -140,6 +140,23 @@ fn a_queued_download_moves_by_one_place() {
     let mut state = screen(&["paused"]);
     press(&mut state, "K");
     assert!(sent(&mut state).is_empty() && state.note.is_some());
+}
+
+#[test]
+fn a_key_held_down_before_a_slow_daemon_is_refused_before_it_piles_up() {
+    let mut state = screen(&["queued"]);
+    press(&mut state, &"K".repeat(1000));
+    let sent = sent(&mut state).len();
+    assert!((10..100).contains(&sent), "{sent}");
+    assert_eq!(
+        state.note.as_ref().map(|note| note.tone),
+        Some(Tone::Refused)
+    );
+    // Its calls are numbered from 1: the answers make room again.
+    for id in 1..=100 {
+        state.hear(json!({"id": id, "result": {}}), Instant::now());
+    }
+    assert_eq!(only(&mut state, "K").0, "downloads.move");
 }
 
 #[test]

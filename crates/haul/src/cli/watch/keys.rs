@@ -191,6 +191,9 @@ impl State {
 
     fn ask(&mut self, asked: Asked, method: &str, params: &Json, now: Instant) {
         match self.link {
+            Link::Up if self.talk.is_full() => {
+                self.say(Tone::Refused, "the daemon is slow to answer; wait", now);
+            }
             Link::Up => self.talk.ask(asked, method, params),
             Link::Down { .. } => self.say(Tone::Refused, "no connection to the daemon", now),
         }
