@@ -117,6 +117,27 @@ fn what_cannot_be_taken_back_is_done_only_after_a_yes() {
 }
 
 #[test]
+fn letters_with_ctrl_or_alt_are_neither_commands_nor_a_yes() {
+    for modifier in [KeyModifiers::CONTROL, KeyModifiers::ALT] {
+        for letter in ['p', 'r', 'a', 's', 'q', '4'] {
+            let mut state = screen(&["downloading", "paused"]);
+            let key = KeyEvent::new(KeyCode::Char(letter), modifier);
+            assert_eq!(state.key(key, Instant::now()), Next::Stay, "{key:?}");
+            assert!(sent(&mut state).is_empty(), "{key:?}");
+            let untouched = (state.mode, state.list.filter(), state.list.sort());
+            assert_eq!(untouched, (Mode::List, Filter::All, Sort::Status), "{key:?}");
+        }
+        let mut state = screen(&["downloading"]);
+        press(&mut state, "x");
+        let key = KeyEvent::new(KeyCode::Char('y'), modifier);
+        state.key(key, Instant::now());
+        assert!(sent(&mut state).is_empty(), "{key:?}");
+        press(&mut state, "y");
+        assert!(sent(&mut state).is_empty(), "the question is over");
+    }
+}
+
+#[test]
 fn the_question_is_about_the_download_that_was_chosen_when_it_was_asked() {
     let mut state = screen(&["downloading", "paused"]);
     press(&mut state, "x");

@@ -58,7 +58,7 @@ impl State {
             Mode::Help if key.code == KeyCode::Char('q') => return Next::Quit,
             // Any other key has closed it.
             Mode::Help => {}
-            Mode::Ask(question) => self.answer(question, key.code, now),
+            Mode::Ask(question) => self.answer(question, key, now),
             Mode::Input(purpose, entry) => self.edit(purpose, entry, key, now),
         }
         Next::Stay
@@ -82,6 +82,9 @@ impl State {
     }
 
     fn command(&mut self, key: KeyEvent, now: Instant) -> Next {
+        if is_chord(key) {
+            return Next::Stay;
+        }
         let page = self.layout.rows().saturating_sub(1).max(1);
         let place = self.place();
         match key.code {
@@ -199,8 +202,8 @@ impl State {
         }
     }
 
-    fn answer(&mut self, question: Question, code: KeyCode, now: Instant) {
-        if !matches!(code, KeyCode::Char('y' | 'Y')) {
+    fn answer(&mut self, question: Question, key: KeyEvent, now: Instant) {
+        if is_chord(key) || !matches!(key.code, KeyCode::Char('y' | 'Y')) {
             return;
         }
         let Question { what, id, name } = question;
@@ -280,6 +283,12 @@ impl State {
             },
         }
     }
+}
+
+/// Whether it is another key than its letter says: Ctrl-P is no p.
+fn is_chord(key: KeyEvent) -> bool {
+    key.modifiers
+        .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
 }
 
 /// The value that comes `by` places after this one, in a circle.
