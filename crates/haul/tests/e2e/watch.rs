@@ -226,10 +226,8 @@ async fn more_keys_at_once_than_can_be_sent_and_answered_do_not_hang_watch() {
     // What a key that was held during a stall leaves in the terminal's queue.
     tmux.press(&["-l", &"K".repeat(3000)]).await;
     tmux.press(&["1"]).await;
-    tmux.until("the key after them", |screen| {
-        screen.contains("moving.bin")
-    })
-    .await;
+    tmux.until("the key after them", |screen| screen.contains("moving.bin"))
+        .await;
     tmux.press(&["q"]).await;
     left_as_it_was(&world, &tmux).await;
 }

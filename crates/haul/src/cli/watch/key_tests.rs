@@ -125,7 +125,11 @@ fn letters_with_ctrl_or_alt_are_neither_commands_nor_a_yes() {
             assert_eq!(state.key(key, Instant::now()), Next::Stay, "{key:?}");
             assert!(sent(&mut state).is_empty(), "{key:?}");
             let untouched = (state.mode, state.list.filter(), state.list.sort());
-            assert_eq!(untouched, (Mode::List, Filter::All, Sort::Status), "{key:?}");
+            assert_eq!(
+                untouched,
+                (Mode::List, Filter::All, Sort::Status),
+                "{key:?}"
+            );
         }
         let mut state = screen(&["downloading"]);
         press(&mut state, "x");
@@ -201,6 +205,84 @@ fn urls_are_typed_or_pasted_and_go_out_together() {
     press(&mut state, "a\x1b");
     press(&mut state, "a\n");
     assert!(sent(&mut state).is_empty());
+}
+
+/// The URLs that are being typed.
+fn typed(state: &State) -> Option<&str> {
+    match &state.mode {
+        Mode::Input(Purpose::Add, entry) => Some(entry.text()),
+        _ => None,
+    }
+}
+
+#[test]
+fn urls_stay_typed_while_there_is_no_connection() {
+    let mut state = screen(&[]);
+    press(&mut state, "ahttp://h/a");
+    state.down("gone".to_owned(), Instant::now());
+    press(&mut state, "\n");
+    assert_eq!(typed(&state), Some("http://h/a"));
+    assert!(state.note.is_some() && sent(&mut state).is_empty());
+    state.up(Instant::now());
+    state.talk.take(usize::MAX);
+    assert_eq!(only(&mut state, "\n").1["urls"], json!(["http://h/a"]));
+}
+
+#[test]
+fn urls_that_the_daemon_did_not_take_are_there_when_the_user_adds_again() {
+    // Each on a fresh screen; `id` is the number of the call.
+    let refused = |state: &mut State, id: &Json| {
+        state.hear(
+            json!({"id": id, "error": {"message": "no"}}),
+            Instant::now(),
+        );
+    };
+    let lost = |state: &mut State, _: &Json| state.down("gone".to_owned(), Instant::now());
+    let rejected = |state: &mut State, id: &Json| {
+        let result =
+            json!({"downloads": [{}], "rejected": [{"url": "nonsense", "detail": "no URL"}]});
+        state.hear(json!({"id": id, "result": result}), Instant::now());
+    };
+    let taken = |state: &mut State, id: &Json| {
+        let result = json!({"downloads": [{}, {}], "rejected": []});
+        state.hear(json!({"id": id, "result": result}), Instant::now());
+    };
+    type Fate<'a> = &'a dyn Fn(&mut State, &Json);
+    let fates: [(Fate<'_>, &str); 4] = [
+        (&refused, "http://h/a nonsense"),
+        (&lost, "http://h/a nonsense"),
+        (&rejected, "nonsense"),
+        (&taken, ""),
+    ];
+    for (number, (fate, left)) in fates.into_iter().enumerate() {
+        let mut state = screen(&[]);
+        press(&mut state, "ahttp://h/a nonsense\n");
+        let calls = state.talk.take(usize::MAX);
+        let call = calls.last().expect("a call");
+        let call: Json = serde_json::from_str(call).expect("JSON");
+        fate(&mut state, &call["id"]);
+        press(&mut state, "a");
+        assert_eq!(typed(&state), Some(left), "{number}");
+        press(&mut state, "\x1ba");
+        assert_eq!(typed(&state), Some(""), "{number}: thrown away by the user");
+    }
+}
+
+#[test]
+fn a_paste_that_does_not_fit_is_said_and_harms_nothing() {
+    let long = format!("http://h/{}", "x".repeat(1 << 20));
+    let mut state = screen(&[]);
+    state.paste(&long, Instant::now());
+    assert_eq!(state.mode, Mode::List);
+    let said = |state: &State| state.note.as_ref().map(|note| note.text.contains("1 MiB"));
+    assert_eq!(said(&state), Some(true));
+    press(&mut state, "ahttp://h/a ");
+    assert_eq!(said(&state), None, "an old note is not about the new line");
+    state.paste(&long, Instant::now());
+    assert_eq!(
+        (typed(&state), said(&state)),
+        (Some("http://h/a "), Some(true))
+    );
 }
 
 #[test]

@@ -294,7 +294,7 @@ fn what_the_daemon_refuses_is_said() {
     daemon
         .state
         .talk
-        .ask(Asked::Add, "downloads.add", &json!({}));
+        .ask(Asked::Add("x".to_owned()), "downloads.add", &json!({}));
     let id = daemon.called("downloads.add")["id"].take();
     let error = json!({"code": -32602, "message": "m", "data": {"code": "invalid_url", "detail": "x is no URL"}});
     daemon
@@ -307,7 +307,7 @@ fn what_the_daemon_refuses_is_said() {
     daemon
         .state
         .talk
-        .ask(Asked::Add, "downloads.add", &json!({}));
+        .ask(Asked::Add("y z".to_owned()), "downloads.add", &json!({}));
     daemon.answer(
         "downloads.add",
         &json!({"downloads": [{}, {}], "rejected": [{"url": "y", "detail": "no URL"}]}),

@@ -22,8 +22,8 @@ pub(crate) enum Asked {
     Unheard,
     /// What the user wants done; this is said when it is.
     Done(String),
-    /// Downloads that the user adds.
-    Add,
+    /// Downloads that the user adds, as they were typed or pasted.
+    Add(String),
 }
 
 /// Calls on their way.
@@ -59,11 +59,12 @@ impl Talk {
         self.out.drain(..most).collect()
     }
 
-    /// Nothing that was asked will be answered any more. Says whether the user waited for something.
-    pub(crate) fn broken(&mut self) -> bool {
+    /// Nothing that was asked will be answered any more. Returns what the user waited for.
+    pub(crate) fn broken(&mut self) -> Vec<Asked> {
         self.out.clear();
-        let wanted = |asked: Asked| matches!(asked, Asked::Done(_) | Asked::Add);
-        self.open.drain().any(|(_, asked)| wanted(asked))
+        let wanted = |asked: &Asked| matches!(asked, Asked::Done(_) | Asked::Add(_));
+        let open = std::mem::take(&mut self.open);
+        open.into_values().filter(wanted).collect()
     }
 }
 
@@ -75,7 +76,11 @@ mod tests {
     fn what_finds_no_room_is_sent_later_and_in_order() {
         let mut talk = Talk::default();
         for place in 0..5 {
-            talk.ask(Asked::Unheard, "downloads.move", &json!({"position": place}));
+            talk.ask(
+                Asked::Unheard,
+                "downloads.move",
+                &json!({"position": place}),
+            );
         }
         let sent: Vec<String> = [2, 0, 9].map(|room| talk.take(room)).concat();
         let places = sent
@@ -90,7 +95,7 @@ mod tests {
         let mut talk = Talk::default();
         talk.ask(Asked::List, "subscribe", &json!({}));
         talk.ask(
-            Asked::Add,
+            Asked::Add("http://h/a".to_owned()),
             "downloads.add",
             &json!({"urls": ["http://h/a"]}),
         );
@@ -100,10 +105,11 @@ mod tests {
             .map(|call| serde_json::from_str(call).expect("JSON"))
             .collect();
         assert_eq!(sent[1]["params"]["urls"][0], "http://h/a");
-        assert_eq!(talk.answered(&sent[1]["id"]), Some(Asked::Add));
+        let asked = talk.answered(&sent[1]["id"]);
+        assert_eq!(asked, Some(Asked::Add("http://h/a".to_owned())));
         assert_eq!(talk.answered(&sent[1]["id"]), None);
         assert_eq!(talk.answered(&Json::Null), None);
-        assert!(!talk.broken(), "nothing of the user's is open");
+        assert!(talk.broken().is_empty(), "nothing of the user's is open");
         assert_eq!(
             talk.answered(&sent[0]["id"]),
             None,
