@@ -28,7 +28,7 @@ fn moving() -> Fields {
         | Fields::ATTEMPTS
 }
 
-/// What was told of one unfinished download.
+/// What was told of one download.
 struct Told {
     at: Instant,
     started: bool,
@@ -48,7 +48,7 @@ impl Events {
         }
     }
 
-    /// Tells what is new of a download that has not ended.
+    /// Tells what is new of a download, except its end.
     pub(super) fn see(&mut self, view: &View) -> io::Result<()> {
         let now = Instant::now();
         let told = self.told.entry(view.id).or_insert_with(|| Told {
@@ -57,40 +57,52 @@ impl Events {
             reason: None,
             attempts: view.attempts,
         });
-        let Some(name) = told.event(view, now) else {
-            return Ok(());
-        };
-        told.at = now;
-        told.reason.clone_from(&view.reason);
-        told.attempts = view.attempts;
-        if name == "started" {
-            told.started = true;
-            return tell(name, &Download::whole(view, Detail::Plain));
+        for name in told.take(view, now) {
+            match name {
+                "started" => tell(name, &Download::whole(view, Detail::Plain))?,
+                _ => tell(name, &Download::changed(view, moving(), Detail::Plain))?,
+            }
         }
-        tell(name, &Download::changed(view, moving(), Detail::Plain))
-    }
-
-    /// No more is to be told of a download that has ended.
-    pub(super) fn forget(&mut self, id: Id) {
-        self.told.remove(&id);
+        Ok(())
     }
 }
 
 impl Told {
-    /// The name of what has happened, if it is to be told now.
-    fn event(&self, view: &View, now: Instant) -> Option<&'static str> {
-        if !self.started && view.status == Status::Downloading {
-            // From here on it is known what is fetched: its name, its size, whether in ranges.
-            return Some("started");
+    /// The names of what has happened and is to be told now; from here on it is told.
+    fn take(&mut self, view: &View, now: Instant) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        if !view.status.is_over() {
+            names.extend(self.trouble(view));
         }
+        if !self.started && is_known(view.status) {
+            names.push("started");
+            self.started = true;
+        }
+        let is_time = self.started && !view.status.is_over() && now >= self.at + BETWEEN;
+        if names.is_empty() && is_time {
+            names.push("progress");
+        }
+        if !names.is_empty() {
+            self.at = now;
+            self.reason.clone_from(&view.reason);
+            self.attempts = view.attempts;
+        }
+        names
+    }
+
+    fn trouble(&self, view: &View) -> Option<&'static str> {
         if view.attempts > self.attempts {
             return Some("retry");
         }
-        if view.reason.is_some() && view.reason != self.reason {
-            return Some("waiting");
-        }
-        (self.started && now >= self.at + BETWEEN).then_some("progress")
+        (view.reason.is_some() && view.reason != self.reason).then_some("waiting")
     }
+}
+
+/// Whether it is known what is fetched: its name, its size, whether in ranges. What is paused, failed
+/// or cancelled may have got so far or not.
+fn is_known(status: Status) -> bool {
+    use Status::{Completed, Delivering, Downloading, Verifying};
+    matches!(status, Downloading | Verifying | Delivering | Completed)
 }
 
 /// Tells how a download has ended: the event is called like its status.
@@ -143,6 +155,7 @@ mod tests {
     use super::*;
     use crate::api::sample;
 
+    /// What was told of a download that has started, when `view` was seen.
     fn told(view: &View) -> Told {
         Told {
             at: Instant::now(),
@@ -152,46 +165,81 @@ mod tests {
         }
     }
 
+    /// A download that asks the server what there is, and nothing told of it.
+    fn probing() -> (View, Told) {
+        let view = View {
+            status: Status::Probing,
+            ..sample()
+        };
+        let told = Told {
+            started: false,
+            ..told(&view)
+        };
+        (view, told)
+    }
+
     #[test]
     fn each_new_try_and_each_reason_is_told_at_once_and_progress_once_a_second() {
         let view = sample();
-        let told = told(&view);
-        assert_eq!(told.event(&view, told.at), None);
-        assert_eq!(told.event(&view, told.at + BETWEEN), Some("progress"));
+        let mut told = told(&view);
+        let begun = told.at;
+        assert!(told.take(&view, begun).is_empty());
+        assert_eq!(told.take(&view, begun + BETWEEN), ["progress"]);
         let again = View {
             attempts: view.attempts + 1,
             ..sample()
         };
-        assert_eq!(told.event(&again, told.at), Some("retry"));
+        assert_eq!(told.take(&again, told.at), ["retry"]);
         let waiting = View {
             reason: Some("waiting for disk space".into()),
-            ..sample()
+            ..again
         };
-        assert_eq!(told.event(&waiting, told.at), Some("waiting"));
-        let known = Told {
-            reason: waiting.reason.clone(),
-            ..told
-        };
-        assert_eq!(known.event(&waiting, known.at), None);
+        assert_eq!(told.take(&waiting, told.at), ["waiting"]);
+        assert!(told.take(&waiting, told.at).is_empty());
     }
 
     #[test]
     fn a_download_starts_once_and_only_when_it_is_known_what_is_fetched() {
-        let probing = View {
-            status: Status::Probing,
-            ..sample()
-        };
-        let first = Told {
-            started: false,
-            ..told(&probing)
-        };
-        assert_eq!(first.event(&probing, first.at + BETWEEN), None);
-        assert_eq!(first.event(&sample(), first.at), Some("started"));
+        let (probing, mut told) = probing();
+        let begun = told.at;
+        assert!(told.take(&probing, begun + BETWEEN).is_empty());
         let waiting = View {
             reason: Some("server asked to wait 30 s".into()),
             ..probing
         };
-        assert_eq!(first.event(&waiting, first.at), Some("waiting"));
+        assert_eq!(told.take(&waiting, begun), ["waiting"]);
+        assert_eq!(told.take(&sample(), begun), ["started"]);
+        assert!(told.take(&sample(), begun).is_empty());
+    }
+
+    #[test]
+    fn what_a_download_waited_for_before_its_first_byte_is_not_lost_when_it_starts() {
+        let (probing, mut told) = probing();
+        let tried = View {
+            status: Status::Downloading,
+            attempts: probing.attempts + 1,
+            ..sample()
+        };
+        assert_eq!(told.take(&tried, told.at), ["retry", "started"]);
+        assert!(told.take(&tried, told.at).is_empty());
+    }
+
+    #[test]
+    fn a_file_that_comes_between_two_looks_has_started_and_one_that_failed_has_not() {
+        for (status, expected) in [
+            (Status::Verifying, &["started"][..]),
+            (Status::Completed, &["started"]),
+            (Status::Failed, &[]),
+            (Status::Cancelled, &[]),
+        ] {
+            let (_, mut told) = probing();
+            let view = View { status, ..sample() };
+            assert_eq!(told.take(&view, told.at), expected, "{status:?}");
+            let later = told.at + BETWEEN * 2;
+            let again = told.take(&view, later);
+            assert!(!again.contains(&"started"), "{status:?}");
+            assert!(again.is_empty() || !status.is_over(), "{status:?}");
+        }
     }
 
     #[test]

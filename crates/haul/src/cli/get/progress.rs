@@ -119,21 +119,17 @@ impl Progress {
         outcome: &mut Outcome,
     ) -> io::Result<()> {
         for view in views {
+            if let Show::Events(events) = &mut self.show {
+                events.see(&view)?;
+            }
             if view.status.is_over() {
                 self.open.remove(&view.id);
                 self.ended += view.done;
                 match &mut self.show {
                     Show::Bars(bars) => bars.screen().suspend(|| outcome.see(&view))?,
-                    Show::Events(events) => {
-                        events.forget(view.id);
-                        outcome.see(&view)?;
-                    }
-                    Show::Lines { .. } | Show::Nothing => outcome.see(&view)?,
+                    Show::Events(_) | Show::Lines { .. } | Show::Nothing => outcome.see(&view)?,
                 }
                 continue;
-            }
-            if let Show::Events(events) = &mut self.show {
-                events.see(&view)?;
             }
             self.open.insert(view.id, view);
         }

@@ -28,16 +28,19 @@ impl Entry {
         &self.text
     }
 
-    /// Puts text in; what ends a line separates words. What is too long is left out.
-    pub(crate) fn insert(&mut self, text: &str) {
+    /// Puts text in; what ends a line separates words. What is too long is left out: returns whether it
+    /// is in.
+    pub(crate) fn insert(&mut self, text: &str) -> bool {
         let text: String = text
             .chars()
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
-        if self.text.len() + text.len() <= MOST {
-            self.text.insert_str(self.at, &text);
-            self.at += text.len();
+        if self.text.len() + text.len() > MOST {
+            return false;
         }
+        self.text.insert_str(self.at, &text);
+        self.at += text.len();
+        true
     }
 
     /// Does what a key asks for.
@@ -48,7 +51,9 @@ impl Entry {
             KeyCode::Char('w') if with_control => self.cut(self.word()),
             KeyCode::Char('a') if with_control => self.at = 0,
             KeyCode::Char('e') if with_control => self.at = self.text.len(),
-            KeyCode::Char(letter) if !with_control => self.insert(letter.encode_utf8(&mut [0; 4])),
+            KeyCode::Char(letter) if !with_control => {
+                self.insert(letter.encode_utf8(&mut [0; 4]));
+            }
             KeyCode::Backspace => self.cut(self.before()),
             KeyCode::Delete => drop(self.text.drain(self.at..self.after())),
             KeyCode::Left => self.at = self.before(),
@@ -147,7 +152,7 @@ mod tests {
         assert_eq!(entry.text(), "http://h/a  ");
         entry.key(KeyCode::Char('u'), KeyModifiers::CONTROL);
         assert_eq!(entry.text(), "");
-        entry.insert(&"x".repeat(MOST + 1));
+        assert!(!entry.insert(&"x".repeat(MOST + 1)));
         assert_eq!(entry.text(), "", "too long to be sent");
     }
 

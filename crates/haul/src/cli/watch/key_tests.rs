@@ -24,7 +24,7 @@ fn screen(statuses: &[&str]) -> State {
         now,
     );
     state.settle();
-    state.talk.take();
+    state.talk.take(usize::MAX);
     state
 }
 
@@ -45,7 +45,7 @@ fn press(state: &mut State, keys: &str) -> Next {
 
 /// The commands that were sent, without subscriptions.
 fn sent(state: &mut State) -> Vec<(String, Json)> {
-    let calls = state.talk.take();
+    let calls = state.talk.take(usize::MAX);
     let calls = calls
         .iter()
         .map(|call| serde_json::from_str::<Json>(call).expect("JSON"));
@@ -117,6 +117,31 @@ fn what_cannot_be_taken_back_is_done_only_after_a_yes() {
 }
 
 #[test]
+fn letters_with_ctrl_or_alt_are_neither_commands_nor_a_yes() {
+    for modifier in [KeyModifiers::CONTROL, KeyModifiers::ALT] {
+        for letter in ['p', 'r', 'a', 's', 'q', '4'] {
+            let mut state = screen(&["downloading", "paused"]);
+            let key = KeyEvent::new(KeyCode::Char(letter), modifier);
+            assert_eq!(state.key(key, Instant::now()), Next::Stay, "{key:?}");
+            assert!(sent(&mut state).is_empty(), "{key:?}");
+            let untouched = (state.mode, state.list.filter(), state.list.sort());
+            assert_eq!(
+                untouched,
+                (Mode::List, Filter::All, Sort::Status),
+                "{key:?}"
+            );
+        }
+        let mut state = screen(&["downloading"]);
+        press(&mut state, "x");
+        let key = KeyEvent::new(KeyCode::Char('y'), modifier);
+        state.key(key, Instant::now());
+        assert!(sent(&mut state).is_empty(), "{key:?}");
+        press(&mut state, "y");
+        assert!(sent(&mut state).is_empty(), "the question is over");
+    }
+}
+
+#[test]
 fn the_question_is_about_the_download_that_was_chosen_when_it_was_asked() {
     let mut state = screen(&["downloading", "paused"]);
     press(&mut state, "x");
@@ -143,6 +168,23 @@ fn a_queued_download_moves_by_one_place() {
 }
 
 #[test]
+fn a_key_held_down_before_a_slow_daemon_is_refused_before_it_piles_up() {
+    let mut state = screen(&["queued"]);
+    press(&mut state, &"K".repeat(1000));
+    let sent = sent(&mut state).len();
+    assert!((10..100).contains(&sent), "{sent}");
+    assert_eq!(
+        state.note.as_ref().map(|note| note.tone),
+        Some(Tone::Refused)
+    );
+    // Its calls are numbered from 1: the answers make room again.
+    for id in 1..=100 {
+        state.hear(json!({"id": id, "result": {}}), Instant::now());
+    }
+    assert_eq!(only(&mut state, "K").0, "downloads.move");
+}
+
+#[test]
 fn urls_are_typed_or_pasted_and_go_out_together() {
     let mut state = screen(&[]);
     press(&mut state, "ahttp://h/a ");
@@ -163,6 +205,84 @@ fn urls_are_typed_or_pasted_and_go_out_together() {
     press(&mut state, "a\x1b");
     press(&mut state, "a\n");
     assert!(sent(&mut state).is_empty());
+}
+
+/// The URLs that are being typed.
+fn typed(state: &State) -> Option<&str> {
+    match &state.mode {
+        Mode::Input(Purpose::Add, entry) => Some(entry.text()),
+        _ => None,
+    }
+}
+
+#[test]
+fn urls_stay_typed_while_there_is_no_connection() {
+    let mut state = screen(&[]);
+    press(&mut state, "ahttp://h/a");
+    state.down("gone".to_owned(), Instant::now());
+    press(&mut state, "\n");
+    assert_eq!(typed(&state), Some("http://h/a"));
+    assert!(state.note.is_some() && sent(&mut state).is_empty());
+    state.up(Instant::now());
+    state.talk.take(usize::MAX);
+    assert_eq!(only(&mut state, "\n").1["urls"], json!(["http://h/a"]));
+}
+
+#[test]
+fn urls_that_the_daemon_did_not_take_are_there_when_the_user_adds_again() {
+    // Each on a fresh screen; `id` is the number of the call.
+    let refused = |state: &mut State, id: &Json| {
+        state.hear(
+            json!({"id": id, "error": {"message": "no"}}),
+            Instant::now(),
+        );
+    };
+    let lost = |state: &mut State, _: &Json| state.down("gone".to_owned(), Instant::now());
+    let rejected = |state: &mut State, id: &Json| {
+        let result =
+            json!({"downloads": [{}], "rejected": [{"url": "nonsense", "detail": "no URL"}]});
+        state.hear(json!({"id": id, "result": result}), Instant::now());
+    };
+    let taken = |state: &mut State, id: &Json| {
+        let result = json!({"downloads": [{}, {}], "rejected": []});
+        state.hear(json!({"id": id, "result": result}), Instant::now());
+    };
+    type Fate<'a> = &'a dyn Fn(&mut State, &Json);
+    let fates: [(Fate<'_>, &str); 4] = [
+        (&refused, "http://h/a nonsense"),
+        (&lost, "http://h/a nonsense"),
+        (&rejected, "nonsense"),
+        (&taken, ""),
+    ];
+    for (number, (fate, left)) in fates.into_iter().enumerate() {
+        let mut state = screen(&[]);
+        press(&mut state, "ahttp://h/a nonsense\n");
+        let calls = state.talk.take(usize::MAX);
+        let call = calls.last().expect("a call");
+        let call: Json = serde_json::from_str(call).expect("JSON");
+        fate(&mut state, &call["id"]);
+        press(&mut state, "a");
+        assert_eq!(typed(&state), Some(left), "{number}");
+        press(&mut state, "\x1ba");
+        assert_eq!(typed(&state), Some(""), "{number}: thrown away by the user");
+    }
+}
+
+#[test]
+fn a_paste_that_does_not_fit_is_said_and_harms_nothing() {
+    let long = format!("http://h/{}", "x".repeat(1 << 20));
+    let mut state = screen(&[]);
+    state.paste(&long, Instant::now());
+    assert_eq!(state.mode, Mode::List);
+    let said = |state: &State| state.note.as_ref().map(|note| note.text.contains("1 MiB"));
+    assert_eq!(said(&state), Some(true));
+    press(&mut state, "ahttp://h/a ");
+    assert_eq!(said(&state), None, "an old note is not about the new line");
+    state.paste(&long, Instant::now());
+    assert_eq!(
+        (typed(&state), said(&state)),
+        (Some("http://h/a "), Some(true))
+    );
 }
 
 #[test]

@@ -31,6 +31,9 @@ pub(crate) const HELP: [(&str, &str); 14] = [
     ("q  Ctrl-Z", "quit, or leave until fg; the downloads go on"),
 ];
 
+/// What is said of a paste that does not fit.
+const TOO_LONG: &str = "pasted text is over 1 MiB: paste it in parts";
+
 /// What comes after a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -58,7 +61,7 @@ impl State {
             Mode::Help if key.code == KeyCode::Char('q') => return Next::Quit,
             // Any other key has closed it.
             Mode::Help => {}
-            Mode::Ask(question) => self.answer(question, key.code, now),
+            Mode::Ask(question) => self.answer(question, key, now),
             Mode::Input(purpose, entry) => self.edit(purpose, entry, key, now),
         }
         Next::Stay
@@ -68,20 +71,31 @@ impl State {
     pub(crate) fn paste(&mut self, text: &str, now: Instant) {
         match &mut self.mode {
             Mode::Input(purpose, entry) => {
-                entry.insert(text);
+                if !entry.insert(text) {
+                    self.say(Tone::Refused, TOO_LONG, now);
+                    return;
+                }
                 if *purpose == Purpose::Search {
                     let text = entry.text().to_owned();
                     self.search(&text);
                 }
             }
             _ if text.contains("://") => {
-                self.mode = Mode::Input(Purpose::Add, Entry::with(text.trim()));
+                let mut entry = Entry::default();
+                if entry.insert(text.trim()) {
+                    self.type_in(Purpose::Add, entry);
+                } else {
+                    self.say(Tone::Refused, TOO_LONG, now);
+                }
             }
             _ => self.say(Tone::Refused, "pasted text has no URL", now),
         }
     }
 
     fn command(&mut self, key: KeyEvent, now: Instant) -> Next {
+        if is_chord(key) {
+            return Next::Stay;
+        }
         let page = self.layout.rows().saturating_sub(1).max(1);
         let place = self.place();
         match key.code {
@@ -102,15 +116,18 @@ impl State {
             KeyCode::Char('s') => self.list.sort_by(after(&Sort::ALL, self.list.sort(), 1)),
             KeyCode::Char('/') => {
                 let entry = Entry::with(self.list.search());
-                self.mode = Mode::Input(Purpose::Search, entry);
+                self.type_in(Purpose::Search, entry);
             }
             KeyCode::Esc => {
                 self.list.search_for("");
                 self.list.show(Filter::All);
                 self.note = None;
             }
-            KeyCode::Char('a') => self.mode = Mode::Input(Purpose::Add, Entry::default()),
-            KeyCode::Char('l') => self.mode = Mode::Input(Purpose::Limit, Entry::default()),
+            KeyCode::Char('a') => {
+                let entry = Entry::with(&std::mem::take(&mut self.untaken));
+                self.type_in(Purpose::Add, entry);
+            }
+            KeyCode::Char('l') => self.type_in(Purpose::Limit, Entry::default()),
             KeyCode::Char(letter @ ('p' | 'x' | 'r' | 'd' | 'J' | 'K' | '+' | '-')) => {
                 match self.chosen().cloned() {
                     Some(row) => self.act(letter, &row, now),
@@ -120,6 +137,12 @@ impl State {
             _ => {}
         }
         Next::Stay
+    }
+
+    /// Begins a line; what was said before is not about it.
+    fn type_in(&mut self, purpose: Purpose, entry: Entry) {
+        self.note = None;
+        self.mode = Mode::Input(purpose, entry);
     }
 
     fn turn(&mut self, by: usize) {
@@ -189,15 +212,22 @@ impl State {
         self.ask(Asked::Done(done), method, params, now);
     }
 
-    fn ask(&mut self, asked: Asked, method: &str, params: &Json, now: Instant) {
-        match self.link {
-            Link::Up => self.talk.ask(asked, method, params),
-            Link::Down { .. } => self.say(Tone::Refused, "no connection to the daemon", now),
-        }
+    /// Asks the daemon for the user, or says why not. Returns whether it was asked.
+    fn ask(&mut self, asked: Asked, method: &str, params: &Json, now: Instant) -> bool {
+        let refusal = match self.link {
+            Link::Down { .. } => "no connection to the daemon",
+            Link::Up if self.talk.is_full() => "the daemon is slow to answer; wait",
+            Link::Up => {
+                self.talk.ask(asked, method, params);
+                return true;
+            }
+        };
+        self.say(Tone::Refused, refusal, now);
+        false
     }
 
-    fn answer(&mut self, question: Question, code: KeyCode, now: Instant) {
-        if !matches!(code, KeyCode::Char('y' | 'Y')) {
+    fn answer(&mut self, question: Question, key: KeyEvent, now: Instant) {
+        if is_chord(key) || !matches!(key.code, KeyCode::Char('y' | 'Y')) {
             return;
         }
         let Question { what, id, name } = question;
@@ -240,7 +270,11 @@ impl State {
                     self.list.search_for("");
                 }
             }
-            KeyCode::Enter => self.done(purpose, &entry, now),
+            KeyCode::Enter => {
+                if !self.done(purpose, entry.text().trim(), now) {
+                    self.mode = Mode::Input(purpose, entry);
+                }
+            }
             code => {
                 entry.key(code, key.modifiers);
                 if purpose == Purpose::Search {
@@ -251,32 +285,40 @@ impl State {
         }
     }
 
-    fn done(&mut self, purpose: Purpose, entry: &Entry, now: Instant) {
-        let text = entry.text().trim();
-        match purpose {
-            Purpose::Search => {}
-            _ if text.is_empty() => {}
-            Purpose::Add => {
-                let urls: Vec<&str> = text.split_whitespace().collect();
-                self.ask(Asked::Add, "downloads.add", &json!({"urls": urls}), now);
-            }
-            Purpose::Limit => match config::parse_size(text) {
-                Ok(limit) => {
-                    let told = match limit {
-                        0 => "no speed limit".to_owned(),
-                        limit => format!("speed limit {}", human::speed(limit)),
-                    };
-                    let params = json!({"speed_limit": limit});
-                    self.call("settings.set", &params, told, now);
-                    self.talk.ask(Asked::Settings, "settings.get", &json!({}));
-                }
-                Err(why) => {
-                    self.say(Tone::Refused, &why, now);
-                    self.mode = Mode::Input(purpose, entry.clone());
-                }
-            },
+    /// Does what a typed text asks for. Returns whether that is so; if not, the user goes on typing.
+    fn done(&mut self, purpose: Purpose, text: &str, now: Instant) -> bool {
+        if purpose == Purpose::Search || text.is_empty() {
+            return true;
         }
+        if purpose == Purpose::Add {
+            let urls: Vec<&str> = text.split_whitespace().collect();
+            let params = json!({"urls": urls});
+            return self.ask(Asked::Add(text.to_owned()), "downloads.add", &params, now);
+        }
+        let limit = match config::parse_size(text) {
+            Ok(limit) => limit,
+            Err(why) => {
+                self.say(Tone::Refused, &why, now);
+                return false;
+            }
+        };
+        let told = match limit {
+            0 => "no speed limit".to_owned(),
+            limit => format!("speed limit {}", human::speed(limit)),
+        };
+        let params = json!({"speed_limit": limit});
+        let asked = self.ask(Asked::Done(told), "settings.set", &params, now);
+        if asked {
+            self.talk.ask(Asked::Settings, "settings.get", &json!({}));
+        }
+        asked
     }
+}
+
+/// Whether it is another key than its letter says: Ctrl-P is no p.
+fn is_chord(key: KeyEvent) -> bool {
+    key.modifiers
+        .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
 }
 
 /// The value that comes `by` places after this one, in a circle.

@@ -49,7 +49,7 @@ pub(crate) struct Watch {
 const BETWEEN_DRAWINGS: Duration = Duration::from_millis(200);
 /// How many messages of the daemon wait while the screen is drawn; the daemon merges what follows.
 const NEWS_KEPT: usize = 16;
-const ORDERS_KEPT: usize = 64;
+const ORDERS_KEPT: usize = talk::MOST_OPEN;
 /// How long a daemon may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -189,9 +189,11 @@ impl Watching {
             // Everything that follows from what happened, at the size that the screen has now.
             self.state.resize(self.screen.size()?);
             self.state.settle();
-            for order in self.state.talk.take() {
+            // Never waited for here: the connection's task may be waiting for its news to be read. What
+            // finds no room goes out after the next event, a second from now at the latest.
+            for order in self.state.talk.take(self.orders.capacity()) {
                 // A connection's task that has ended says so itself.
-                let _ = self.orders.send(order).await;
+                let _ = self.orders.try_send(order);
             }
         }
     }

@@ -119,6 +119,8 @@ pub(crate) struct State {
     pub(crate) details: Option<Details>,
     pub(crate) mode: Mode,
     pub(crate) note: Option<Note>,
+    /// URLs that the user gave and the daemon did not take; empty for none.
+    pub(crate) untaken: String,
     pub(crate) layout: Layout,
     pub(super) talk: Talk,
     subscription: Option<String>,
@@ -145,6 +147,7 @@ impl State {
             details: None,
             mode: Mode::List,
             note: None,
+            untaken: String::new(),
             layout: Layout::of(size),
             talk: Talk::default(),
             subscription: None,
@@ -165,8 +168,11 @@ impl State {
 
     /// The connection is gone. What is shown stays, as the last that is known.
     pub(crate) fn down(&mut self, why: String, now: Instant) {
-        if self.talk.broken() {
+        for asked in self.talk.broken() {
             self.say(Tone::Refused, "the daemon was lost before it answered", now);
+            if let Asked::Add(urls) = asked {
+                self.not_taken(&urls);
+            }
         }
         self.subscription = None;
         self.settings_asked = None;
@@ -206,8 +212,10 @@ impl State {
             let detail = error["data"]["detail"].as_str();
             let detail = detail.or(error["message"].as_str());
             self.say(Tone::Refused, detail.unwrap_or("the daemon refuses"), now);
-            if matches!(asked, Asked::Details(_)) {
-                self.details = None;
+            match asked {
+                Asked::Details(_) => self.details = None,
+                Asked::Add(urls) => self.not_taken(&urls),
+                _ => {}
             }
             return;
         }
@@ -218,7 +226,7 @@ impl State {
             Asked::Settings => self.limit = result["speed_limit"].as_u64(),
             Asked::Unheard => {}
             Asked::Done(words) => self.say(Tone::Done, &words, now),
-            Asked::Add => self.added(&result, now),
+            Asked::Add(_) => self.added(&result, now),
         }
     }
 
@@ -273,12 +281,17 @@ impl State {
             return;
         };
         details.subscription = result["subscription"].as_str().map(str::to_owned);
-        details.facts = result["downloads"][0].take();
+        // One that is gone by now is not among them.
+        let facts = result.pointer_mut("/downloads/0").map(Json::take);
+        details.facts = facts.unwrap_or_default();
     }
 
     fn added(&mut self, result: &Json, now: Instant) {
         let added = list(&result["downloads"]).count();
         let rejected: Vec<&Json> = list(&result["rejected"]).collect();
+        for url in rejected.iter().filter_map(|one| one["url"].as_str()) {
+            self.not_taken(url);
+        }
         let added = crate::human::count(u64::try_from(added).unwrap_or(u64::MAX), "download");
         match rejected.first() {
             None => self.say(Tone::Done, &format!("added {added}"), now),
@@ -296,6 +309,14 @@ impl State {
                 );
             }
         }
+    }
+
+    /// Keeps URLs for the user to try again.
+    fn not_taken(&mut self, urls: &str) {
+        if !self.untaken.is_empty() {
+            self.untaken.push(' ');
+        }
+        self.untaken.push_str(urls);
     }
 
     /// Says something to the user for a while.

@@ -27,7 +27,7 @@ impl Daemon {
 
     fn listen(&mut self) {
         self.state.settle();
-        let calls = self.state.talk.take();
+        let calls = self.state.talk.take(usize::MAX);
         self.open.extend(
             calls
                 .iter()
@@ -170,6 +170,22 @@ fn details_follow_the_choice_one_question_at_a_time() {
 }
 
 #[test]
+fn a_download_that_goes_before_its_details_are_told_leaves_none() {
+    let mut daemon = Daemon::new();
+    daemon.snapshot(&json!([download(1, "downloading"), download(2, "queued")]));
+    daemon.answer(
+        "details",
+        &json!({"subscription": "s2", "revision": 8, "downloads": []}),
+    );
+    let details = daemon.state.details.as_ref().expect("they were asked for");
+    assert_eq!((details.id, &details.facts), (Id(1), &Json::Null));
+    daemon.change(7, 8, &json!([]), &json!(["0000000000000001"]));
+    assert_eq!(daemon.called("unsubscribe")["params"]["subscription"], "s2");
+    let next = daemon.called("details");
+    assert_eq!(next["params"]["ids"], json!(["0000000000000002"]));
+}
+
+#[test]
 fn no_details_are_asked_for_where_there_is_no_room() {
     let mut daemon = Daemon::new();
     daemon.state.resize((60, 15));
@@ -278,7 +294,7 @@ fn what_the_daemon_refuses_is_said() {
     daemon
         .state
         .talk
-        .ask(Asked::Add, "downloads.add", &json!({}));
+        .ask(Asked::Add("x".to_owned()), "downloads.add", &json!({}));
     let id = daemon.called("downloads.add")["id"].take();
     let error = json!({"code": -32602, "message": "m", "data": {"code": "invalid_url", "detail": "x is no URL"}});
     daemon
@@ -291,7 +307,7 @@ fn what_the_daemon_refuses_is_said() {
     daemon
         .state
         .talk
-        .ask(Asked::Add, "downloads.add", &json!({}));
+        .ask(Asked::Add("y z".to_owned()), "downloads.add", &json!({}));
     daemon.answer(
         "downloads.add",
         &json!({"downloads": [{}, {}], "rejected": [{"url": "y", "detail": "no URL"}]}),

@@ -25,14 +25,18 @@ const KEYS: [&str; 11] = [
 pub(super) fn draw(state: &State, rows: u16, canvas: &mut Canvas<'_>) -> Option<(u16, u16)> {
     let y = canvas.buffer.area.height.checked_sub(rows.max(1))?;
     if let Mode::Input(purpose, entry) = &state.mode {
-        return Some((input(*purpose, entry, y, canvas), y));
+        let column = input(*purpose, entry, state.note.as_ref(), y, canvas);
+        return Some((column, y));
     }
     if rows == 0 {
         return None;
     }
     match (&state.mode, &state.note, &state.link) {
         (Mode::Ask(question), _, _) => ask(question, y, canvas),
-        (_, Some(note), _) => told(note, y, canvas),
+        (_, Some(note), _) if note.tone == Tone::Refused && !state.untaken.is_empty() => {
+            told(note, "  a URLs again", y, canvas);
+        }
+        (_, Some(note), _) => told(note, "", y, canvas),
         (_, None, Link::Down { why, .. }) => lost(why, y, canvas),
         (_, None, Link::Up) => {
             let keys = keys(canvas.width());
@@ -56,14 +60,16 @@ fn keys(width: usize) -> String {
     clip::left(&line, width, ' ')
 }
 
-fn told(note: &Note, y: u16, canvas: &mut Canvas<'_>) {
+/// What was answered, and then what to do, which is always seen.
+fn told(note: &Note, then: &str, y: u16, canvas: &mut Canvas<'_>) {
     let (mark, look) = match note.tone {
         Tone::Done => ("", None),
         Tone::Refused => ("! ", Some(Look::Red)),
     };
     let text = format!(" {mark}{}", canvas.glyphs().text(&note.text));
-    let text = clip::left(&text, canvas.width(), canvas.glyphs().cut());
-    canvas.line(y, vec![(look, text)]);
+    let room = canvas.width().saturating_sub(then.len());
+    let text = clip::left(&text, room, canvas.glyphs().cut());
+    canvas.line(y, vec![(look, text), (None, then.to_owned())]);
 }
 
 /// Why there is no daemon; nearly all keys wait for it.
@@ -96,17 +102,35 @@ fn ask(question: &Question, y: u16, canvas: &mut Canvas<'_>) {
     canvas.invert(y);
 }
 
-/// Draws what is typed; returns the column of the cursor.
-fn input(purpose: Purpose, entry: &Entry, y: u16, canvas: &mut Canvas<'_>) -> u16 {
-    let before = match purpose {
+/// Draws what is typed, after what it is for or why it was refused; returns the column of the cursor.
+fn input(
+    purpose: Purpose,
+    entry: &Entry,
+    note: Option<&Note>,
+    y: u16,
+    canvas: &mut Canvas<'_>,
+) -> u16 {
+    let purpose = match purpose {
         Purpose::Search => " search: ",
         Purpose::Add => " add URLs: ",
         Purpose::Limit => " limit, like 2M, 0 for none: ",
     };
-    let room = canvas.width().saturating_sub(before.len() + 1);
+    let refusal = note.filter(|note| note.tone == Tone::Refused);
+    let (look, before) = match refusal {
+        None => (Look::Bold, purpose.to_owned()),
+        Some(note) => {
+            let text = format!(" ! {}", canvas.glyphs().text(&note.text));
+            // The text that it is about is seen, too.
+            let room = (canvas.width() / 2).min(clip::width(&text));
+            let text = clip::left(&text, room, canvas.glyphs().cut());
+            (Look::Red, format!("{text}: "))
+        }
+    };
+    let taken = clip::width(&before);
+    let room = canvas.width().saturating_sub(taken + 1);
     let (seen, cursor) = entry.seen(room);
     let text = clip::left(&canvas.glyphs().text(&seen), room + 1, ' ');
-    canvas.line(y, vec![(Some(Look::Bold), before.to_owned()), (None, text)]);
-    let column = u16::try_from(before.len() + cursor).unwrap_or(u16::MAX);
+    canvas.line(y, vec![(Some(look), before), (None, text)]);
+    let column = u16::try_from(taken + cursor).unwrap_or(u16::MAX);
     column.min(canvas.buffer.area.width.saturating_sub(1))
 }

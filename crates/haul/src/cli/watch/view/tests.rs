@@ -185,6 +185,7 @@ fn the_foot_says_what_is_going_on() {
     foot(&state, 80);
     state.mode = Mode::Ask(question(Loss::Forget));
     foot(&state, 60);
+    state.note = None;
     for (purpose, text) in [
         (
             Purpose::Add,
@@ -197,6 +198,40 @@ fn the_foot_says_what_is_going_on() {
         foot(&state, 60);
     }
     insta::assert_snapshot!(feet.join("\n"));
+}
+
+#[test]
+fn why_a_text_is_not_taken_and_that_it_is_kept_is_always_seen() {
+    let foot = |state: &State, width: u16| {
+        let seen = seen(state, PLAIN, (width, 24));
+        let foot = seen.lines().last().unwrap_or_default();
+        foot.trim_end_matches('|').to_owned()
+    };
+    let mut state = state((80, 24), &samples());
+    state.say(Tone::Refused, "no connection to the daemon", Instant::now());
+    state.mode = Mode::Input(Purpose::Add, Entry::with("http://h/a"));
+    assert_eq!(
+        foot(&state, 80),
+        " ! no connection to the daemon: http://h/a"
+    );
+    assert!(
+        foot(&state, 30).ends_with(": http://h/a"),
+        "{}",
+        foot(&state, 30)
+    );
+
+    state.mode = Mode::List;
+    state.untaken = "http://h/a".to_owned();
+    state.say(Tone::Refused, &"a long reason ".repeat(9), Instant::now());
+    for width in [80, 30] {
+        let foot = foot(&state, width);
+        assert!(
+            foot.starts_with(" ! a lo") && foot.ends_with("  a URLs again"),
+            "{foot}"
+        );
+    }
+    state.say(Tone::Done, "paused: x", Instant::now());
+    assert_eq!(foot(&state, 80), " paused: x");
 }
 
 #[test]
