@@ -44,6 +44,8 @@ fn main() -> ExitCode {
         page::a_download_is_added_and_watched_to_its_end,
         page::a_paste_of_many_adds_them_and_what_is_refused_stays_with_its_reason,
         page::options_reach_the_daemon,
+        page::what_comes_while_others_are_added_stays_and_gets_no_option_of_theirs,
+        page::what_has_left_the_list_is_not_resumed_unseen,
         page::a_running_download_is_paused_and_resumed_by_key_and_by_button,
         page::a_failure_is_shown_in_plain_words_with_what_to_do,
         page::details_show_threads_blocks_and_facts_while_they_move,

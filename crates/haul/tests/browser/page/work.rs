@@ -125,6 +125,85 @@ pub(crate) async fn options_reach_the_daemon(tab: Tab) {
     assert!(visit.dir.path().join("files/sub/b.bin").is_file());
 }
 
+pub(crate) async fn what_comes_while_others_are_added_stays_and_gets_no_option_of_theirs(tab: Tab) {
+    let mut visit = Visit::new(tab).await;
+    let [draft, plain, dropped] = ["draft", "plain", "dropped"].map(|name| {
+        let url = visit.url(&format!("{name}.bin"), "size=1K");
+        json!(url).to_string()
+    });
+    // A dialog that is closed keeps its lines, and no option for others.
+    visit.tab.press("a").await;
+    let fill = format!(
+        "document.querySelector('#add-urls').value = {draft}; document.querySelector('#add-name').value = 'other.bin'"
+    );
+    visit.tab.value(&fill).await;
+    visit.tab.click("#add footer [data-close]").await;
+    // The answer waits until something else has come.
+    let hold = "(() => { const real = window.fetch; const held = new Promise((go) => { window.release = go; }); \
+         window.fetch = async (...what) => { await held; return real(...what); }; })()";
+    visit.tab.value(hold).await;
+    visit.tab.click("#empty-field").await;
+    visit.tab.write(plain.trim_matches('"')).await;
+    visit.tab.press("Enter").await;
+    visit
+        .tab
+        .wait("document.querySelector('#add-urls').readOnly")
+        .await;
+    let drop = format!(
+        "(() => {{ const held = new DataTransfer(); held.setData('text/uri-list', {dropped}); \
+         document.body.dispatchEvent(new DragEvent('drop', {{dataTransfer: held, bubbles: true}})); \
+         window.release(); }})()"
+    );
+    visit.tab.value(&drop).await;
+    visit.row_says("plain.bin", "Done").await;
+    visit
+        .tab
+        .wait(&format!(
+            "document.querySelector('#add').open && document.querySelector('#add-urls').value == {draft} + '\\n' + {dropped}"
+        ))
+        .await;
+    assert_eq!(
+        visit
+            .tab
+            .value("document.querySelector('#add-name').value")
+            .await,
+        ""
+    );
+    visit.tab.click("#add-submit").await;
+    visit.row_says("draft.bin", "Done").await;
+    visit.row_says("dropped.bin", "Done").await;
+    assert_eq!(visit.list().await["total"], 3);
+    visit.is_quiet().await;
+}
+
+pub(crate) async fn what_has_left_the_list_is_not_resumed_unseen(tab: Tab) {
+    let mut visit = Visit::new(tab).await;
+    let urls = [visit.url("a.bin", ENDLESS), visit.url("b.bin", ENDLESS)];
+    visit.add(&urls, "false").await;
+    visit.row_says("a.bin", "/s").await;
+    visit.row_says("b.bin", "/s").await;
+    visit.tab.click(".tabs button:nth-child(2)").await;
+    visit.tab.press("ArrowDown").await;
+    for left in [1, 0] {
+        visit.tab.press("p").await;
+        visit
+            .tab
+            .wait(&format!(
+                "document.querySelectorAll('.row').length == {left}"
+            ))
+            .await;
+    }
+    let list = visit.list().await;
+    let downloads = list["downloads"].as_array().expect("a list");
+    assert!(
+        downloads
+            .iter()
+            .all(|download| download["status"] == "paused"),
+        "{list}"
+    );
+    visit.is_quiet().await;
+}
+
 pub(crate) async fn a_running_download_is_paused_and_resumed_by_key_and_by_button(tab: Tab) {
     let mut visit = Visit::new(tab).await;
     let url = visit.url("long.bin", ENDLESS);

@@ -18,8 +18,8 @@ const NUMBERS = ["threads", "priority"];
 const SIZES = ["block_size", "speed_limit"];
 const FLAGS = ["paused", "accept_html"];
 
-/** @param {...string} texts */
-function joined(...texts) {
+/** @param {string[]} texts */
+function joined(texts) {
   return texts.map((text) => text.trim()).filter(Boolean).join("\n");
 }
 
@@ -60,7 +60,7 @@ export class Add {
       this.later.push(text);
     } else {
       this.#refuse([]);
-      this.field.value = joined(this.field.value, text);
+      this.field.value = joined([this.field.value, text]);
       this.#count();
     }
     if (!this.dialog.open) this.dialog.showModal();
@@ -82,7 +82,7 @@ export class Add {
     this.field.value = text;
     await this.#send();
     if (this.field.value && !this.dialog.open) this.dialog.showModal();
-    this.field.value = joined(draft, this.field.value);
+    this.field.value = joined([draft, this.field.value]);
     this.#count();
   }
 
@@ -116,7 +116,8 @@ export class Add {
       const { added, rejected } = await add(lines, options);
       const refused = new Set(rejected.map(({ url }) => url));
       // What was refused stays, to be corrected; what was taken must not be sent again.
-      const left = joined(...lines.filter(({ url }) => refused.has(url)).map(({ line }) => line), ...this.later.splice(0));
+      const kept = lines.filter(({ url }) => refused.has(url)).map(({ line }) => line);
+      const left = joined([...kept, ...this.later.splice(0)]);
       if (added > 0) this.context.toast(text.say("page-added", { count: added }));
       this.#refuse(rejected);
       if (rejected.length > 0) this.field.value = left;
