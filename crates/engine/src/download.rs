@@ -82,6 +82,9 @@ pub(crate) struct Download {
     pub(crate) has_begun: bool,
     /// Tries that have failed in a row, without a byte gained in between.
     pub(crate) failures: u32,
+    /// Tries in a row that have met an outage and are waited out. They are no failures: they say nothing
+    /// of the server that is there afterwards.
+    pub(crate) outwaited: u32,
 }
 
 /// Everything a transfer stands on.
@@ -241,6 +244,7 @@ impl Download {
         self.record.done = left.held.done;
         if self.record.done.len() > held {
             self.failures = 0;
+            self.outwaited = 0;
         }
         self.record.seals = left.held.seals;
         self.record.stamp = left.stamp;
@@ -352,14 +356,13 @@ impl Download {
         let patience = self.context.patience().with(error);
         let outwaits = self.may_outwait(error);
         let is_cut_off = outwaits && error.retry == Retry::NoNetwork;
-        let next = if is_cut_off && !self.has_begun {
-            // Its server has never been tried: the patience with that is as it was.
-            Next::GiveUp
+        let so_far = if outwaits {
+            &mut self.outwaited
         } else {
-            self.failures += 1;
-            retry::next(&patience, error.retry, self.failures, fastrand::f64())
+            &mut self.failures
         };
-        let wait = match next {
+        *so_far += 1;
+        let wait = match retry::next(&patience, error.retry, *so_far, fastrand::f64()) {
             Next::After(wait) => wait,
             Next::GiveUp if outwaits => {
                 let wait = patience.wait_max.min(LOSS_WAIT);

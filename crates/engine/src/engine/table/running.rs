@@ -89,6 +89,7 @@ impl Table {
             ranges_proven: false,
             has_begun: record.resource.is_some() && !record.url_replaced,
             failures,
+            outwaited: 0,
             record: Record::clone(&record),
             found: found.map(|found| *found),
             rates: Rates::new(self.context.limits.clone(), rate.clone()),
