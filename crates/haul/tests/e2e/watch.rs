@@ -208,31 +208,6 @@ async fn watch_survives_its_daemon_and_a_signal_gives_the_terminal_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_keys_at_once_than_can_be_sent_and_answered_do_not_hang_watch() {
-    let (world, origin) = (World::new(), Origin::start().await);
-    let daemon = world.daemon(&["--max-downloads", "1"]).await;
-    world::add(&daemon, &slow(&origin, "moving.bin"), json!({})).await;
-    world::add(&daemon, &slow(&origin, "waiting.bin"), json!({})).await;
-    let tmux = shell(&world, 80, 24).await;
-    tmux.type_line(&format!("{HAUL} watch --server {}", daemon.url("/")))
-        .await;
-    tmux.until("a queue", |screen| screen.contains("3 queued 1"))
-        .await;
-    tmux.press(&["3"]).await;
-    tmux.until("the queued one", |screen| {
-        screen.contains("> · waiting.bin") && !screen.contains("moving.bin")
-    })
-    .await;
-    // What a key that was held during a stall leaves in the terminal's queue.
-    tmux.press(&["-l", &"K".repeat(3000)]).await;
-    tmux.press(&["1"]).await;
-    tmux.until("the key after them", |screen| screen.contains("moving.bin"))
-        .await;
-    tmux.press(&["q"]).await;
-    left_as_it_was(&world, &tmux).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn watch_without_a_terminal_or_a_daemon_says_what_to_do_instead() {
     let world = World::new();
     let dir = world.subdir("home");
