@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// A file of the page.
 pub(super) struct File {
-    /// Its path below [`super::FILES`].
+    /// Its path below the page's directory.
     pub(super) name: &'static str,
     /// The bytes as they were at build time.
     built: &'static [u8],
