@@ -186,8 +186,8 @@ pub(super) static CALLS: [Call; 14] = [
         method: Method::DELETE,
         path: "/downloads/{id}",
         summary: "Forget a download",
-        says: "It is stopped first. What it holds of an unfinished file is deleted. A finished file that cannot be \
-               deleted keeps it in the list.",
+        says: "It is stopped first. What it holds of an unfinished file is deleted. When its finished file \
+               cannot be deleted it is forgotten all the same, and that is the error.",
         effect: Effect::Run(|params| {
             Ok(Command::Remove {
                 id: id(params)?,

@@ -120,23 +120,24 @@ impl Table {
         let Some(view) = self.completed(id) else {
             return answer(reply, Err(unknown(id)));
         };
-        let store = self.context.store.clone();
+        let forgotten = self.context.store.remove(vec![id]);
         let live = self.context.live.clone();
         let root = self.context.config.root.clone();
         let is_ours = !self.skipped.contains(&id);
         let removing = async move {
-            let path = view.path.as_deref();
-            let path = path.filter(|_| files == Files::Delete && is_ours);
-            if let Some(path) = path
-                && let Err(error) = delete_delivered(path.to_owned(), root).await
-            {
-                // Still in the list, so that it can be asked for again.
+            if let Err(error) = forgotten.await {
                 answer(reply, Err(error));
                 return After::Nothing;
             }
-            let forgotten = store.remove(vec![id]).await;
-            let removed = forgotten.and_then(|()| live.remove(id).ok_or_else(|| unknown(id)));
-            answer(reply, removed);
+            let path = view.path.as_deref();
+            let path = path.filter(|_| files == Files::Delete && is_ours);
+            // Delete last. What stays all the same is told, for nobody else will.
+            let deleted = match path {
+                Some(path) => delete_delivered(path.to_owned(), root).await,
+                None => Ok(()),
+            };
+            let removed = live.remove(id).ok_or_else(|| unknown(id));
+            answer(reply, deleted.and(removed));
             After::Nothing
         };
         self.saving.push(removing.boxed());
