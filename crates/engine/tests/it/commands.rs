@@ -232,3 +232,17 @@ async fn a_file_probed_before_its_turn_is_fetched_once() {
     assert_right(&*world.ended(queued.id).await, 2, 100 << 10);
     assert_eq!(origin.requests_for("/small.bin").len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_deleted_is_told_though_its_download_is_forgotten() {
+    let origin = Origin::start().await;
+    let world = World::new().await;
+    let view = world.fetch(origin.url("/a.bin?size=1K")).await;
+    let path = view.path.as_deref().expect("completed");
+    std::fs::remove_file(path).expect("deleted");
+    std::fs::create_dir(path).expect("something that is no file");
+    let refused = world.engine.remove(view.id, Files::Delete).await;
+    let told = refused.expect_err("it is still there").to_string();
+    assert!(told.contains("a.bin"), "{told}");
+    assert!(world.engine.live().get(view.id).is_none());
+}
