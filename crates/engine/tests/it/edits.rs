@@ -155,6 +155,28 @@ async fn an_edit_that_is_refused_changes_nothing() {
 /// A wait that no test lives to see the end of.
 const LONG: Duration = Duration::from_secs(3600);
 
+/// A stop would cost every byte of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_directory_is_refused_without_stopping_what_runs() {
+    let origin = Origin::start().await;
+    let (world, id) = running(&origin).await;
+    let standing = origin.log().len();
+    let elsewhere = |spec: &mut Spec| {
+        spec.dir = Some("/elsewhere".into());
+        Ok(())
+    };
+    let refused = world.engine.edit(id, elsewhere).await;
+    assert_eq!(refused.expect_err("refused").kind, Kind::IllegalState);
+    origin.open_gate("go");
+    assert_right(&*world.ended(id).await, 1, 4 * MIB);
+    // Neither answer that stood at the gate was cut short there.
+    let log = origin.log();
+    assert!(
+        log[..standing].iter().all(|seen| seen.body_sent == MIB),
+        "{log:?}"
+    );
+}
+
 /// A download that waits an hour for its only further try, out of the queue, while its place is free;
 /// and a paused one behind it.
 async fn between_two_tries(origin: &Origin) -> (World, Id) {

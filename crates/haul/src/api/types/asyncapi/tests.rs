@@ -1,3 +1,5 @@
+//! What AsyncAPI says of the live protocol, held against what serves it.
+
 use super::*;
 use haul_testkit::schema::Description;
 

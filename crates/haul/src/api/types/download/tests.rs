@@ -1,3 +1,5 @@
+//! One download as JSON, whole and changed, and its schema.
+
 use super::*;
 use haul_engine::Kind;
 use haul_engine::spec::Algorithm;

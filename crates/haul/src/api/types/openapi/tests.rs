@@ -1,3 +1,5 @@
+//! What OpenAPI says of REST, held against what serves it.
+
 use super::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
