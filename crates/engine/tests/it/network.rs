@@ -35,28 +35,6 @@ async fn a_lost_network_is_waited_for_however_long_it_takes() {
     assert!(sent < 14 * MIB, "{sent} bytes sent for 8 MiB");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_outage_leaves_the_patience_with_the_server_as_it_was() {
-    let origin = Origin::start().await;
-    let mut relay = Relay::to(origin.address()).await;
-    let world = World::with(|c| {
-        c.retries = 1;
-        c.settings.block_size = MIB;
-    })
-    .await;
-    let file = "size=8M&seed=1&etag=%22x%22&rate=1M&status=503&status_on=back&status_times=1";
-    let id = world
-        .add(relay.url(&origin.url(&format!("/a.bin?{file}"))))
-        .await;
-    world.until(id, |view| view.done > 2 * MIB).await;
-    relay.cut().await;
-    world.until(id, |view| view.attempts > 20).await;
-    // As a balancer does while what is behind it starts.
-    origin.open_gate("back");
-    relay.mend().await;
-    assert_right(&*world.ended(id).await, 1, 8 * MIB);
-}
-
 /// A new URL is a server of which nothing is known, until it has shown that it has the file.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_url_that_has_proven_itself_is_waited_for_as_well() {
