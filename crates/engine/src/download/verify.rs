@@ -52,4 +52,12 @@ impl Download {
             Error::new(Kind::ChecksumMismatch, detail).at(&self.record.spec.url),
         ))
     }
+    /// The file is fetched anew: what it was does not count.
+    pub(super) fn forget_digest(&mut self) {
+        self.record.digest = None;
+        self.context.live.update(self.record.id, |view| {
+            let checksum = Arc::make_mut(&mut view.checksum);
+            (checksum.actual, checksum.verified) = (None, None);
+        });
+    }
 }

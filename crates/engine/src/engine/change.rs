@@ -89,7 +89,6 @@ fn reach(before: &Spec, after: &Spec) -> Reach {
         block_size: after.block_size,
         speed_limit: after.speed_limit,
         priority: after.priority,
-        mirrors: after.mirrors.clone(),
         notes: after.notes.clone(),
         ..before.clone()
     };
@@ -127,12 +126,12 @@ mod tests {
             spec.block_size = Some(1 << 20);
             spec.priority = 2;
             spec.name = Some("b".to_owned());
-            spec.mirrors = vec![spec.url.clone()];
             spec.notes = vec![("split".into(), "3".into())];
         });
         assert_eq!((limited.speed_limit, reach), (5, Reach::Followed));
-        let asks: [fn(&mut Spec); 4] = [
+        let asks: [fn(&mut Spec); 5] = [
             |spec| spec.headers.clear(),
+            |spec| spec.mirrors = vec![spec.url.clone()],
             |spec| spec.url.set_path("/b"),
             |spec| spec.accept_html = true,
             |spec| spec.dir = Some("/elsewhere".into()),

@@ -64,6 +64,7 @@ impl Resting {
                 rank,
                 status,
                 resource: None,
+                mirror: None,
                 scratch: None,
                 done,
                 seals,

@@ -80,7 +80,7 @@ pub(super) fn view(record: &Record, settings: &Settings, dir: &Path) -> View {
 }
 
 /// The mirrors as watchers see them.
-pub(super) fn mirrors(spec: &Spec) -> Arc<[String]> {
+fn mirrors(spec: &Spec) -> Arc<[String]> {
     let mirrors = &spec.mirrors;
     if mirrors.is_empty() {
         // The empty one takes no memory of its own.

@@ -56,10 +56,13 @@ CREATE TABLE once ( -- requests with a key of the caller's, so that none is done
   at     INTEGER NOT NULL
 ) STRICT;
 ",
+    "
+ALTER TABLE download ADD COLUMN mirror TEXT; -- whose answer final_url … content_type are; null: url's
+",
 ];
 
 /// The columns in the order in which rows are written and read.
-pub(super) const COLUMNS: [&str; 30] = [
+pub(super) const COLUMNS: [&str; 31] = [
     "id",
     "rank",
     "status",
@@ -90,6 +93,7 @@ pub(super) const COLUMNS: [&str; 30] = [
     "stamp",
     "skipped",
     "url_replaced",
+    "mirror",
 ];
 
 /// The columns of what is asked for, which change while a download runs.

@@ -228,7 +228,7 @@ async fn a_newer_schema_is_refused_with_both_versions() {
     let refusal = refusal(&file);
     assert_eq!(refusal.kind, Kind::Store);
     assert!(refusal.detail.contains("version 7,"), "{refusal}");
-    assert!(refusal.detail.contains("up to 3:"), "{refusal}");
+    assert!(refusal.detail.contains("up to 4:"), "{refusal}");
 }
 
 #[tokio::test]
@@ -330,6 +330,7 @@ async fn a_database_of_the_first_version_is_read_without_seals() {
              ALTER TABLE download DROP COLUMN stamp;
              ALTER TABLE download DROP COLUMN skipped;
              ALTER TABLE download DROP COLUMN url_replaced;
+             ALTER TABLE download DROP COLUMN mirror;
              DROP TABLE once;
              INSERT INTO download (id, rank, status, url, options, done, attempts, wasted, added_at)
              VALUES ('0000000000000001', 1, 'paused', 'http://origin.test/1', '{}', '0-100', 0, 0, 0);
@@ -352,6 +353,7 @@ async fn a_database_of_the_second_version_knows_which_files_were_there_before() 
         .execute_batch(
             "ALTER TABLE download DROP COLUMN skipped;
              ALTER TABLE download DROP COLUMN url_replaced;
+             ALTER TABLE download DROP COLUMN mirror;
              DROP TABLE once;
              INSERT INTO download
                (id, rank, status, url, options, size, done, attempts, wasted, added_at)

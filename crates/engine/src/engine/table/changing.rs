@@ -5,7 +5,6 @@ use super::commands::illegal;
 use super::{Entry, Reply, Table, answer};
 use crate::crash::{Point, point};
 use crate::engine::change::{Edit, Reach, edited};
-use crate::engine::show;
 use crate::error::Result;
 use crate::plan::state::Status;
 use crate::spec::{Id, Settings, SettingsChange, Spec};
@@ -62,7 +61,6 @@ impl Table {
             view.priority = spec.priority;
             view.threads_limit = tuning.threads;
             view.block_size = tuning.block_size;
-            view.mirrors = show::mirrors(&spec);
             if let Some(name) = spec.name.as_deref().filter(|_| is_renamed) {
                 let path = view.path.as_deref();
                 view.path = path.map(|path| path.with_file_name(name).into());

@@ -146,6 +146,7 @@ mod tests {
             stamp: None,
             skipped: false,
             url_replaced: false,
+            mirror: None,
             path: None,
             inode: None,
             digest: None,
