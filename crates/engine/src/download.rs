@@ -8,6 +8,7 @@ mod finish;
 mod held;
 mod prepare;
 mod prove;
+mod room;
 mod small;
 mod verify;
 
@@ -73,6 +74,8 @@ pub(crate) struct Download {
     /// Tries in a row that have met an outage and are waited out. They are no failures: they say nothing
     /// of the server that is there afterwards.
     pub(crate) outwaited: u32,
+    /// So many bytes have found no room on a disk that shows it.
+    pub(crate) unfit: Option<u64>,
 }
 
 /// Everything a transfer stands on.
@@ -120,6 +123,9 @@ impl Download {
         }
         self.claim().await?;
         self.record.started_at.get_or_insert_with(SystemTime::now);
+        if let Some(size) = self.unfit.take() {
+            self.wait_until_it_fits(size).await?;
+        }
         let owner = Owner::Download(self.record.id);
         let mut tries = Tries::with(Sources::of(&self.record.spec, owner));
         loop {

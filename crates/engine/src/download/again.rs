@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Download, finish};
+use super::Download;
+use super::room::Fulls;
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Retry};
 use crate::meter;
@@ -53,22 +54,9 @@ impl Download {
             }
             Halt::Lost(error) => return Err(Halt::Failed(error)),
             Halt::NoRoom => {
-                let needed = finish::room_to_go_on(&**scratch, resource);
-                if !resource.ranges {
-                    // What cannot be built upon is given back before we wait.
-                    let _ = scratch.truncate(0);
-                }
-                // Free space that is shown need not be ours: a quota may be used up.
-                self.wait_a_little_for_room(
-                    "waiting for disk space: the disk or a quota is full".to_owned(),
-                )
-                .await?;
-                self.wait_for_room(needed).await?;
-                return Ok(if resource.ranges {
-                    After::GoOn
-                } else {
-                    After::StartOver
-                });
+                return self
+                    .go_on_with_room(scratch, resource, &mut tries.fulls)
+                    .await;
             }
             Halt::Failed(error) => error,
         };
@@ -212,6 +200,7 @@ pub(super) struct Tries {
     pub(super) manner: Option<Manner>,
     /// Scratch files that were lost.
     pub(super) losses: u32,
+    pub(super) fulls: Fulls,
 }
 
 impl Tries {
@@ -222,6 +211,7 @@ impl Tries {
             begun_as: None,
             manner: None,
             losses: 0,
+            fulls: Fulls::default(),
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -18,14 +17,7 @@ use crate::plan::split;
 use crate::probe::{self, Found, Html, Manner};
 use crate::source::Source;
 use crate::sources::is_no_use;
-use crate::spec::OnFull;
-use crate::transfer::{Halt, Wait};
-
-/// How often the disk is looked at while waiting for room.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
-
-/// So long a download that is too large for the disk leaves its place to others.
-const TOO_LARGE_FOR: Duration = Duration::from_secs(60);
+use crate::transfer::Halt;
 
 const NOT_THE_FILE: &str = "the file at the new URL is not the one that was begun; what is held is \
                             kept: give another URL, or retry to start over";
@@ -321,69 +313,6 @@ impl Download {
             Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(None),
             Err(cause) => Err(Halt::Failed(Error::disk("open", path, &cause))),
         }
-    }
-
-    /// Returns when `needed` bytes can be taken and the least free space is still kept. Whoever waits
-    /// for its turn may have the place meanwhile, unless nobody could write anything.
-    pub(super) async fn wait_for_room(&mut self, needed: u64) -> Result<(), Halt> {
-        let least = self.context.config.min_free_space;
-        loop {
-            let free = self.free_space();
-            if free >= needed.saturating_add(least) {
-                self.say(None);
-                return Ok(());
-            }
-            let why = format!(
-                "waiting for disk space: {needed} bytes needed and {least} kept free, {free} are free"
-            );
-            self.wait_a_little_for_room(why.clone()).await?;
-            // It is too large for this disk, others may not be.
-            if free >= least && *self.context.place_wanted.borrow() {
-                return Err(Halt::Waits(Wait {
-                    until: Instant::now() + TOO_LARGE_FOR,
-                    failures: self.failures,
-                    reason: why,
-                }));
-            }
-        }
-    }
-
-    /// Free bytes where the file goes; as many as one likes where that cannot be told.
-    fn free_space(&self) -> u64 {
-        let free = self.context.disk.free_space(&self.dir());
-        free.unwrap_or(u64::MAX)
-    }
-
-    /// How a download that has left its place waits for room: among the queued, so that it comes back
-    /// by way of a place.
-    pub(super) fn wait_outside_for_room(&self) -> Halt {
-        let why = "waiting for disk space: the disk or a quota is full".to_owned();
-        match self.check_may_wait_for_room(&why) {
-            Err(halt) => halt,
-            Ok(()) => Halt::Waits(Wait {
-                until: Instant::now() + LOOK_AGAIN,
-                failures: self.failures,
-                reason: why,
-            }),
-        }
-    }
-
-    pub(super) async fn wait_a_little_for_room(&self, why: String) -> Result<(), Halt> {
-        self.check_may_wait_for_room(&why)?;
-        self.say(Some(why));
-        self.sleep(LOOK_AGAIN).await
-    }
-
-    fn check_may_wait_for_room(&self, why: &str) -> Result<(), Halt> {
-        if self.context.config.on_full == OnFull::Fail {
-            let dir = self.dir();
-            let detail = format!(
-                "no room in {}; make some and repeat the download, it goes on from here ({why})",
-                dir.display()
-            );
-            return Err(Halt::Failed(Error::new(Kind::DiskFull, detail)));
-        }
-        Ok(())
     }
 }
 

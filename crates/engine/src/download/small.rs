@@ -66,8 +66,8 @@ impl Download {
         resource: &Resource,
         bytes: Held,
     ) -> Result<Try, Halt> {
-        let all = 0..bytes.len();
-        self.record.done = std::iter::once(all).collect();
+        let size = bytes.len();
+        self.record.done = std::iter::once(0..size).collect();
         self.enter_all(&[Input::Filled, Input::Verified]);
         self.is_recorded = true;
         let whole = Whole {
@@ -98,7 +98,7 @@ impl Download {
         };
         match ended {
             // Inside the group it took no place, and others have taken it.
-            Err(Halt::NoRoom) => Err(self.wait_outside_for_room()),
+            Err(Halt::NoRoom) => Err(self.wait_outside_for_room(size)),
             Err(halt @ Halt::Lost(_)) => Ok(Try::Halted(halt)),
             ended => ended.map(|()| Try::Delivered),
         }

@@ -23,6 +23,9 @@ pub(crate) struct Wait {
     pub(crate) failures: u32,
     /// For a human.
     pub(crate) reason: String,
+    /// It waits for room on a disk that shows it and takes nothing: so many bytes are to be tried before
+    /// a server is asked for them again.
+    pub(crate) unfit: Option<u64>,
 }
 
 impl Wait {
@@ -41,6 +44,7 @@ impl Wait {
             until,
             failures,
             reason,
+            unfit: None,
         }
     }
 }

@@ -62,7 +62,7 @@ impl Table {
     }
 
     fn start(&mut self, id: Id) {
-        let failures = self.waiting.remove(id);
+        let waited = self.waiting.remove(id);
         let Some((record, found)) = self.lift(id) else {
             return;
         };
@@ -88,8 +88,9 @@ impl Table {
             knows_resource: !record.done.is_empty(),
             ranges_proven: false,
             has_begun: record.resource.is_some() && !record.url_replaced,
-            failures,
+            failures: waited.as_ref().map_or(0, |wait| wait.failures),
             outwaited: 0,
+            unfit: waited.and_then(|wait| wait.unfit),
             record: Record::clone(&record),
             found: found.map(|found| *found),
             rates: Rates::new(self.context.limits.clone(), rate.clone()),
