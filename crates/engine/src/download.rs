@@ -11,6 +11,7 @@ mod prove;
 mod room;
 mod small;
 mod verify;
+mod wanted;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub(crate) use crate::transfer::Wait;
 use crate::transfer::{self, Halt, Held, Order};
 use again::{After, Tries, check_kind};
 use digest::Follower;
+pub(crate) use wanted::{Finish, Settled, Wanted};
 
 /// How a download's run ended. The record says the rest.
 #[derive(Debug)]
@@ -60,6 +62,7 @@ pub(crate) struct Download {
     pub(crate) found: Option<Found>,
     pub(crate) rates: Rates,
     pub(crate) tuning: watch::Receiver<Tuning>,
+    pub(crate) wanted: Arc<Wanted>,
     pub(crate) stop: CancellationToken,
     /// Whether the store may hold bytes of this download as done.
     pub(crate) is_recorded: bool,
@@ -118,6 +121,7 @@ impl Download {
 
     async fn steps(&mut self) -> Result<(), Halt> {
         if self.was_delivered() {
+            self.settle(Settled::All);
             self.sync_target().await?;
             return self.complete().await;
         }
@@ -129,6 +133,7 @@ impl Download {
         let owner = Owner::Download(self.record.id);
         let mut tries = Tries::with(Sources::of(&self.record.spec, owner));
         loop {
+            self.settle(Settled::Nothing);
             let (prepared, at_hand) = self.prepare(&mut tries).await?;
             check_kind(&tries, &prepared.resource)?;
             if let Some(Target::Exists(path)) = self.early_target(&prepared.resource)? {
@@ -167,7 +172,10 @@ impl Download {
         let follower = self.follow(&scratch);
         let settled = follower.as_ref().map(Follower::settled);
         let filled = match self.transfer(prepared, opened, settled, tries).await {
-            Ok(()) => self.prove_whole(tries, &scratch).await,
+            Ok(()) => {
+                self.settle(Settled::Checksum);
+                self.prove_whole(tries, &scratch).await
+            }
             halted => halted,
         };
         if let Err(halt) = filled {
@@ -292,11 +300,19 @@ impl Download {
     }
 
     fn wanted_name(&self, resource: &Resource) -> String {
-        let asked = self.tuning.borrow().name.clone();
+        let asked = self.wanted.now().name;
         asked
             .as_deref()
             .and_then(name::safe)
             .unwrap_or_else(|| resource.name.clone())
+    }
+
+    /// From now on so much of what is asked for of the finished file stays as it is, and is found in the
+    /// record. Returns how much that was before.
+    fn settle(&mut self, settled: Settled) -> Settled {
+        let (before, finish) = self.wanted.settle(settled);
+        finish.put_into(&mut self.record.spec);
+        before
     }
 
     async fn save(&self) -> Result<(), Halt> {

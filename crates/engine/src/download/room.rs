@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Download;
-use super::again::{After, Tries};
+use super::again::After;
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Retry};
 use crate::plan::resource::Resource;

@@ -22,8 +22,13 @@ impl Download {
         scratch: &Arc<dyn Scratch>,
         follower: Option<Follower>,
     ) -> Result<(), Halt> {
-        let (Some(checksum), Some(follower)) = (self.record.spec.checksum.clone(), follower) else {
+        let Some(checksum) = self.record.spec.checksum.clone() else {
             return Ok(());
+        };
+        // Another digest may be asked for than when the first byte came.
+        let follower = match follower {
+            Some(follower) if follower.algorithm == checksum.algorithm => follower,
+            _ => Follower::of(scratch.clone(), checksum.algorithm),
         };
         let len = scratch.len();
         let len = len.map_err(|cause| Error::disk("read back", scratch.path(), &cause));

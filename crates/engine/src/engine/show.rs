@@ -99,7 +99,7 @@ fn full_map(size: u64) -> Arc<str> {
 }
 
 /// What is known of the digest. Nearly always that is nothing, and shared.
-fn digest(record: &Record) -> Arc<DigestView> {
+pub(super) fn digest(record: &Record) -> Arc<DigestView> {
     static NOTHING: LazyLock<Arc<DigestView>> = LazyLock::new(|| {
         Arc::new(DigestView {
             algorithm: Algorithm::Sha256,
