@@ -161,7 +161,7 @@ impl Download {
         let follower = self.follow(&scratch);
         let settled = follower.as_ref().map(Follower::settled);
         let filled = match self.transfer(prepared, opened, settled, tries).await {
-            Ok(()) => self.prove_whole(tries, &scratch).await,
+            Ok(()) => self.prove_whole(tries, &resource, &scratch).await,
             halted => halted,
         };
         if let Err(halt) = filled {
@@ -306,6 +306,7 @@ impl Download {
         self.record.inode = None;
         self.record.url_replaced = false;
         self.record.mirror = None;
+        self.record.mixed = false;
         if let Some(scratch) = self.record.scratch.take() {
             // When it cannot be deleted a new file takes its place before it is used again.
             let _ = std::fs::remove_file(&scratch);
