@@ -174,7 +174,7 @@ impl Download {
         let filled = match self.transfer(prepared, opened, settled, tries).await {
             Ok(()) => {
                 self.settle(Settled::Checksum);
-                self.prove_whole(tries, &scratch).await
+                self.prove_whole(tries, &resource, &scratch).await
             }
             halted => halted,
         };
@@ -328,6 +328,7 @@ impl Download {
         self.record.inode = None;
         self.record.url_replaced = false;
         self.record.mirror = None;
+        self.record.mixed = false;
         if let Some(scratch) = self.record.scratch.take() {
             // When it cannot be deleted a new file takes its place before it is used again.
             let _ = std::fs::remove_file(&scratch);

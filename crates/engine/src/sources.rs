@@ -2,9 +2,9 @@
 //! which has shown that it has the file that was begun, which rests after a failure, which is set aside
 //! and why. The download owns it and lends it to its transfer. It knows no connections and no bytes.
 
+mod given;
 mod told;
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -26,7 +26,7 @@ pub(crate) struct Sources {
     alone: bool,
     /// Digests of whole files that were not what was expected.
     digests: Vec<String>,
-    /// Bytes that are held since an earlier run: nobody knows which of them has given them.
+    /// Bytes that are held since an earlier run, and may be those of several.
     inherited: RangeSet,
 }
 
@@ -149,6 +149,15 @@ impl Sources {
         self.lead.as_ref().map_or(0, |(lead, _)| *lead)
     }
 
+    /// Whether the file that was begun is not to be had any more: whoever has said what it is has another
+    /// one now, or is no longer among them and nobody else has it.
+    pub(crate) fn is_file_gone(&self) -> bool {
+        match &self.lead {
+            Some((lead, _)) => self.is_aside(*lead),
+            None => self.in_turn().is_empty(),
+        }
+    }
+
     /// It has the file, and describes it like this.
     pub(crate) fn proven(&mut self, at: usize, resource: Arc<Resource>) {
         let place = &mut self.places[at];
@@ -191,11 +200,20 @@ impl Sources {
 
     /// Patience with it has ended after so many failures: it has one more try at `until`, or when all
     /// others have failed too.
-    pub(crate) fn fails(&mut self, at: usize, until: Instant, failures: u32, error: Error) {
+    pub(crate) fn fails(
+        &mut self,
+        at: usize,
+        (now, until): (Instant, Instant),
+        failures: u32,
+        error: Error,
+    ) {
+        let rested = self.rests_at(at, now);
         self.rests(at, until, failures, error);
         let place = &mut self.places[at];
         place.patience = match place.patience {
             Patience::Some => Patience::LastTry,
+            // Threads that give up there together are one failure.
+            Patience::LastTry if rested => Patience::LastTry,
             _ => Patience::None,
         };
     }
@@ -203,27 +221,6 @@ impl Sources {
     /// Whether it is not to be asked now.
     pub(crate) fn rests_at(&self, at: usize, now: Instant) -> bool {
         !self.is_due(at, now)
-    }
-
-    /// These bytes have come of it.
-    pub(crate) fn gave(&mut self, at: usize, bytes: Range<u64>, now: Instant) {
-        if bytes.is_empty() {
-            return;
-        }
-        let place = &mut self.places[at];
-        place.rest.take_if(|(until, _)| *until <= now);
-        (place.failures, place.refusals) = (0, 0);
-        place.patience = Patience::Some;
-        place.given.insert(bytes);
-    }
-
-    /// So many bytes are held. Those that have not come in this run may be anybody's.
-    pub(crate) fn inherit(&mut self, held: &RangeSet) {
-        let mut inherited = held.clone();
-        for given in self.places.iter().flat_map(|place| place.given.iter()) {
-            inherited.remove(given);
-        }
-        self.inherited = inherited;
     }
 
     /// Failures in a row, without a byte in between.
@@ -357,42 +354,6 @@ impl Sources {
     /// Whether bytes come from the lead only.
     pub(crate) fn is_alone(&self) -> bool {
         self.alone || self.len() == 1
-    }
-
-    /// Whether the bytes may be those of several sources.
-    pub(crate) fn are_mixed(&self) -> bool {
-        let many = self.givers().len() > 1 || !self.inherited.is_empty();
-        many && self.len() > 1
-    }
-
-    /// Those of which bytes have come in this run.
-    pub(crate) fn givers(&self) -> Vec<usize> {
-        let gave = |at: &usize| !self.places[*at].given.is_empty();
-        (0..self.len()).filter(gave).collect()
-    }
-
-    /// The bytes that may have come of others than this one.
-    pub(crate) fn given_by_others_than(&self, at: usize) -> RangeSet {
-        let others = (0..self.len()).filter(|other| *other != at);
-        let given = others.flat_map(|other| self.places[other].given.iter());
-        given.chain(self.inherited.iter()).collect()
-    }
-
-    /// The whole file has this digest, which is not what was expected. Returns whether it may be had
-    /// from one source alone; when two ways to it lead to one digest, the sources are not to blame.
-    pub(crate) fn gave_wrong(&mut self, digest: String, why: &Error) -> bool {
-        if self.digests.contains(&digest) {
-            return false;
-        }
-        self.digests.push(digest);
-        if let [giver] = self.givers()[..]
-            && !self.are_mixed()
-        {
-            self.set_aside(giver, why.clone());
-        }
-        self.alone = true;
-        // Whoever was set aside has another file than the one that is wrong.
-        self.places.iter().any(|place| !place.is_wrong())
     }
 }
 

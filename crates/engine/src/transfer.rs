@@ -131,6 +131,7 @@ pub(crate) async fn transfer(
     let mut transfer = Transfer::new(context, sources, order);
     let result = transfer.run().await;
     transfer.halt.cancel();
+    transfer.strangers.shutdown().await;
     while let Some(ended) = transfer.threads.join_next_with_id().await {
         transfer.settle(ended).ok();
     }

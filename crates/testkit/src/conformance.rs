@@ -117,6 +117,7 @@ pub fn full(id: u64, rank: i64) -> Record {
         skipped: true,
         url_replaced: true,
         mirror: Some(url("https://mirror.test/y")),
+        mixed: true,
         ..plain
     }
 }

@@ -29,7 +29,6 @@ impl Download {
         if self.found.is_none()
             && let Some(prepared) = self.resume(tries).await?
         {
-            tries.sources.inherit(&self.record.done);
             return Ok((prepared, AtHand::Part(None)));
         }
         self.discard();
@@ -52,6 +51,7 @@ impl Download {
         source.found_at(resource.final_url.clone());
         source.took(first_byte);
         self.record.mirror = (at > 0).then(|| source.home.clone());
+        self.record.mixed = !tries.sources.is_alone();
         let (scratch, at_hand) = self.begin(&resource, opened).await?;
         self.record.scratch = Some(scratch.path().to_owned());
         self.record.resource = Some(resource.clone());
@@ -198,8 +198,14 @@ impl Download {
                 .found_at(resource.final_url.clone());
             tries.sources.leads(lead, resource.clone());
         }
+        if self.record.mixed {
+            tries.sources.inherit(&self.record.done);
+        }
         // With the last byte the sources are compared anyway, unless one of them vouches for all.
-        let is_settled = tries.sources.is_alone() || self.record.spec.checksum.is_some();
+        let is_settled = tries.sources.is_alone()
+            || self.record.spec.checksum.is_some()
+            // One answer is one version.
+            || !resource.ranges;
         let is_proven = if is_whole(&self.record.done) && is_settled {
             let lead = tries.sources.lead();
             tries.sources.proven(lead, resource.clone());
@@ -224,6 +230,12 @@ impl Download {
         if is_right && std::mem::take(&mut self.record.url_replaced) {
             // The new URL has shown itself to be the file's: from now on a lost network is waited for.
             self.has_begun = true;
+            self.save().await?;
+        }
+        // Before the first byte of another source, so that no crash leaves a mixed file that says
+        // it is none.
+        if !self.record.mixed && !tries.sources.is_alone() {
+            self.record.mixed = true;
             self.save().await?;
         }
         self.learn(&resource);

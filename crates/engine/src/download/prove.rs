@@ -92,7 +92,7 @@ impl Download {
                     Err(error) => sources.rests(at, Instant::now(), 0, error),
                 }
             }
-            if sources.is_aside(sources.lead()) {
+            if sources.is_file_gone() {
                 return Ok(false);
             }
             match self.wait_after(&sources.verdict()).await {
@@ -137,6 +137,7 @@ impl Download {
     pub(super) async fn prove_whole(
         &mut self,
         tries: &mut Tries,
+        resource: &Resource,
         scratch: &Arc<dyn Scratch>,
     ) -> Result<(), Halt> {
         let sources = &mut tries.sources;
@@ -144,14 +145,13 @@ impl Download {
         // A digest tells more than any sample.
         let is_checked_anyway = may_be_mixed && self.record.spec.checksum.is_some();
         let giver = *sources.givers().first().unwrap_or(&sources.lead());
-        let Some(resource) = sources.known(giver).cloned() else {
-            return Ok(());
-        };
         // One answer is one version.
         let had_several_answers = resource.ranges && self.ranges_proven;
-        let is_vouched_for = resource.validators.is_strong()
-            && !sources.source(giver).is_doubtful()
-            && !may_be_mixed;
+        // Whoever was set aside meanwhile vouches for nothing.
+        let vouches = |known: &Arc<Resource>| known.validators.is_strong();
+        let is_vouched_for = !may_be_mixed
+            && sources.known(giver).is_some_and(vouches)
+            && !sources.source(giver).is_doubtful();
         if is_checked_anyway || is_vouched_for || !had_several_answers {
             return Ok(());
         }
@@ -161,7 +161,7 @@ impl Download {
             // A link that has expired since the last byte: all answers have borne the same date, and
             // asking for more than that would lose a file that is here.
             Err(Halt::Failed(refused))
-                if is_no(&refused) && is_dated(&resource) && !may_be_mixed =>
+                if is_no(&refused) && is_dated(resource) && !may_be_mixed =>
             {
                 return Ok(());
             }

@@ -65,6 +65,7 @@ impl Resting {
                 status,
                 resource: None,
                 mirror: None,
+                mixed: false,
                 scratch: None,
                 done,
                 seals,

@@ -95,16 +95,19 @@ fn where_one_gives_the_file_alone_nobody_else_is_asked() {
 fn sources_that_fail_in_turn_end_the_transfer_in_the_end() {
     let (mut sources, now) = (proven(2), Instant::now());
     let far = now + Duration::from_secs(60);
-    sources.fails(0, far, 8, late());
-    assert!(sources.is_any_left(0, now));
+    let fails = |sources: &mut Sources, at: usize| {
+        // Several threads that were there give up.
+        for _ in 0..3 {
+            sources.fails(at, (now, far), 8, late());
+        }
+        sources.is_any_left(at, now)
+    };
+    assert!(fails(&mut sources, 0));
     assert_eq!(sources.usable(now), [1]);
-    sources.fails(1, far, 8, late());
-    assert!(sources.is_any_left(1, now), "the first is tried once more");
+    assert!(fails(&mut sources, 1), "the first is tried once more");
     assert_eq!(sources.usable(now), [0], "and at once");
-    sources.fails(0, far, 8, late());
-    assert!(sources.is_any_left(0, now), "so is the second");
-    sources.fails(1, far, 8, late());
-    assert!(!sources.is_any_left(1, now));
+    assert!(fails(&mut sources, 0), "so is the second");
+    assert!(!fails(&mut sources, 1));
     sources.gave(0, 0..1, now);
     assert!(sources.is_any_left(1, now), "bytes renew the patience");
 }
@@ -112,7 +115,7 @@ fn sources_that_fail_in_turn_end_the_transfer_in_the_end() {
 #[test]
 fn one_source_alone_has_no_second_last_try() {
     let (mut sources, now) = (proven(1), Instant::now());
-    sources.fails(0, now, 8, late());
+    sources.fails(0, (now, now), 8, late());
     assert!(!sources.is_any_left(0, now));
     assert_eq!(sources.verdict(), late(), "and says what it always said");
 }
@@ -153,6 +156,14 @@ fn two_ways_to_one_digest_speak_against_the_expected_one() {
     assert!(!sources.gave_wrong("mixed".into(), &wrong));
 }
 
+/// All of it was held already, and there is nobody else.
+#[test]
+fn a_file_of_one_source_that_is_wrong_is_not_fetched_once_more() {
+    let wrong = Error::new(Kind::ChecksumMismatch, "wrong");
+    assert!(!proven(1).gave_wrong("a digest".into(), &wrong));
+    assert!(proven(2).gave_wrong("a digest".into(), &wrong));
+}
+
 #[test]
 fn who_differs_from_a_wrong_file_may_have_the_right_one() {
     let wrong = Error::new(Kind::ChecksumMismatch, "wrong");
@@ -177,7 +188,10 @@ fn bytes_of_an_earlier_run_may_be_anybodys() {
     sources.gave(1, 60..100, now);
     let others = sources.given_by_others_than(1);
     assert_eq!(others, held);
-    let mut one = proven(1);
-    one.inherit(&held);
-    assert!(!one.are_mixed(), "there is only one");
+    let mut left = proven(1);
+    left.inherit(&held);
+    assert!(
+        left.are_mixed(),
+        "the mirrors are gone, their bytes are not"
+    );
 }

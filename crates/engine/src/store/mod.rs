@@ -50,6 +50,8 @@ pub struct Record {
     pub resource: Option<Resource>,
     /// The mirror that `resource` speaks of; `None`: the URL itself.
     pub mirror: Option<Url>,
+    /// Whether the bytes that are held may be those of several sources.
+    pub mixed: bool,
     /// The scratch file, once there is one.
     pub scratch: Option<PathBuf>,
     /// The bytes that were synced to the scratch file.
@@ -98,6 +100,7 @@ impl Record {
             status,
             resource: None,
             mirror: None,
+            mixed: false,
             scratch: None,
             done: RangeSet::new(),
             seals: Seals::default(),

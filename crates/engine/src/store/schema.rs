@@ -58,11 +58,12 @@ CREATE TABLE once ( -- requests with a key of the caller's, so that none is done
 ",
     "
 ALTER TABLE download ADD COLUMN mirror TEXT; -- whose answer final_url … content_type are; null: url's
+ALTER TABLE download ADD COLUMN mixed INTEGER NOT NULL DEFAULT 0; -- done: of several sources, perhaps
 ",
 ];
 
 /// The columns in the order in which rows are written and read.
-pub(super) const COLUMNS: [&str; 31] = [
+pub(super) const COLUMNS: [&str; 32] = [
     "id",
     "rank",
     "status",
@@ -94,6 +95,7 @@ pub(super) const COLUMNS: [&str; 31] = [
     "skipped",
     "url_replaced",
     "mirror",
+    "mixed",
 ];
 
 /// The columns of what is asked for, which change while a download runs.

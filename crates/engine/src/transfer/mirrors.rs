@@ -23,7 +23,8 @@ const WORTH_ASKING: u64 = 4 << 20;
 const KEPT_FREE: Duration = Duration::from_secs(2);
 
 impl Transfer<'_> {
-    /// How many threads may work now: all, but for the share of sources that are about to join in.
+    /// How many threads may work now: all, but for those that look at another source, and for the share
+    /// of sources that are about to join in.
     pub(super) fn places(&self) -> usize {
         let limit = usize::from(self.thread_limit());
         let now = Instant::now();
@@ -32,7 +33,9 @@ impl Transfer<'_> {
             false => 0,
         };
         let there = self.sources.usable(now).len().max(1);
-        (limit * there / (there + awaited)).max(limit.div_ceil(2))
+        let share = (limit * there / (there + awaited)).max(limit.div_ceil(2));
+        let looking = self.sources.asked();
+        share.min(limit.saturating_sub(looking)).max(1)
     }
 
     /// Whether there is enough left for several sources.
@@ -132,7 +135,8 @@ impl Transfer<'_> {
         if !(is_failing || self.wants_more_sources()) || self.plan.done().len() < enough {
             return;
         }
-        while known + self.sources.asked() < usize::from(self.thread_limit()).max(2) {
+        let limit = usize::from(self.thread_limit());
+        while usize::from(self.active()) + self.sources.asked() < limit {
             let Some(at) = self.sources.stranger(now) else {
                 return;
             };
@@ -229,7 +233,8 @@ impl Transfer<'_> {
             }
         } else {
             let until = now + self.patience.wait_max;
-            self.sources.fails(at, until, self.patience.retries, error);
+            let retries = self.patience.retries;
+            self.sources.fails(at, (now, until), retries, error);
         }
         // Another source can only show that it has the same file where something is held.
         let is_begun = self.resource.ranges && !self.plan.done().is_empty();

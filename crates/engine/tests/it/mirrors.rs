@@ -90,6 +90,28 @@ async fn the_threads_of_both_sources_are_no_more_than_allowed() {
     assert_right(&most, 1, 16 * MIB);
 }
 
+/// Mirrors that do not answer take the places of threads while they are looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_at_mirrors_asks_for_no_more_at_once_than_allowed() {
+    let ([a, b, c, d], world) = (origins().await, world().await);
+    let silent = "/a.bin?size=32M&seed=25&gate_before=held";
+    let first = a.url("/a.bin?size=32M&seed=25&rate=1M");
+    let mirrors = [&b, &c, &d].map(|mirror| mirror.url(silent));
+    let urls = std::iter::once(first).chain(mirrors);
+    let id = world.add_spec(mirrored(urls)).await;
+    // Longer than threads are kept free for mirrors.
+    world.until(id, |view| view.done > 20 * MIB).await;
+    let asked = |origin: &Origin| origin.log().iter().filter(|seen| !seen.over).count();
+    let at_mirrors: usize = [&b, &c, &d].into_iter().map(asked).sum();
+    assert_eq!(at_mirrors, 3);
+    assert!(asked(&a) <= 5, "{} beside 3", asked(&a));
+    for mirror in [&b, &c, &d] {
+        mirror.open_gate("held");
+    }
+    let view = world.ended(id).await;
+    assert_right(&view, 25, 32 * MIB);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_url_that_is_no_file_is_passed_over() {
     for wrong in [
@@ -437,6 +459,89 @@ async fn mirrors_may_be_exchanged_while_bytes_are_held() {
     assert!(sent(&c) < 8 * MIB, "what was held is kept");
     assert!(sent(&b) < before + MIB);
     assert_eq!(view.etag.as_deref(), Some("\"c\""));
+}
+
+/// Nobody who could bear witness to the first bytes is left but the one that gave the last ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_source_that_is_gone_leaves_no_part_of_a_mixed_file() {
+    let ([a, b], world) = (origins().await, world().await);
+    let path = "/a.bin?size=16M&seed=20&rate=512K";
+    let first = a.url(&format!("{path}&etag=%22a%22&change_on=gone"));
+    let lying = b.url(&format!("{path}&change_on=lie"));
+    let id = world.add_spec(mirrored([first, lying])).await;
+    until_used(&world, id, &b).await;
+    a.open_gate("gone");
+    b.open_gate("lie");
+    let view = world.ended(id).await;
+    assert_right(&view, origin::changed_seed(20), 16 * MIB);
+}
+
+/// The URL has a strong tag, which vouches for its own bytes only.
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_of_a_mirror_that_is_taken_away_are_looked_at() {
+    let ([a, b], world) = (origins().await, world().await);
+    let path = "/a.bin?size=32M&seed=21&rate=512K&etag=%22a%22";
+    let lying = b.url(&format!(
+        "{path}&change_on=lie&change_keeps=etag&later=status%3D500&later_on=dead"
+    ));
+    let id = world.add_spec(mirrored([a.url(path), lying])).await;
+    until_used(&world, id, &b).await;
+    b.open_gate("lie");
+    b.wait_requests(b.log().len() + 4).await;
+    b.open_gate("dead");
+    world.until(id, |view| view.done > 30 * MIB).await;
+    world.engine.pause(id).await.expect("pausable");
+    let edit = |spec: &mut Spec| {
+        spec.mirrors.clear();
+        Ok(())
+    };
+    world.engine.edit(id, edit).await.expect("editable");
+    world.engine.resume(id).await.expect("resumable");
+    let view = world.ended(id).await;
+    assert_right(&view, 21, 32 * MIB);
+}
+
+/// The mirror that has begun the file is no longer among the sources, and the URL has nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_is_kept_while_the_only_source_left_is_in_trouble() {
+    let ([a, b, c], world) = (origins().await, world().await);
+    let path = "/a.bin?size=8M&seed=22";
+    let begun = b.url(&format!("{path}&rate=256K"));
+    let left = c.url(&format!("{path}&later=status%3D503&later_until=open"));
+    let id = world
+        .add_spec(mirrored([a.url("/a.bin?status=404"), begun]))
+        .await;
+    world.until(id, |view| view.done > 4 * MIB).await;
+    let edit = move |spec: &mut Spec| {
+        spec.mirrors = vec![left.clone()];
+        Ok(())
+    };
+    world.engine.edit(id, edit).await.expect("editable");
+    c.wait_requests(1).await;
+    c.open_gate("open");
+    let view = world.ended(id).await;
+    assert_right(&view, 22, 8 * MIB);
+    assert!(sent(&c) < 8 * MIB, "{} although 4 MiB were held", sent(&c));
+}
+
+/// What is held is a mirror's, and stays so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_new_url_does_not_take_the_place_of_the_mirror_that_has_begun() {
+    let ([a, b, c], world) = (origins().await, world().await);
+    let begun = b.url("/a.bin?size=8M&seed=23&rate=256K&etag=%22b%22");
+    let wrong = c.url("/a.bin?size=9M&seed=24&etag=%22c%22");
+    let id = world
+        .add_spec(mirrored([a.url("/a.bin?status=404"), begun]))
+        .await;
+    world.until(id, |view| view.done > 4 * MIB).await;
+    let edit = move |spec: &mut Spec| {
+        spec.url = wrong.clone();
+        Ok(())
+    };
+    world.engine.edit(id, edit).await.expect("editable");
+    let view = world.ended(id).await;
+    assert_right(&view, 23, 8 * MIB);
+    assert!(sent(&b) < 12 * MIB, "what was held is kept");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -113,6 +113,8 @@ impl Table {
         if record.spec.url != spec.url {
             let holds_bytes = !record.done.is_empty();
             match &mut record.resource {
+                // It speaks of a mirror, which is where it was.
+                Some(_) if holds_bytes && record.mirror.is_some() => {}
                 Some(resource) if holds_bytes => resource.final_url = spec.url.clone(),
                 // Nothing has come of what was found at the old one.
                 resource => *resource = None,

@@ -147,6 +147,7 @@ mod tests {
             skipped: false,
             url_replaced: false,
             mirror: None,
+            mixed: false,
             path: None,
             inode: None,
             digest: None,
