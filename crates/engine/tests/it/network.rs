@@ -35,6 +35,30 @@ async fn a_lost_network_is_waited_for_however_long_it_takes() {
     assert!(sent < 14 * MIB, "{sent} bytes sent for 8 MiB");
 }
 
+/// As a balancer does while what is behind it starts.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_leaves_the_patience_with_the_server_as_it_was() {
+    let origin = Origin::start().await;
+    let mut relay = Relay::to(origin.address()).await;
+    let world = World::with(|c| {
+        c.retries = 2;
+        c.settings.block_size = MIB;
+    })
+    .await;
+    let busy = "status=503&retry_after=1&status_on=back&fail_until=calm";
+    let url = format!("/a.bin?size=8M&seed=1&etag=%22x%22&rate=1M&{busy}");
+    let id = world.add(relay.url(&origin.url(&url))).await;
+    world.until(id, |view| view.done > 2 * MIB).await;
+    relay.cut().await;
+    world.until(id, |view| view.attempts > 20).await;
+    origin.open_gate("back");
+    relay.mend().await;
+    let is_refused = || origin.log().iter().any(|seen| seen.status == 503);
+    world.until_true("it is refused once", is_refused).await;
+    origin.open_gate("calm");
+    assert_right(&*world.ended(id).await, 1, 8 * MIB);
+}
+
 /// A new URL is a server of which nothing is known, until it has shown that it has the file.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_url_that_has_proven_itself_is_waited_for_as_well() {
