@@ -276,10 +276,11 @@ impl Download {
         });
     }
 
-    /// An empty scratch file with room for `size` bytes.
+    /// An empty scratch file with room for `size` bytes. While there is none, `let_go` is told.
     pub(super) async fn fresh_scratch(
         &mut self,
         size: Option<u64>,
+        mut let_go: impl FnMut() + Send,
     ) -> Result<Arc<dyn Scratch>, Halt> {
         self.check_dir()?;
         let path = self.scratch_dir().place(self.record.id, &self.dir());
@@ -312,7 +313,8 @@ impl Download {
             if error.kind != Kind::DiskFull {
                 return Err(Halt::Failed(error));
             }
-            // Another writer was faster.
+            // Another writer was faster, or a quota is used up.
+            let_go();
             self.wait_a_little_for_room("waiting for disk space".to_owned())
                 .await?;
         }

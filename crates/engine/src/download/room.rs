@@ -120,7 +120,7 @@ impl Download {
     /// ask its server for a file that fits as little.
     pub(super) async fn wait_until_it_fits(&mut self, size: u64) -> Result<(), Halt> {
         loop {
-            let scratch = self.fresh_scratch(Some(size)).await?;
+            let scratch = self.fresh_scratch(Some(size), || ()).await?;
             self.record.scratch = Some(scratch.path().to_owned());
             if !is_refused(&scratch, move |file| fill(file, size)).await {
                 self.say(None);

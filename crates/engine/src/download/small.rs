@@ -36,9 +36,14 @@ impl Download {
             {
                 held
             }
-            opened => {
+            mut opened => {
                 self.settle(before);
-                let scratch = self.fresh_scratch(resource.size).await?;
+                // Others may need the connection meanwhile; a stream begins with no other one.
+                let let_go = || {
+                    let is_live = |opened: &mut Opened| matches!(opened.bytes, Opening::Live(_));
+                    drop(opened.take_if(|opened| resource.ranges && is_live(opened)));
+                };
+                let scratch = self.fresh_scratch(resource.size, let_go).await?;
                 return Ok((scratch, AtHand::Part(opened)));
             }
         };
@@ -48,7 +53,7 @@ impl Download {
         self.settle(before);
         let len = Some(bytes.len());
         let bytes = Opening::Held(bytes);
-        let scratch = self.fresh_scratch(resource.size).await?;
+        let scratch = self.fresh_scratch(resource.size, || ()).await?;
         Ok((scratch, AtHand::Part(Some(Opened { bytes, len }))))
     }
 

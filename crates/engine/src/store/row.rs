@@ -399,28 +399,10 @@ mod tests {
             content_type: None,
         };
         let record = Record {
-            id: Id(1),
-            spec: Spec::new(url),
-            rank: 0,
             status: Status::Paused,
             resource: Some(resource),
-            scratch: None,
             done: std::iter::once(0..50).collect(),
-            seals: Seals::default(),
-            stamp: None,
-            path: None,
-            inode: None,
-            digest: None,
-            error: None,
-            attempts: 0,
-            wasted: 0,
-            added_at: UNIX_EPOCH,
-            started_at: None,
-            finished_at: None,
-            skipped: false,
-            url_replaced: false,
-            mirror: None,
-            mixed: false,
+            ..Record::new(Id(1), Spec::new(url), 0, UNIX_EPOCH)
         };
         put(&connection, &record).expect("storable");
         assert_eq!(read_all(&connection), [record]);

@@ -141,6 +141,24 @@ async fn a_stream_that_meets_a_full_quota_is_not_asked_for_again_until_it_has_ro
     assert_eq!(origin.log().len(), 2);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_that_a_quota_holds_up_keeps_no_connection_from_others() {
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    let world = World::on(Arc::new(disk.clone()), |config| {
+        config.settings.max_connections_per_host = 1;
+        config.settings.block_size = MIB;
+    })
+    .await;
+    disk.fail_reservations(Some(ErrorKind::QuotaExceeded));
+    let held_up = world.add(origin.url("/a.bin?size=8M&seed=14")).await;
+    world.until(held_up, |view| view.reason.is_some()).await;
+    // It needs no reservation.
+    let small = world.fetch(origin.url("/b.bin?size=1K&seed=15")).await;
+    assert_right(&small, 15, 1 << 10);
+    disk.fail_reservations(None);
+    assert_right(&*world.ended(held_up).await, 14, 8 * MIB);
+}
+
 /// Where room cannot be promised a write alone tells that there is none.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_takes_nothing_is_tried_at_growing_distances() {
