@@ -112,6 +112,23 @@ async fn looking_at_mirrors_asks_for_no_more_at_once_than_allowed() {
     assert_right(&view, 25, 32 * MIB);
 }
 
+/// Whoever looks at a mirror and whoever downloads want the same connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_one_connection_for_all_nobody_waits_for_ever() {
+    let [a, b] = origins().await;
+    let path = "/a.bin?size=8M&seed=26";
+    for mirror in [a.url("/b.bin?size=8M&seed=26"), b.url(path)] {
+        let world = World::with(|c| {
+            c.settings.block_size = MIB;
+            c.settings.max_connections = 1;
+            c.settings.max_connections_per_host = 1;
+        })
+        .await;
+        let view = fetch(&world, [a.url(path), mirror]).await;
+        assert_right(&view, 26, 8 * MIB);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_url_that_is_no_file_is_passed_over() {
     for wrong in [
