@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::context::{Context, Tuning};
-use crate::disk::{Scratch, Standing};
+use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result};
 use crate::event::ThreadState;
 use crate::limit::Rates;
@@ -51,9 +51,6 @@ pub(crate) use rest::{GIVE_WAY, Wait};
 
 /// How often progress is looked at, told and acted upon.
 const TICK: Duration = Duration::from_millis(200);
-
-/// How often the disk is asked whether it has room.
-const LOOK_FOR_ROOM_EVERY: Duration = Duration::from_secs(1);
 
 /// While a thread has nothing to do, the others are looked at this often.
 const LOOK: Duration = Duration::from_millis(50);
@@ -137,6 +134,7 @@ pub(crate) async fn transfer(
     }
     // A thread that was stopped may have left a write behind.
     transfer.writer.rest().await;
+    transfer.own_what_was_left_behind();
     transfer.observe(Instant::now());
     let synced = transfer.last_sync().await;
     let stamp = match (&result, &synced) {
@@ -202,6 +200,8 @@ struct Transfer<'a> {
     seals: Seals,
     threads: JoinSet<Outcome>,
     workers: BTreeMap<tokio::task::Id, Worker>,
+    /// Threads that were stopped, and where they were: a write of theirs may still be under way.
+    stopped: Vec<(usize, Arc<Span>)>,
     /// Stops every thread.
     halt: CancellationToken,
     opened: Option<Opened>,
@@ -259,6 +259,7 @@ impl<'a> Transfer<'a> {
             plan,
             threads: JoinSet::new(),
             workers: BTreeMap::new(),
+            stopped: Vec::new(),
             opened: order.opened,
             unrecorded: order.unrecorded,
             attempts: order.attempts,
@@ -345,6 +346,9 @@ impl<'a> Transfer<'a> {
         if at < worker.asked_to {
             speeds.lose(worker.number);
         }
+        if matches!(outcome, Outcome::Stopped) && !self.sources.is_alone() {
+            self.stopped.push((worker.at, worker.span.clone()));
+        }
         match outcome {
             Outcome::Filled => Ok(()),
             Outcome::Ended | Outcome::Stopped => Ok(()),
@@ -356,6 +360,15 @@ impl<'a> Transfer<'a> {
                 Ok(())
             }
             Outcome::Failed(error) => self.do_without(worker.at, error),
+        }
+    }
+
+    /// Writes that have outlived their threads may have gone over bytes of another source: they are those
+    /// of the source that gave them.
+    fn own_what_was_left_behind(&mut self) {
+        let now = Instant::now();
+        for (at, span) in std::mem::take(&mut self.stopped) {
+            self.sources.gave(at, span.seal().bytes, now);
         }
     }
 
@@ -400,24 +413,6 @@ impl<'a> Transfer<'a> {
         // A thread that was stopped may have left a write behind.
         let left_behind = self.writer.writes_at();
         settled.send_replace(at_work.chain(left_behind).fold(missing, u64::min));
-    }
-
-    /// Below the least free space nothing more is written, and nothing to a file that was lost.
-    fn look_for_room(&mut self, now: Instant) -> Result<(), Halt> {
-        if now.duration_since(self.looked_for_room_at) < LOOK_FOR_ROOM_EVERY {
-            return Ok(());
-        }
-        self.looked_for_room_at = now;
-        if let Ok(lost) = self.scratch.standing()
-            && lost != Standing::Sound
-        {
-            let detail = format!("the scratch file {lost} while it was in use");
-            return Err(Halt::Lost(Error::new(Kind::DiskIo, detail)));
-        }
-        match self.context.disk.free_space(self.scratch.path()) {
-            Ok(free) if free < self.context.config.min_free_space => Err(Halt::NoRoom),
-            _ => Ok(()),
-        }
     }
 
     fn attempts_now(&self) -> u32 {

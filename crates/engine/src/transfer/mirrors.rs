@@ -136,7 +136,9 @@ impl Transfer<'_> {
             return;
         }
         let limit = usize::from(self.thread_limit());
-        while usize::from(self.active()) + self.sources.asked() < limit {
+        // A source that is well keeps a thread.
+        let kept = usize::from(!is_failing);
+        while usize::from(self.active()).max(kept) + self.sources.asked() < limit {
             let Some(at) = self.sources.stranger(now) else {
                 return;
             };

@@ -1,12 +1,13 @@
-//! When to do nothing: servers that refuse connections, threads that all wait for their next try, and
-//! who has the place meanwhile.
+//! When to do nothing: servers that refuse connections, threads that all wait for their next try, who has
+//! the place meanwhile, and a disk without room.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::{Halt, Transfer, Worker};
-use crate::error::{Error, Retry};
+use crate::disk::Standing;
+use crate::error::{Error, Kind, Retry};
 use crate::event::ThreadState;
 use crate::meter;
 use crate::plan::retry::{self, Next};
@@ -14,6 +15,9 @@ use crate::span::Trouble;
 
 /// A download gives its place to another one for waits of at least this long.
 pub(crate) const GIVE_WAY: Duration = Duration::from_secs(2);
+
+/// How often the disk is asked whether it has room.
+const LOOK_FOR_ROOM_EVERY: Duration = Duration::from_secs(1);
 
 /// A wait for the next try that needs no place among the active.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +111,24 @@ impl Transfer<'_> {
             Some(wait) if wait.until.saturating_duration_since(now) >= GIVE_WAY => {
                 Err(Halt::Waits(wait))
             }
+            _ => Ok(()),
+        }
+    }
+
+    /// Below the least free space nothing more is written, and nothing to a file that was lost.
+    pub(super) fn look_for_room(&mut self, now: Instant) -> Result<(), Halt> {
+        if now.duration_since(self.looked_for_room_at) < LOOK_FOR_ROOM_EVERY {
+            return Ok(());
+        }
+        self.looked_for_room_at = now;
+        if let Ok(lost) = self.scratch.standing()
+            && lost != Standing::Sound
+        {
+            let detail = format!("the scratch file {lost} while it was in use");
+            return Err(Halt::Lost(Error::new(Kind::DiskIo, detail)));
+        }
+        match self.context.disk.free_space(self.scratch.path()) {
+            Ok(free) if free < self.context.config.min_free_space => Err(Halt::NoRoom),
             _ => Ok(()),
         }
     }

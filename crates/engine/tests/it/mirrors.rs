@@ -113,6 +113,47 @@ async fn looking_at_mirrors_asks_for_no_more_at_once_than_allowed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_single_thread_looks_at_a_mirror_when_the_source_at_work_fails() {
+    let [a, b] = origins().await;
+    let world = World::with(|c| {
+        c.settings.block_size = MIB;
+        c.settings.threads = 1;
+    })
+    .await;
+    let path = "/a.bin?size=8M&seed=27";
+    let failing = a.url(&format!("{path}&later=status%3D503&later_on=gone"));
+    let id = world
+        .add_spec(mirrored([failing, b.url(path)].map(|mut url| {
+            url.query_pairs_mut().append_pair("rate", "2M");
+            url
+        })))
+        .await;
+    world.until(id, |view| view.done > 3 * MIB).await;
+    assert_eq!(b.log().len(), 0, "it is not needed yet");
+    a.open_gate("gone");
+    let view = world.ended(id).await;
+    assert_right(&view, 27, 8 * MIB);
+    assert!(a.unknown_knobs().is_empty());
+}
+
+/// Whoever looks at a mirror and whoever downloads want the same connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_one_connection_for_all_nobody_waits_for_ever() {
+    let [a, b] = origins().await;
+    let path = "/a.bin?size=8M&seed=26";
+    for mirror in [a.url("/b.bin?size=8M&seed=26"), b.url(path)] {
+        let world = World::with(|c| {
+            c.settings.block_size = MIB;
+            c.settings.max_connections = 1;
+            c.settings.max_connections_per_host = 1;
+        })
+        .await;
+        let view = fetch(&world, [a.url(path), mirror]).await;
+        assert_right(&view, 26, 8 * MIB);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_first_url_that_is_no_file_is_passed_over() {
     for wrong in [
         "status=404",
