@@ -262,7 +262,7 @@ mod tests {
 
     use super::*;
     use crate::error::{Error, Kind, Retry};
-    use crate::plan::seals::{Seal, Seals};
+    use crate::plan::seals::Seal;
     use crate::plan::stamp::Stamp;
     use crate::plan::state::Status;
     use crate::spec::{Algorithm, Checksum, OnConflict};
