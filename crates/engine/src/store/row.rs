@@ -107,6 +107,8 @@ fn write(connection: &Connection, statement: &str, record: &Record) -> rusqlite:
         record.stamp.map(Stored),
         record.skipped,
         record.url_replaced,
+        record.mirror.as_ref().map(Stored),
+        record.mixed,
     ])?;
     Ok(())
 }
@@ -161,6 +163,8 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
         stamp: columns.maybe()?,
         skipped: columns.plain()?,
         url_replaced: columns.plain()?,
+        mirror: columns.maybe()?,
+        mixed: columns.plain()?,
     };
     let size = record.resource.as_ref().and_then(|known| known.size);
     if size.is_some_and(|size| record.done.end() > size) {
@@ -258,7 +262,7 @@ mod tests {
 
     use super::*;
     use crate::error::{Error, Kind, Retry};
-    use crate::plan::seals::{Seal, Seals};
+    use crate::plan::seals::Seal;
     use crate::plan::stamp::Stamp;
     use crate::plan::state::Status;
     use crate::spec::{Algorithm, Checksum, OnConflict};
@@ -352,6 +356,7 @@ mod tests {
             stamp in of(any::<(u64, u64, u64, i64, i64)>()),
             (added_at, started_at, finished_at) in (any_time(), of(any_time()), of(any_time())),
             (skipped, url_replaced) in any::<(bool, bool)>(),
+            (mirror, mixed) in (of(any_url()), any::<bool>()),
         ) -> Record {
             let mut done: RangeSet = done.into_iter().map(|(a, b)| a / 8..b / 8).collect();
             let size = resource.as_ref().and_then(|known: &Resource| known.size);
@@ -367,7 +372,7 @@ mod tests {
             Record {
                 id: Id(id), spec, rank, status, resource, scratch, done, path, inode, digest,
                 error, attempts, wasted, added_at, started_at, finished_at, seals, stamp,
-                skipped, url_replaced,
+                skipped, url_replaced, mirror, mixed,
             }
         }
     }
@@ -394,26 +399,10 @@ mod tests {
             content_type: None,
         };
         let record = Record {
-            id: Id(1),
-            spec: Spec::new(url),
-            rank: 0,
             status: Status::Paused,
             resource: Some(resource),
-            scratch: None,
             done: std::iter::once(0..50).collect(),
-            seals: Seals::default(),
-            stamp: None,
-            path: None,
-            inode: None,
-            digest: None,
-            error: None,
-            attempts: 0,
-            wasted: 0,
-            added_at: UNIX_EPOCH,
-            started_at: None,
-            finished_at: None,
-            skipped: false,
-            url_replaced: false,
+            ..Record::new(Id(1), Spec::new(url), 0, UNIX_EPOCH)
         };
         put(&connection, &record).expect("storable");
         assert_eq!(read_all(&connection), [record]);

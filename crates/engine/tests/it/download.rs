@@ -13,20 +13,26 @@ async fn a_file_with_ranges_comes_in_blocks_over_several_connections() {
         Origin::start().await,
         World::with(|c| c.settings.block_size = MIB).await,
     );
+    let id = world
+        .add(origin.url("/a.bin?size=20M&seed=3&rate=8M"))
+        .await;
     let view = world
-        .fetch(origin.url("/a.bin?size=20M&seed=3&rate=8M"))
+        .until(id, |view| {
+            assert!(view.blocks.len() <= 8, "{:#?}", view.blocks);
+            view.status.is_over()
+        })
         .await;
     assert_right(&view, 3, 20 * MIB);
     assert_eq!(view.ranges, Some(true));
-    assert!(
-        origin.max_open() > 1 && origin.max_open() <= 8,
-        "{}",
-        origin.max_open()
-    );
+    assert!(origin.max_open() > 1, "{}", origin.max_open());
+    // Before any block is cut: the origin learns late that the connection of one that was is closed.
+    let mut first = origin.log().into_iter().take(12);
+    assert!(first.all(|seen| seen.connection <= 8));
     for seen in origin.log() {
         let asked = seen.range.expect("every request has a range");
         assert!(asked.last.expect("an end") - asked.first < MIB, "{asked:?}");
-        assert_eq!(seen.status, 206);
+        // One whose bytes others have brought meanwhile is closed before it is answered.
+        assert!([206, 0].contains(&seen.status), "{}", seen.status);
     }
     assert!(world.scratch().is_empty());
     assert_eq!(list(&world.files()).len(), 1);
