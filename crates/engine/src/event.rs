@@ -7,6 +7,7 @@
 //! downloads, never by the number of changes.
 
 mod order;
+mod reason;
 mod view;
 mod watcher;
 
@@ -23,6 +24,7 @@ use crate::spec::Id;
 
 use order::Orders;
 pub use order::{Direction, Key, List, Rank, Sort, Statuses};
+pub use reason::{Cause, Reason};
 pub use view::{BlockView, Changes, DigestView, Fields, POSITIONS_SHOWN, Stats, ThreadState, View};
 pub use watcher::Watcher;
 

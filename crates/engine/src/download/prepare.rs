@@ -11,6 +11,7 @@ use super::{AtHand, Download, Prepared, Tries};
 use crate::crash::{Point, point};
 use crate::disk::Scratch;
 use crate::error::{Error, Kind};
+use crate::event::Reason;
 use crate::limit::Owner;
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
@@ -287,7 +288,7 @@ impl Download {
                 return Err(Halt::Waits(Wait {
                     until: Instant::now() + TOO_LARGE_FOR,
                     failures: self.failures,
-                    reason: why,
+                    reason: Reason::disk_space(why),
                 }));
             }
         }
@@ -308,14 +309,14 @@ impl Download {
             Ok(()) => Halt::Waits(Wait {
                 until: Instant::now() + LOOK_AGAIN,
                 failures: self.failures,
-                reason: why,
+                reason: Reason::disk_space(why),
             }),
         }
     }
 
     pub(super) async fn wait_a_little_for_room(&self, why: String) -> Result<(), Halt> {
         self.check_may_wait_for_room(&why)?;
-        self.say(Some(why));
+        self.say(Some(Reason::disk_space(why)));
         self.sleep(LOOK_AGAIN).await
     }
 

@@ -52,6 +52,7 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Reason;
     use std::time::Duration;
 
     #[test]
@@ -60,7 +61,7 @@ mod tests {
         let wait = |seconds, failures| Wait {
             until: now + Duration::from_secs(seconds),
             failures,
-            reason: String::new(),
+            reason: Reason::from(""),
         };
         let mut waiting = Waiting::default();
         waiting.insert(Id(1), wait(3, 1));

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::Reason;
 use crate::error::Error;
 use crate::plan::resource::Resource;
 use crate::plan::state::Status;
@@ -162,7 +163,7 @@ view! {
     /// Why it failed.
     ERROR error: Option<Arc<Error>>,
     /// Why it waits, for a human.
-    REASON reason: Option<Arc<str>>,
+    REASON reason: Option<Reason>,
     /// New tries so far, over all blocks.
     ATTEMPTS attempts: u32,
     /// Bytes fetched twice.

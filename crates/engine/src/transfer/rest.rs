@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{Halt, Transfer, Worker};
 use crate::error::{Error, Retry};
-use crate::event::ThreadState;
+use crate::event::{Reason, ThreadState};
 use crate::meter;
 use crate::plan::retry::{self, Next};
 use crate::span::Trouble;
@@ -22,7 +22,7 @@ pub(crate) struct Wait {
     /// Tries that have failed in a row.
     pub(crate) failures: u32,
     /// For a human.
-    pub(crate) reason: String,
+    pub(crate) reason: Reason,
 }
 
 impl Wait {
@@ -32,10 +32,10 @@ impl Wait {
         let seconds = seconds.max(1);
         let reason = match error.retry {
             Retry::Wait { after: Some(_) } | Retry::FewerConnections { after: Some(_) } => {
-                format!("server asked to wait {seconds} s")
+                Reason::asked_to_wait(seconds, error.status)
             }
-            Retry::NoNetwork => format!("waiting for the network; next try in {seconds} s"),
-            _ => format!("{}; next try in {seconds} s", error.detail),
+            Retry::NoNetwork => Reason::no_network(seconds),
+            _ => Reason::failed(error, seconds),
         };
         Wait {
             until,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Transfer, Worker};
-use crate::event::{BlockView, ThreadState};
+use crate::event::{BlockView, Reason, ThreadState};
 
 impl Transfer<'_> {
     /// Tells the live state how far the download is.
@@ -28,7 +28,7 @@ impl Transfer<'_> {
             view.attempts = attempts;
             view.wasted = wasted;
             view.blocks = blocks.into();
-            view.reason = reason.map(Into::into);
+            view.reason = reason;
             if *view.map != *map {
                 view.map = map.into();
             }
@@ -46,7 +46,7 @@ impl Transfer<'_> {
     }
 
     /// Why threads wait, if any does.
-    fn reason(&self, active: u16) -> Option<String> {
+    fn reason(&self, active: u16) -> Option<Reason> {
         if let Some(wait) = self.next_try() {
             return Some(wait.reason);
         }
@@ -54,9 +54,7 @@ impl Transfer<'_> {
             return None;
         }
         let most = self.context.limits.most_to(&self.source.address());
-        Some(format!(
-            "{active} of {most} connections allowed by this host"
-        ))
+        Some(Reason::connections(active, most))
     }
 
     fn blocks(&self) -> Vec<BlockView> {

@@ -163,7 +163,7 @@ export class List {
     row.index = index;
     if (isOther || this.dirty === null || this.dirty.has(id)) {
       row.paint(download, text);
-      mark(element, "aria-selected", String(selection.ids.has(id)));
+      row.select(selection.ids.has(id));
       element.classList.toggle("current", id === this.current);
       element.classList.toggle("shown", id === this.shown);
     }

@@ -37,8 +37,9 @@ export class Row {
     this.drawn = icon("pause");
     this.act = el("button", { type: "button", class: "act", tabindex: "-1" }, this.drawn);
     this.name = el("div", { class: "name" }, this.start, this.end);
+    this.check = el("div", { class: "check", role: "checkbox" }, this.state, this.grip, el("span", { class: "box" }, icon("check")));
     this.element = el("div", { class: "row placed", role: "row" },
-      el("div", { class: "lead", role: "gridcell" }, this.state, this.grip, el("span", { class: "box" }, icon("check"))),
+      el("div", { class: "lead", role: "gridcell" }, this.check),
       el("div", { class: "main", role: "gridcell" }, this.name,
         el("div", { class: "about" }, this.when, this.place)),
       el("div", { class: "progress", role: "none" },
@@ -62,6 +63,15 @@ export class Row {
     this.height = height;
     this.element.style.transform = `translateY(${index * height}px)`;
     mark(this.element, "aria-rowindex", String(index + 2));
+  }
+
+  /**
+   * Shows whether it is one of the selected.
+   * @param {boolean} isSelected
+   */
+  select(isSelected) {
+    mark(this.element, "aria-selected", String(isSelected));
+    mark(this.check, "aria-checked", String(isSelected));
   }
 
   /**
@@ -90,6 +100,9 @@ export class Row {
     write(this.share, share(download, text));
     write(this.size, download.size === null ? "" : text.size(download.size));
     write(this.place, about(download, text));
+    // What the daemon itself says of what is wrong.
+    mark(this.place, "title", download.error?.detail ?? download.reason);
+    mark(this.check, "aria-label", text.say("page-select", { name: download.name }));
     this.#paintFigures(download, text, group);
     this.#paintBar(download, group);
     this.#paintIcons(download, text, group);
