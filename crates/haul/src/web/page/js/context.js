@@ -1,7 +1,5 @@
 // What the parts of the page share: made once in app.js and handed to each.
 
-/** @typedef {import("../types.d.ts").Settings} Settings */
-
 /**
  * @typedef {object} Context
  * @property {import("./text.js").Text} text the language now
@@ -10,7 +8,7 @@
  * @property {import("./view.js").View} view
  * @property {import("./selection.js").Selection} selection
  * @property {import("./history.js").History} history
- * @property {Settings | null} settings the daemon's limits, as last learned
+ * @property {import("./limits.js").Settings | null} settings the daemon's limits, as last learned
  * @property {(text: string) => void} toast shows a sentence for a moment, and has it read out
  */
 

@@ -37,9 +37,9 @@ export class Row {
     this.drawn = icon("pause");
     this.act = el("button", { type: "button", class: "act", tabindex: "-1" }, this.drawn);
     this.name = el("div", { class: "name" }, this.start, this.end);
-    this.check = el("div", { class: "check", role: "checkbox" }, this.state, this.grip, el("span", { class: "box" }, icon("check")));
+    this.tick = el("div", { class: "tick", role: "checkbox" }, this.state, this.grip, el("span", { class: "box" }, icon("check")));
     this.element = el("div", { class: "row placed", role: "row" },
-      el("div", { class: "lead", role: "gridcell" }, this.check),
+      el("div", { class: "lead", role: "gridcell" }, this.tick),
       el("div", { class: "main", role: "gridcell" }, this.name,
         el("div", { class: "about" }, this.when, this.place)),
       el("div", { class: "progress", role: "none" },
@@ -71,7 +71,7 @@ export class Row {
    */
   select(isSelected) {
     mark(this.element, "aria-selected", String(isSelected));
-    mark(this.check, "aria-checked", String(isSelected));
+    mark(this.tick, "aria-checked", String(isSelected));
   }
 
   /**
@@ -102,7 +102,7 @@ export class Row {
     write(this.place, about(download, text));
     // What the daemon itself says of what is wrong.
     mark(this.place, "title", download.error?.detail ?? download.reason);
-    mark(this.check, "aria-label", text.say("page-select", { name: download.name }));
+    mark(this.tick, "aria-label", text.say("page-select", { name: download.name }));
     this.#paintFigures(download, text, group);
     this.#paintBar(download, group);
     this.#paintIcons(download, text, group);
