@@ -1,6 +1,7 @@
 //! One download as JSON, whole and changed, and its schema.
 
 use super::*;
+use haul_engine::Kind;
 use haul_engine::spec::Algorithm;
 use serde_json::to_value;
 use std::time::{Duration, UNIX_EPOCH};

@@ -10,7 +10,7 @@ import { icon } from "./icons.js";
 import { BlockMap } from "./map.js";
 import { Threads } from "./threads.js";
 import { hostOf } from "./urls.js";
-import { amount, reason } from "./words.js";
+import { amount } from "./words.js";
 
 /** @typedef {import("../types.d.ts").Download} Download */
 /** @typedef {import("../types.d.ts").Snapshot} Snapshot */
@@ -200,7 +200,7 @@ export class Details {
   /** @param {Download} download */
   #paintStanding(download) {
     const { text } = this.context;
-    const said = [text.say(`status-${download.status}`), amount(download, text), where(download, text)];
+    const said = [text.say(`status-${download.status}`), amount(download, text), hostOf(download.url)];
     const drawn = said.join(" · ");
     if (this.standing?.dataset.drawn === drawn) return;
     if (this.standing) this.standing.dataset.drawn = drawn;
@@ -230,15 +230,6 @@ export class Details {
       return button;
     }));
   }
-}
-
-/**
- * Why it waits, or where it comes from.
- * @param {Download} download
- * @param {import("./text.js").Text} text
- */
-function where(download, text) {
-  return download.reason ? reason(download, text) : hostOf(download.url);
 }
 
 /**

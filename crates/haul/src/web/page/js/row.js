@@ -90,7 +90,8 @@ export class Row {
     element.classList.toggle("placed", isOther);
     mark(element, "data-group", group);
     mark(element, "data-status", download.status);
-    mark(element, "data-waits", download.reason ? "" : null);
+    // While bytes come in, how fast says more than what would make it faster.
+    mark(element, "data-waits", download.reason && download.speed === 0 ? "" : null);
     // A bar that says nothing is not drawn.
     element.classList.toggle("bare", group !== "active" && download.done === 0);
     const [start, end] = halves(download.name);
