@@ -241,13 +241,16 @@ impl Live {
     /// What changed after revision `since`.
     pub fn changes(&self, since: u64) -> Changes {
         let table = self.lock();
-        let changed = table
-            .recent
-            .range(since + 1..)
-            .map(|(_, id)| {
-                let entry = &table.entries[id];
-                (entry.view.clone(), entry.since(since))
-            })
+        let recent = table.recent.range(since + 1..);
+        let recent = recent.map(|(_, id)| &table.entries[id]);
+        let mut recent: Vec<_> = recent.map(|entry| (entry, entry.since(since))).collect();
+        recent.sort_by_key(|(entry, fields)| match *fields {
+            Fields::ALL => entry.place,
+            _ => u64::MAX,
+        });
+        let changed = recent
+            .into_iter()
+            .map(|(entry, fields)| (entry.view.clone(), fields))
             .collect();
         let removed = table
             .removed

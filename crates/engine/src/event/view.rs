@@ -212,7 +212,8 @@ pub struct Changes {
     pub from: u64,
     /// The revision that this leads to.
     pub to: u64,
-    /// Downloads that changed, with the fields that did. All fields: it is new.
+    /// Downloads that changed, with the fields that did. All fields: it is new. Those come first, in the order
+    /// in which they were added; the others follow in the order of their last changes.
     pub changed: Vec<(Arc<View>, Fields)>,
     /// Downloads that are gone.
     pub removed: Vec<Id>,

@@ -39,6 +39,7 @@ pub(crate) async fn what_leaves_the_list_is_no_longer_chosen_and_nothing_is_done
         visit.url("short.bin", "size=1K&gate=short"),
     ];
     visit.add(&urls, "false").await;
+    visit.has_rows(3).await;
     visit.tab.click(".tabs button:nth-child(2)").await;
     visit.has_rows(3).await;
     visit.tab.click("#head .all").await;

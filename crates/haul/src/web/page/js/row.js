@@ -46,7 +46,6 @@ export class Row {
         el("div", { class: "figures", role: "none" }, this.share, this.size), this.track),
       this.speed, this.eta, this.threads,
       el("div", { role: "gridcell" }, this.act));
-    this.at = -1;
     this.height = 0;
     this.full = -1;
     this.icons = "";
@@ -58,8 +57,8 @@ export class Row {
    * @param {number} height of each row
    */
   put(index, height) {
-    if (this.at === index && this.height === height) return;
-    this.at = index;
+    if (this.index === index && this.height === height) return;
+    this.index = index;
     this.height = height;
     this.element.style.transform = `translateY(${index * height}px)`;
     mark(this.element, "aria-rowindex", String(index + 2));

@@ -116,7 +116,7 @@ export function advice(code, text) {
  * The name of the directory that it goes to.
  * @param {Download} download
  */
-export function folder(download) {
+function folder(download) {
   const parts = (download.path ?? "").split("/");
   return parts.length > 2 ? parts[parts.length - 2] : "";
 }
