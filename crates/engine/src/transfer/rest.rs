@@ -120,3 +120,42 @@ impl Transfer<'_> {
         Some(Wait::after(&first.error, first.until, first.failures))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use crate::event::Cause;
+
+    #[tokio::test(start_paused = true)]
+    async fn each_wait_says_what_it_waits_for_in_words_and_for_programs() {
+        let busy = || Error::new(Kind::Busy, "it is busy").with_status(503);
+        let (kind, status, seconds) = (Kind::Busy, Some(503), 30);
+        let asked = Some(Duration::from_secs(30));
+        for (error, cause, sentence) in [
+            (
+                busy().with_retry(Retry::FewerConnections { after: asked }),
+                Cause::AskedToWait { seconds, status },
+                "server asked to wait 30 s",
+            ),
+            (
+                busy().with_retry(Retry::Wait { after: None }),
+                Cause::Failed {
+                    kind,
+                    status,
+                    seconds,
+                },
+                "it is busy; next try in 30 s",
+            ),
+            (
+                Error::new(Kind::Connect, "no road").with_retry(Retry::NoNetwork),
+                Cause::NoNetwork { seconds },
+                "waiting for the network; next try in 30 s",
+            ),
+        ] {
+            let wait = Wait::after(&error, Instant::now() + Duration::from_secs(30), 1);
+            assert_eq!(wait.reason.cause(), Some(cause));
+            assert_eq!(&*wait.reason, sentence);
+        }
+    }
+}
