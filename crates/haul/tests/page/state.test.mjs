@@ -1,6 +1,7 @@
 // What the page holds and in what order it shows it: the same as from the beginning, however it came about.
 
 import assert from "node:assert/strict";
+import { webcrypto } from "node:crypto";
 import { test } from "node:test";
 
 import { add, move, requests, suits } from "../../src/web/page/js/commands.js";
@@ -11,6 +12,9 @@ import { Selection } from "../../src/web/page/js/selection.js";
 import { Downloads, groupOf } from "../../src/web/page/js/state.js";
 import { bytesOf, halves, hasUrl, hostOf, sizeOf, wanted } from "../../src/web/page/js/urls.js";
 import { View } from "../../src/web/page/js/view.js";
+
+// Browsers and later Nodes have it; the Node 18 that Debian 12 has does not.
+globalThis.crypto ??= webcrypto;
 
 const STATUSES = ["queued", "probing", "downloading", "paused", "verifying", "delivering", "completed", "failed", "cancelled"];
 const stats = {};
@@ -157,7 +161,8 @@ test("a name is cut in the middle of no character, and keeps its extension", () 
   for (const name of ["😀".repeat(20), "a".repeat(40), `${"x".repeat(30)}.${"y".repeat(20)}`, `.${"x".repeat(30)}`]) {
     const [start, end] = halves(name);
     assert.equal(start + end, name);
-    assert.ok(start.isWellFormed() && end.isWellFormed());
+    // Throws at half a character.
+    assert.doesNotThrow(() => [start, end].map(encodeURIComponent));
   }
 });
 
