@@ -52,6 +52,4 @@ pub(crate) struct Tuning {
     pub(crate) threads: u16,
     /// Most bytes in one range request.
     pub(crate) block_size: u64,
-    /// The wanted name.
-    pub(crate) name: Option<String>,
 }

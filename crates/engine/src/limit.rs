@@ -66,6 +66,11 @@ impl Limits {
         self.permits.cap(&Host::of(url))
     }
 
+    /// Connections to the host of `url` that `owner` may have beside those of others.
+    pub(crate) fn left_for(&self, url: &Url, owner: Owner) -> usize {
+        self.permits.left_for(&Host::of(url), owner)
+    }
+
     /// The host of `url` seems to accept no more connections than are at work now, although it does
     /// not say so: fewer are given out for a while.
     pub(crate) fn crowded(&self, url: &Url) {

@@ -144,7 +144,7 @@ impl Coming {
     }
 
     /// Reads the first `len` bytes, and no more. Dropping the future loses nothing.
-    async fn read(&mut self, len: u64) -> error::Result<()> {
+    pub(crate) async fn read(&mut self, len: u64) -> error::Result<()> {
         let mut left = len;
         while left > 0 {
             let Some(mut piece) = self.body.frame().await? else {

@@ -112,7 +112,7 @@ impl Block {
 
     fn patience_with(&self, error: &Error) -> Patience {
         match error.kind {
-            Kind::Protocol => self.patience_with_nonsense,
+            Kind::Protocol if !self.source.has_answered() => self.patience_with_nonsense,
             _ => self.patience.with(error),
         }
     }

@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod hand;
+mod mirrors;
 mod pace;
 mod rest;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod staff;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ use crate::disk::{Scratch, Standing};
 use crate::error::{Error, Kind, Result};
 use crate::event::ThreadState;
 use crate::limit::Rates;
+use crate::meet::Met;
 use crate::opened::Opened;
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
@@ -33,7 +36,9 @@ use crate::plan::retry::Patience;
 use crate::plan::seals::{self, Seals};
 use crate::plan::stamp::Stamp;
 use crate::plan::{LeaseId, Plan};
+use crate::probe::Html;
 use crate::source::Source;
+use crate::sources::Sources;
 use crate::span::Span;
 use crate::spec::Id;
 use crate::store::Record;
@@ -78,8 +83,9 @@ pub(crate) struct Held {
 /// What a transfer works with.
 pub(crate) struct Order {
     pub(crate) id: Id,
-    pub(crate) source: Arc<Source>,
     pub(crate) resource: Arc<Resource>,
+    /// Whether a page at another source may be the file.
+    pub(crate) html: Html,
     pub(crate) scratch: Arc<dyn Scratch>,
     pub(crate) rates: Rates,
     /// What is held already.
@@ -115,11 +121,17 @@ pub(crate) struct Left {
     pub(crate) ranges_proven: bool,
 }
 
-/// Fetches every byte that is missing. What it says is held has been synced, however it ends.
-pub(crate) async fn transfer(context: &Context, order: Order) -> (Left, Result<(), Halt>) {
-    let mut transfer = Transfer::new(context, order);
+/// Fetches every byte that is missing, from `sources`. What it says is held has been synced, however it
+/// ends.
+pub(crate) async fn transfer(
+    context: &Context,
+    sources: &mut Sources,
+    order: Order,
+) -> (Left, Result<(), Halt>) {
+    let mut transfer = Transfer::new(context, sources, order);
     let result = transfer.run().await;
     transfer.halt.cancel();
+    transfer.strangers.shutdown().await;
     while let Some(ended) = transfer.threads.join_next_with_id().await {
         transfer.settle(ended).ok();
     }
@@ -146,6 +158,9 @@ fn is_cut_off(error: &Error) -> bool {
 /// One thread at work.
 struct Worker {
     lease: LeaseId,
+    /// Which of the sources it is at.
+    at: usize,
+    source: Arc<Source>,
     /// Its number for people, from 1.
     number: u16,
     span: Arc<Span>,
@@ -156,29 +171,32 @@ struct Worker {
 }
 
 impl Worker {
-    /// What it has written counts from now on, sealed. Returns how far its block has come.
-    fn hand_over(&self, plan: &mut Plan, seals: &mut Seals, longest: u64) -> u64 {
+    /// What it has written counts from now on, sealed. Returns which bytes these are; the last one is
+    /// where its block has come to.
+    fn hand_over(&self, plan: &mut Plan, seals: &mut Seals, longest: u64) -> Range<u64> {
         let seal = self.span.seal();
-        let at = seal.bytes.end;
-        plan.wrote(self.lease, at);
+        let bytes = seal.bytes.clone();
+        plan.wrote(self.lease, bytes.end);
         seals.add(seal, longest);
-        at
+        bytes
     }
 }
 
 struct Transfer<'a> {
     context: &'a Context,
     id: Id,
-    source: Arc<Source>,
+    sources: &'a mut Sources,
+    /// Those that are asked whether they have the file.
+    strangers: JoinSet<(usize, Result<Met>)>,
     resource: Arc<Resource>,
+    html: Html,
     scratch: Arc<dyn Scratch>,
     rates: Rates,
     tuning: Receiver<Tuning>,
     settled: Option<Sender<u64>>,
     stop: CancellationToken,
     patience: Patience,
-    /// Tries that had failed in a row before the first byte of this transfer.
-    failures: u32,
+    begun_at: Instant,
     plan: Plan,
     /// They cover what the plan has as done.
     seals: Seals,
@@ -187,12 +205,11 @@ struct Transfer<'a> {
     /// Stops every thread.
     halt: CancellationToken,
     opened: Option<Opened>,
-    speeds: Speeds,
+    /// One for each source.
+    speeds: Vec<Speeds>,
+    /// Where each thread was last.
+    last_at: BTreeMap<u16, usize>,
     pace: Pace,
-    /// Refusals in a row while no thread was at work.
-    crowded_in_a_row: u32,
-    /// The server refuses even one connection: nothing is asked before this.
-    rest: Option<Wait>,
     unrecorded: Option<Box<Record>>,
     attempts: u32,
     wasted_before: u64,
@@ -210,8 +227,9 @@ struct Transfer<'a> {
 }
 
 impl<'a> Transfer<'a> {
-    fn new(context: &'a Context, order: Order) -> Transfer<'a> {
+    fn new(context: &'a Context, sources: &'a mut Sources, order: Order) -> Transfer<'a> {
         let now = Instant::now();
+        sources.go_on_after(order.failures);
         let plan = Plan::new(order.resource.size, order.held.done.clone());
         let writer = Writer::new(order.scratch.clone());
         Transfer {
@@ -219,7 +237,12 @@ impl<'a> Transfer<'a> {
             writer,
             context,
             id: order.id,
-            source: order.source,
+            speeds: (0..sources.len()).map(|_| Speeds::default()).collect(),
+            last_at: BTreeMap::new(),
+            sources,
+            strangers: JoinSet::new(),
+            html: order.html,
+            begun_at: now,
             scratch: order.scratch,
             rates: order.rates,
             tuning: order.tuning,
@@ -227,7 +250,6 @@ impl<'a> Transfer<'a> {
             halt: order.stop.child_token(),
             stop: order.stop,
             patience: context.patience(),
-            failures: order.failures,
             pace: Pace::new(plan.done().len(), now),
             seals: order.held.seals.clone(),
             synced: order.held,
@@ -238,9 +260,6 @@ impl<'a> Transfer<'a> {
             threads: JoinSet::new(),
             workers: BTreeMap::new(),
             opened: order.opened,
-            speeds: Speeds::default(),
-            crowded_in_a_row: order.failures,
-            rest: None,
             unrecorded: order.unrecorded,
             attempts: order.attempts,
             wasted_before: order.wasted,
@@ -257,23 +276,28 @@ impl<'a> Transfer<'a> {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.staff();
         // One thread has the first answer, and each other one asks for a connection.
-        self.source.ahead.keep(self.workers.len().saturating_sub(1));
+        let lead = self.sources.lead();
+        let asking = self.threads_at(lead).saturating_sub(1);
+        self.sources.source(lead).ahead.keep(asking);
         loop {
             if self.plan.is_filled() {
                 return Ok(());
             }
+            self.ask_strangers();
             self.staff();
             let is_someone_idle = self.workers.len() < usize::from(self.thread_limit());
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Err(Halt::Stopped),
                 Some(ended) = self.threads.join_next_with_id() => self.settle(ended)?,
+                Some(met) = self.strangers.join_next() => self.note_met(met)?,
                 Some(tried) = OptionFuture::from(self.checkpoint.as_mut()) => {
                     self.note(tried).map_err(Halt::Failed)?;
                 }
                 _ = ticks.tick() => {
                     let now = Instant::now();
                     self.observe(now);
+                    self.move_on(now);
                     self.replace_hopeless();
                     self.publish();
                     self.tell_settled();
@@ -282,7 +306,7 @@ impl<'a> Transfer<'a> {
                     self.checkpoint_if_due(now);
                 }
                 // Time itself can make a block one that is relieved.
-                _ = looks.tick(), if is_someone_idle => {}
+                _ = looks.tick(), if is_someone_idle => self.move_on(Instant::now()),
                 Ok(()) = self.tuning.changed() => self.dismiss(),
             }
         }
@@ -305,39 +329,33 @@ impl<'a> Transfer<'a> {
         };
         self.attempts += worker.span.failures();
         let longest = seals::longest(self.resource.size);
-        let at = worker.hand_over(&mut self.plan, &mut self.seals, longest);
-        if self
-            .plan
-            .block(worker.lease)
-            .is_some_and(|(_, done)| done > 0)
-        {
-            self.crowded_in_a_row = 0;
-            self.failures = 0;
-        }
-        self.ranges_proven |= self.resource.ranges && self.source.has_answered();
+        let bytes = worker.hand_over(&mut self.plan, &mut self.seals, longest);
+        let (at, now) = (bytes.end, Instant::now());
+        self.sources.gave(worker.at, bytes, now);
+        self.ranges_proven |= self.resource.ranges && worker.source.has_answered();
         if matches!(outcome, Outcome::Ended) {
             self.plan.ends_at(at);
         }
         self.plan.release(worker.lease);
-        let now = Instant::now();
         worker.hand.observe(at, now);
+        let speeds = &mut self.speeds[worker.at];
         if worker.hand.brought() > 0 {
-            self.speeds.note(worker.number, &worker.hand, now);
+            speeds.note(worker.number, &worker.hand, now);
         }
         if at < worker.asked_to {
-            self.speeds.lose(worker.number);
+            speeds.lose(worker.number);
         }
         match outcome {
             Outcome::Filled => Ok(()),
             Outcome::Ended | Outcome::Stopped => Ok(()),
-            Outcome::Crowded(error) => self.make_room(error),
+            Outcome::Crowded(error) => self.make_room(worker.at, error),
             Outcome::Failed(error) if error.kind == Kind::DiskFull => Err(Halt::NoRoom),
             // Some servers reset what is one connection too many. While others get on, its block waits.
-            Outcome::Failed(error) if is_cut_off(&error) && self.someone_gets_on() => {
-                self.context.limits.crowded(&self.source.address());
+            Outcome::Failed(error) if is_cut_off(&error) && self.someone_gets_on_at(worker.at) => {
+                self.context.limits.crowded(&worker.source.address());
                 Ok(())
             }
-            Outcome::Failed(error) => Err(Halt::Failed(error)),
+            Outcome::Failed(error) => self.do_without(worker.at, error),
         }
     }
 
@@ -345,10 +363,12 @@ impl<'a> Transfer<'a> {
     fn observe(&mut self, now: Instant) {
         let longest = seals::longest(self.resource.size);
         for worker in self.workers.values_mut() {
-            let at = worker.hand_over(&mut self.plan, &mut self.seals, longest);
+            let bytes = worker.hand_over(&mut self.plan, &mut self.seals, longest);
+            let at = bytes.end;
+            self.sources.gave(worker.at, bytes, now);
             worker.hand.observe(at, now);
             if worker.span.waits() {
-                worker.hand.starts_late(now + self.source.setup());
+                worker.hand.starts_late(now + worker.source.setup());
             } else if worker.span.state() == ThreadState::Waiting {
                 worker.hand.is_held_up(now);
             }

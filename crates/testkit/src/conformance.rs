@@ -116,6 +116,8 @@ pub fn full(id: u64, rank: i64) -> Record {
         finished_at: Some(time(3)),
         skipped: true,
         url_replaced: true,
+        mirror: Some(url("https://mirror.test/y")),
+        mixed: true,
         ..plain
     }
 }

@@ -25,6 +25,7 @@ struct Faults {
     /// What the next sync alone fails with.
     next_sync: Mutex<Option<io::ErrorKind>>,
     reserve: Mutex<Option<io::ErrorKind>>,
+    reservations: AtomicU64,
     /// Free bytes it claims to have, plus one; 0 asks the real disk.
     free: AtomicU64,
     writes: AtomicU64,
@@ -93,6 +94,11 @@ impl BadDisk {
     /// Every reservation of room fails like this from now on; `None` heals it.
     pub fn fail_reservations(&self, kind: Option<io::ErrorKind>) {
         set(&self.faults.reserve, kind);
+    }
+
+    /// Reservations of room so far, those that have failed included.
+    pub fn reservations(&self) -> u64 {
+        self.faults.reservations.load(Ordering::SeqCst)
     }
 
     /// Claims to have so many free bytes from now on; `None` asks the real disk.
@@ -199,6 +205,7 @@ impl Scratch for BadScratch {
     }
 
     fn reserve(&self, len: u64) -> io::Result<()> {
+        self.faults.reservations.fetch_add(1, Ordering::SeqCst);
         check(&self.faults.reserve)?;
         self.file.reserve(len)
     }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Download;
+use super::{Download, Settled};
 use crate::crash::{Point, point};
 use crate::deliver::{self, Bounds, Placed, Target};
 use crate::disk::Scratch;
@@ -27,12 +27,17 @@ impl Download {
     }
 
     /// Where the file will go, when that is clear before its bytes are fetched.
-    pub(super) fn early_target(&self, resource: &Resource) -> Result<Option<Target>, Halt> {
+    pub(super) fn early_target(&mut self, resource: &Resource) -> Result<Option<Target>, Halt> {
         use crate::spec::OnConflict::{Fail, Skip};
-        match self.record.spec.on_conflict {
-            Skip | Fail => self.target(resource).map(Some).map_err(Halt::Failed),
-            _ => Ok(None),
+        let before = self.settle(Settled::All);
+        let target = match self.record.spec.on_conflict {
+            Skip | Fail => Some(self.target(resource).map_err(Halt::Failed)?),
+            _ => None,
+        };
+        if !matches!(target, Some(Target::Exists(_))) {
+            self.settle(before);
         }
+        Ok(target)
     }
 
     fn target(&self, resource: &Resource) -> Result<Target> {
@@ -50,6 +55,7 @@ impl Download {
         mut scratch: Arc<dyn Scratch>,
         resource: &Resource,
     ) -> Result<(), Halt> {
+        self.settle(Settled::All);
         self.enter(Input::Verified);
         loop {
             self.check_dir()?;

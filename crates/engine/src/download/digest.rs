@@ -20,6 +20,7 @@ const STEP: u64 = 64 << 20;
 
 /// Hashes a file while it grows, until dropped.
 pub(super) struct Follower {
+    pub(super) algorithm: Algorithm,
     settled: watch::Sender<u64>,
     hashing: AbortOnDropHandle<Result<String>>,
 }
@@ -29,6 +30,7 @@ impl Follower {
         let (settled, follow) = watch::channel(0);
         let hashing = tokio::spawn(hash(scratch, algorithm, follow));
         Follower {
+            algorithm,
             settled,
             hashing: AbortOnDropHandle::new(hashing),
         }
@@ -42,7 +44,9 @@ impl Follower {
     /// The digest of the whole file, in lower-case hex. Nobody writes to it any more, and nobody else
     /// holds what [`settled`](Follower::settled) gave.
     pub(super) async fn digest(self, len: u64) -> Result<String> {
-        let Follower { settled, hashing } = self;
+        let Follower {
+            settled, hashing, ..
+        } = self;
         settled.send_replace(len);
         drop(settled);
         hashing.await.unwrap_or_else(|cause| Err(broken(cause)))

@@ -12,7 +12,6 @@ use crate::deliver;
 use crate::disk::{self, Disk, Scratch, ScratchDir, Standing};
 use crate::error::{Error, Kind, Result};
 use crate::folder::sync_dir;
-use crate::plan::resource::Resource;
 use crate::spec::OnFull;
 use crate::store::Record;
 use crate::transfer::Halt;
@@ -136,17 +135,6 @@ impl Download {
     /// Where scratch files are.
     pub(super) fn scratch_dir(&self) -> ScratchDir {
         ScratchDir::of(&self.context.config.state_dir)
-    }
-}
-
-/// Bytes of free room without which going on after a full disk would end just there again.
-pub(super) fn room_to_go_on(scratch: &dyn Scratch, resource: &Resource) -> u64 {
-    let occupied = scratch.occupied().unwrap_or(0);
-    match resource.size {
-        Some(size) if resource.ranges => size.saturating_sub(occupied),
-        Some(size) => size,
-        // It had grown to this and was not complete; a little more than that may be enough.
-        None => occupied.saturating_add(occupied / 8).saturating_add(1),
     }
 }
 

@@ -3,29 +3,21 @@
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{AtHand, Download, Prepared, Tries};
+use super::again::Tries;
+use super::{AtHand, Download, Prepared};
 use crate::crash::{Point, point};
 use crate::disk::Scratch;
 use crate::error::{Error, Kind};
-use crate::event::Reason;
-use crate::limit::Owner;
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
 use crate::plan::split;
 use crate::probe::{self, Found, Html, Manner};
 use crate::source::Source;
-use crate::spec::OnFull;
-use crate::transfer::{Halt, Wait};
-
-/// How often the disk is looked at while waiting for room.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
-
-/// So long a download that is too large for the disk leaves its place to others.
-const TOO_LARGE_FOR: Duration = Duration::from_secs(60);
+use crate::sources::is_no_use;
+use crate::transfer::Halt;
 
 const NOT_THE_FILE: &str = "the file at the new URL is not the one that was begun; what is held is \
                             kept: give another URL, or retry to start over";
@@ -33,13 +25,14 @@ const NOT_THE_FILE: &str = "the file at the new URL is not the one that was begu
 impl Download {
     /// Everything that a transfer stands on: what was there before a restart, if it still counts, or a
     /// fresh probe.
-    pub(super) async fn prepare(&mut self, tries: &Tries) -> Result<(Prepared, AtHand), Halt> {
+    pub(super) async fn prepare(&mut self, tries: &mut Tries) -> Result<(Prepared, AtHand), Halt> {
         if self.found.is_none()
-            && let Some(prepared) = self.resume().await?
+            && let Some(prepared) = self.resume(tries).await?
         {
             return Ok((prepared, AtHand::Part(None)));
         }
         self.discard();
+        tries.sources.start_over();
         self.knows_resource = false;
         // The record of the old bytes goes before the scratch file is written anew, so that no crash
         // leaves new bytes under an old record.
@@ -48,86 +41,97 @@ impl Download {
             self.save().await?;
             point(Point::Forgotten);
         }
-        let source = Arc::new(self.source());
+        let (at, found) = self.find(tries).await?;
         let Found {
             resource,
             opened,
             first_byte,
-        } = self.find(&source, tries).await?;
+        } = found;
+        let source = tries.sources.source(at);
         source.found_at(resource.final_url.clone());
         source.took(first_byte);
+        self.record.mirror = (at > 0).then(|| source.home.clone());
+        self.record.mixed = !tries.sources.is_alone();
         let (scratch, at_hand) = self.begin(&resource, opened).await?;
         self.record.scratch = Some(scratch.path().to_owned());
         self.record.resource = Some(resource.clone());
-        let prepared = Prepared {
-            source,
-            resource: Arc::new(resource),
-            scratch,
-        };
-        Ok((prepared, at_hand))
+        let resource = Arc::new(resource);
+        tries.sources.leads(at, resource.clone());
+        tries.sources.proven(at, resource.clone());
+        Ok((Prepared { resource, scratch }, at_hand))
     }
 
-    fn source(&self) -> Source {
-        Source::new(
-            self.record.spec.url.clone(),
-            self.record.spec.headers.clone(),
-            Owner::Download(self.record.id),
-        )
-    }
-
-    /// What there is, and room for it at this moment. A connection that waits for room keeps none from
-    /// others.
-    async fn find(&mut self, source: &Source, tries: &Tries) -> Result<Found, Halt> {
+    /// What there is, at which of the sources, and room for it at this moment. A connection that waits
+    /// for room keeps none from others.
+    async fn find(&mut self, tries: &mut Tries) -> Result<(usize, Found), Halt> {
+        // What a probe before its turn has found was at the URL itself.
+        let mut at = 0;
         loop {
             let mut found = match self.found.take().filter(Found::is_usable) {
                 Some(found) => found,
-                None => self.probe(source, tries).await?,
+                None => {
+                    let (answered, found) = self.probe(tries).await?;
+                    at = answered;
+                    found
+                }
             };
             self.learn(&found.resource);
             let needed = found.resource.size.unwrap_or(0);
             let least = self.context.config.min_free_space;
             if self.free_space() >= needed.saturating_add(least) {
-                return Ok(found);
+                return Ok((at, found));
             }
             found.let_go();
-            source.ahead.keep(0);
+            tries.sources.source(at).ahead.keep(0);
             self.wait_for_room(needed).await?;
             self.found = Some(found);
         }
     }
 
-    async fn probe(&mut self, source: &Source, tries: &Tries) -> Result<Found, Halt> {
-        let html = if self.record.spec.accept_html {
+    /// Whether a page may be the file.
+    pub(super) fn html(&self) -> Html {
+        if self.record.spec.accept_html {
             Html::Accept
         } else {
             Html::Refuse
-        };
-        loop {
-            let manner = tries
-                .manner
-                .unwrap_or(Manner::Block(self.tuning.borrow().block_size));
-            if matches!(manner, Manner::Block(_)) {
-                source.ahead.allow(self.other_threads());
-            }
-            let stop = self.stop.clone();
-            let answer = tokio::select! {
-                () = stop.cancelled() => return Err(Halt::Stopped),
-                answer = probe::probe(&self.context.client, source, manner, html) => answer,
-            };
-            match answer {
-                Ok(mut found) => {
-                    self.has_begun = true;
-                    let of_use = blocks_to_come(&found).min(self.other_threads());
-                    source.ahead.keep(of_use);
-                    self.gather(&mut found).await?;
-                    return Ok(found);
-                }
-                Err(error) => {
-                    source.ahead.keep(0);
-                    self.wait_after(&error).await?;
-                }
-            }
         }
+    }
+
+    /// Asks one source after the other what there is, until one has a file.
+    async fn probe(&mut self, tries: &mut Tries) -> Result<(usize, Found), Halt> {
+        loop {
+            for at in tries.sources.in_turn() {
+                let source = tries.sources.source(at).clone();
+                match self.probe_at(&source, tries.manner).await? {
+                    Ok(mut found) => {
+                        self.has_begun = true;
+                        self.gather(&mut found).await?;
+                        return Ok((at, found));
+                    }
+                    Err(error) if is_no_use(&error) => tries.sources.set_aside(at, error),
+                    Err(error) => tries.sources.rests(at, Instant::now(), 0, error),
+                }
+            }
+            self.wait_after(&tries.sources.verdict()).await?;
+        }
+    }
+
+    async fn probe_at(
+        &self,
+        source: &Source,
+        manner: Option<Manner>,
+    ) -> Result<Result<Found, Error>, Halt> {
+        let manner = manner.unwrap_or(Manner::Block(self.tuning.borrow().block_size));
+        if matches!(manner, Manner::Block(_)) {
+            source.ahead.allow(self.other_threads());
+        }
+        let answer = tokio::select! {
+            () = self.stop.cancelled() => return Err(Halt::Stopped),
+            answer = probe::probe(&self.context.client, source, manner, self.html()) => answer,
+        };
+        let of_use = |found: &Found| blocks_to_come(found).min(self.other_threads());
+        source.ahead.keep(answer.as_ref().map_or(0, of_use));
+        Ok(answer)
     }
 
     /// Threads besides the one that has the first block.
@@ -156,7 +160,7 @@ impl Download {
     }
 
     /// What an earlier run has left, if it can be built upon.
-    async fn resume(&mut self) -> Result<Option<Prepared>, Halt> {
+    async fn resume(&mut self, tries: &mut Tries) -> Result<Option<Prepared>, Halt> {
         let record = &self.record;
         let (Some(resource), Some(path)) = (record.resource.clone(), record.scratch.clone()) else {
             return Ok(None);
@@ -181,28 +185,82 @@ impl Download {
         if !is_of_use(&self.record.done) {
             return Ok(None);
         }
-        let source = Arc::new(self.source());
-        source.found_at(resource.final_url.clone());
-        if !is_whole(&self.record.done) && !self.prove_held(&source, &resource, &scratch).await? {
+        let resource = Arc::new(resource);
+        // Where the mirror that has said this is no longer among them, nobody has.
+        let lead = match &self.record.mirror {
+            None => Some(0),
+            Some(mirror) => tries.sources.find(mirror),
+        };
+        if let Some(lead) = lead {
+            tries
+                .sources
+                .source(lead)
+                .found_at(resource.final_url.clone());
+            tries.sources.leads(lead, resource.clone());
+        }
+        if self.record.mixed {
+            tries.sources.inherit(&self.record.done);
+        }
+        // With the last byte the sources are compared anyway, unless one of them vouches for all.
+        let is_settled = tries.sources.is_alone()
+            || self.record.spec.checksum.is_some()
+            // One answer is one version.
+            || !resource.ranges;
+        let is_proven = if is_whole(&self.record.done) && is_settled {
+            let lead = tries.sources.lead();
+            tries.sources.proven(lead, resource.clone());
+            true
+        } else {
+            self.prove_held(tries, &resource, &scratch).await?
+        };
+        if !is_proven {
             if std::mem::take(&mut self.record.url_replaced) {
                 // More likely a wrong URL than a new version: what is held is not given up for it.
-                let error = Error::new(Kind::Changed, NOT_THE_FILE).at(&source.home);
+                let error = Error::new(Kind::Changed, NOT_THE_FILE).at(&self.record.spec.url);
                 return Err(Halt::Failed(error));
             }
             tracing::info!(id = %self.record.id, "the remote file is not the one that was begun: starting over");
             return Ok(None);
         }
-        if std::mem::take(&mut self.record.url_replaced) {
+        let resource = match lead {
+            Some(_) => resource,
+            None => self.follow_another(tries, &resource).await?,
+        };
+        let is_right = tries.sources.known(0).is_some();
+        if is_right && std::mem::take(&mut self.record.url_replaced) {
             // The new URL has shown itself to be the file's: from now on a lost network is waited for.
             self.has_begun = true;
             self.save().await?;
         }
+        // Before the first byte of another source, so that no crash leaves a mixed file that says
+        // it is none.
+        if !self.record.mixed && !tries.sources.is_alone() {
+            self.record.mixed = true;
+            self.save().await?;
+        }
         self.learn(&resource);
-        Ok(Some(Prepared {
-            source,
-            resource: Arc::new(resource),
-            scratch,
-        }))
+        Ok(Some(Prepared { resource, scratch }))
+    }
+
+    /// Whoever has said what the file is, is no longer asked: from now on another one is believed that has
+    /// the bytes.
+    async fn follow_another(
+        &mut self,
+        tries: &mut Tries,
+        before: &Arc<Resource>,
+    ) -> Result<Arc<Resource>, Halt> {
+        let sources = &mut tries.sources;
+        let at = sources.witnesses().first().copied().unwrap_or(0);
+        let said = sources.known(at).unwrap_or(before);
+        let resource = Arc::new(Resource {
+            name: before.name.clone(),
+            ..Resource::clone(said)
+        });
+        self.record.mirror = (at > 0).then(|| sources.source(at).home.clone());
+        self.record.resource = Some(Resource::clone(&resource));
+        sources.leads(at, resource.clone());
+        self.save().await?;
+        Ok(resource)
     }
 
     /// Shows what the probe learned.
@@ -267,69 +325,6 @@ impl Download {
             Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(None),
             Err(cause) => Err(Halt::Failed(Error::disk("open", path, &cause))),
         }
-    }
-
-    /// Returns when `needed` bytes can be taken and the least free space is still kept. Whoever waits
-    /// for its turn may have the place meanwhile, unless nobody could write anything.
-    pub(super) async fn wait_for_room(&mut self, needed: u64) -> Result<(), Halt> {
-        let least = self.context.config.min_free_space;
-        loop {
-            let free = self.free_space();
-            if free >= needed.saturating_add(least) {
-                self.say(None);
-                return Ok(());
-            }
-            let why = format!(
-                "waiting for disk space: {needed} bytes needed and {least} kept free, {free} are free"
-            );
-            self.wait_a_little_for_room(why.clone()).await?;
-            // It is too large for this disk, others may not be.
-            if free >= least && *self.context.place_wanted.borrow() {
-                return Err(Halt::Waits(Wait {
-                    until: Instant::now() + TOO_LARGE_FOR,
-                    failures: self.failures,
-                    reason: Reason::disk_space(why),
-                }));
-            }
-        }
-    }
-
-    /// Free bytes where the file goes; as many as one likes where that cannot be told.
-    fn free_space(&self) -> u64 {
-        let free = self.context.disk.free_space(&self.dir());
-        free.unwrap_or(u64::MAX)
-    }
-
-    /// How a download that has left its place waits for room: among the queued, so that it comes back
-    /// by way of a place.
-    pub(super) fn wait_outside_for_room(&self) -> Halt {
-        let why = "waiting for disk space: the disk or a quota is full".to_owned();
-        match self.check_may_wait_for_room(&why) {
-            Err(halt) => halt,
-            Ok(()) => Halt::Waits(Wait {
-                until: Instant::now() + LOOK_AGAIN,
-                failures: self.failures,
-                reason: Reason::disk_space(why),
-            }),
-        }
-    }
-
-    pub(super) async fn wait_a_little_for_room(&self, why: String) -> Result<(), Halt> {
-        self.check_may_wait_for_room(&why)?;
-        self.say(Some(Reason::disk_space(why)));
-        self.sleep(LOOK_AGAIN).await
-    }
-
-    fn check_may_wait_for_room(&self, why: &str) -> Result<(), Halt> {
-        if self.context.config.on_full == OnFull::Fail {
-            let dir = self.dir();
-            let detail = format!(
-                "no room in {}; make some and repeat the download, it goes on from here ({why})",
-                dir.display()
-            );
-            return Err(Halt::Failed(Error::new(Kind::DiskFull, detail)));
-        }
-        Ok(())
     }
 }
 

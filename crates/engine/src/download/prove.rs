@@ -3,44 +3,58 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
-use bytes::BytesMut;
-use futures_util::future::try_join_all;
+use tokio::time::Instant;
 
 use super::Download;
+use super::again::Tries;
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result, Retry};
-use crate::fetch;
-use crate::http::Client;
+use crate::meet::{FEW_WINDOWS, MOST_WINDOWS, PROOF, SHORT_PROOF, Stranger, are_same, ends};
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
 use crate::source::Source;
+use crate::sources::{Sources, is_no_use};
 use crate::transfer::Halt;
-
-/// How many bytes of one place are fetched again.
-const PROOF: u64 = 64 << 10;
-
-/// At how many places, at most.
-const MOST_WINDOWS: usize = 16;
-
-/// The same for bytes that a strong validator vouches for.
-const FEW_WINDOWS: usize = 4;
-const SHORT_PROOF: u64 = 16 << 10;
 
 /// How many bytes are fetched again where an answer began.
 const PROOF_OF_ANSWER: u64 = 4 << 10;
 
+/// Of bytes that another source has given no stretch longer than this goes without a look, as long as
+/// so many looks are enough.
+const LONGEST_STRETCH: u64 = 1 << 20;
+const MOST_SAMPLES: usize = 256;
+
 /// How many places are asked about at once, when so many threads are allowed.
 const AT_ONCE: u16 = 8;
 
+/// Windows that have yet to be compared at one source.
+struct Windows {
+    left: Vec<Range<u64>>,
+    /// Tries of the download that had failed in a row before.
+    failures: u32,
+}
+
+/// What a comparison has shown.
+enum Compared {
+    /// All bytes are the same.
+    Same,
+    /// Some are not.
+    Different,
+    /// The source speaks of another version.
+    Changed(Error),
+    /// It could not be asked.
+    Unknown(Error),
+}
+
 impl Download {
-    /// Before held bytes are built upon: whether the remote file still has them. The ends of held
-    /// ranges are compared, because that is where new bytes are joined on.
+    /// Before held bytes are built upon: whether a source still has them. The ends of held ranges are
+    /// compared, because that is where new bytes are joined on. The first source that has them is
+    /// enough to go on; the others are asked when they are needed.
     pub(super) async fn prove_held(
         &mut self,
-        source: &Source,
-        resource: &Resource,
+        tries: &mut Tries,
+        resource: &Arc<Resource>,
         scratch: &Arc<dyn Scratch>,
     ) -> Result<bool, Halt> {
         // Somebody may have put other bytes under the same tag; a look costs little.
@@ -49,92 +63,210 @@ impl Download {
         } else {
             ends(&self.record.done, MOST_WINDOWS, self.proof())
         };
-        self.compare(source, resource, scratch, &windows).await
+        let mut windows = self.windows(windows);
+        let sources = &mut tries.sources;
+        loop {
+            for at in sources.in_turn() {
+                let met = if sources.said_by(at).is_some() {
+                    let source = sources.source(at).clone();
+                    match self
+                        .compare(&source, resource, scratch, &mut windows)
+                        .await?
+                    {
+                        Compared::Same => Ok(resource.clone()),
+                        Compared::Different => Err(has_changed(&source)),
+                        Compared::Changed(error) | Compared::Unknown(error) => Err(error),
+                    }
+                } else {
+                    self.meet(sources, at, resource, scratch).await?
+                };
+                match met {
+                    Ok(known) => {
+                        sources.proven(at, known);
+                        return Ok(true);
+                    }
+                    Err(error) if error.kind == Kind::Changed => sources.set_aside(at, error),
+                    Err(error) if sources.said_by(at).is_none() && is_no_use(&error) => {
+                        sources.set_aside(at, error);
+                    }
+                    Err(error) => sources.rests(at, Instant::now(), 0, error),
+                }
+            }
+            if sources.is_file_gone() {
+                return Ok(false);
+            }
+            match self.wait_after(&sources.verdict()).await {
+                // Whoever gives no parts cannot be compared with, but may give the whole.
+                Err(Halt::Failed(last)) if last.retry == Retry::NoParts => return Ok(false),
+                waited => waited?,
+            }
+        }
+    }
+
+    /// Asks a source of which nothing is known whether it has the file that was begun.
+    async fn meet(
+        &mut self,
+        sources: &Sources,
+        at: usize,
+        file: &Arc<Resource>,
+        scratch: &Arc<dyn Scratch>,
+    ) -> Result<Result<Arc<Resource>>, Halt> {
+        let stranger = Stranger {
+            client: self.context.client.clone(),
+            source: sources.source(at).clone(),
+            said: None,
+            html: self.html(),
+            file: file.clone(),
+            scratch: scratch.clone(),
+            held: self.record.done.clone(),
+            cap: self.tuning.borrow().block_size,
+        };
+        let met = tokio::select! {
+            () = self.stop.cancelled() => return Err(Halt::Stopped),
+            met = stranger.meet() => met,
+        };
+        Ok(met.map(|met| {
+            self.record.wasted += met.compared;
+            Arc::new(met.resource)
+        }))
     }
 
     /// After the last byte: whether all answers spoke of one version. A file that changed on the way
-    /// without a word has other bytes now than those that were fetched first, and a node that lags
-    /// others than those of its answers.
+    /// without a word has other bytes now than those that were fetched first, a node that lags others
+    /// than those of its answers, and a mirror may have another file that begins like this one.
     pub(super) async fn prove_whole(
         &mut self,
-        source: &Source,
+        tries: &mut Tries,
         resource: &Resource,
         scratch: &Arc<dyn Scratch>,
     ) -> Result<(), Halt> {
+        let sources = &mut tries.sources;
+        let may_be_mixed = sources.are_mixed();
+        // A digest tells more than any sample.
+        let is_checked_anyway = may_be_mixed && self.record.spec.checksum.is_some();
+        let giver = *sources.givers().first().unwrap_or(&sources.lead());
         // One answer is one version.
         let had_several_answers = resource.ranges && self.ranges_proven;
-        let is_vouched_for = resource.validators.is_strong() && !source.is_doubtful();
-        if is_vouched_for || !had_several_answers {
+        // Whoever was set aside meanwhile vouches for nothing.
+        let vouches = |known: &Arc<Resource>| known.validators.is_strong();
+        let is_vouched_for = !may_be_mixed
+            && sources.known(giver).is_some_and(vouches)
+            && !sources.source(giver).is_doubtful();
+        if is_checked_anyway || is_vouched_for || !had_several_answers {
             return Ok(());
         }
-        let size = self.record.done.len();
-        let mut windows = spread(size, self.proof());
-        windows.extend(beginnings(source.answers(), size));
-        match self.compare(source, resource, scratch, &windows).await {
+        match self.agrees(sources, scratch).await {
             Ok(true) => return Ok(()),
             Ok(false) => {}
             // A link that has expired since the last byte: all answers have borne the same date, and
             // asking for more than that would lose a file that is here.
-            Err(Halt::Failed(refused)) if is_no(&refused) && is_dated(resource) => return Ok(()),
+            Err(Halt::Failed(refused))
+                if is_no(&refused) && is_dated(resource) && !may_be_mixed =>
+            {
+                return Ok(());
+            }
             Err(halt) => return Err(halt),
         }
-        let detail =
-            "the remote file has changed while it was downloaded, and the server did not say so";
-        Err(Halt::Failed(
-            Error::new(Kind::Changed, detail).at(&source.home),
-        ))
+        let detail = if may_be_mixed {
+            sources.go_alone();
+            "what several sources gave is not one file"
+        } else {
+            "the remote file has changed while it was downloaded, and the server did not say so"
+        };
+        let error = Error::new(Kind::Changed, detail);
+        Err(Halt::Failed(error.at(&sources.source(giver).home)))
+    }
+
+    /// Whether the first source that can be asked has the same bytes in all windows. One that has
+    /// changed since is no witness.
+    async fn agrees(
+        &mut self,
+        sources: &mut Sources,
+        scratch: &Arc<dyn Scratch>,
+    ) -> Result<bool, Halt> {
+        let windows = |at| self.windows(self.of_the_whole(sources, at));
+        let mut left: Vec<Windows> = (0..sources.len()).map(windows).collect();
+        loop {
+            for at in sources.witnesses() {
+                let (source, known) = (sources.source(at).clone(), sources.known(at).cloned());
+                let Some(known) = known else { continue };
+                match self
+                    .compare(&source, &known, scratch, &mut left[at])
+                    .await?
+                {
+                    Compared::Same => return Ok(true),
+                    Compared::Different => return Ok(false),
+                    Compared::Changed(error) => sources.set_aside(at, error),
+                    Compared::Unknown(error) => sources.rests(at, Instant::now(), 0, error),
+                }
+            }
+            if sources.witnesses().is_empty() {
+                return Ok(false);
+            }
+            match self.wait_after(&sources.verdict()).await {
+                Err(Halt::Failed(last)) if last.retry == Retry::NoParts => return Ok(false),
+                waited => waited?,
+            }
+        }
+    }
+
+    /// Windows all over the file, in which this source is a witness.
+    fn of_the_whole(&self, sources: &Sources, at: usize) -> Vec<Range<u64>> {
+        let size = self.record.done.len();
+        let mut windows = spread(size, self.proof());
+        windows.extend(beginnings(sources.source(at).answers(), size));
+        if sources.are_mixed() {
+            windows.extend(samples(&sources.given_by_others_than(at)));
+        }
+        windows
     }
 
     fn proof(&self) -> u64 {
         PROOF.min(self.tuning.borrow().block_size)
     }
 
-    /// Whether all windows have the same bytes here and there.
+    fn windows(&self, left: Vec<Range<u64>>) -> Windows {
+        Windows {
+            left,
+            failures: self.failures,
+        }
+    }
+
+    /// Whether all windows have the same bytes here and there. Those that are compared are taken away.
     async fn compare(
         &mut self,
         source: &Source,
         resource: &Resource,
         scratch: &Arc<dyn Scratch>,
-        windows: &[Range<u64>],
-    ) -> Result<bool, Halt> {
-        let at_once = AT_ONCE.min(self.tuning.borrow().threads.max(1));
-        let failures = self.failures;
-        for some in windows.chunks(at_once.into()) {
-            if !self.compare_some(source, resource, scratch, some).await? {
-                return Ok(false);
-            }
-            // Each group has all patience; but what is compared is no gain, so earlier failures count on.
-            self.failures = failures;
-            self.record.wasted += some.iter().map(|w| w.end - w.start).sum::<u64>();
-        }
-        Ok(true)
-    }
-
-    async fn compare_some(
-        &mut self,
-        source: &Source,
-        resource: &Resource,
-        scratch: &Arc<dyn Scratch>,
-        windows: &[Range<u64>],
-    ) -> Result<bool, Halt> {
-        loop {
-            let stop = self.stop.clone();
+        windows: &mut Windows,
+    ) -> Result<Compared, Halt> {
+        let at_once = usize::from(AT_ONCE.min(self.tuning.borrow().threads.max(1)));
+        while !windows.left.is_empty() {
+            let some = &windows.left[..at_once.min(windows.left.len())];
             let client = &self.context.client;
             let compared = tokio::select! {
-                () = stop.cancelled() => return Err(Halt::Stopped),
-                compared = are_same(client, source, resource, scratch, windows) => compared,
+                () = self.stop.cancelled() => return Err(Halt::Stopped),
+                compared = are_same(client, source, resource, scratch, some) => compared,
             };
             match compared {
-                Ok(are_same) => return Ok(are_same),
-                Err(error) if error.kind == Kind::Changed => return Ok(false),
-                Err(error) => match self.wait_after(&error).await {
-                    // Whoever gives no parts cannot be compared with, but may give the whole.
-                    Err(Halt::Failed(last)) if last.retry == Retry::NoParts => return Ok(false),
-                    waited => waited?,
-                },
+                Ok(true) => {}
+                Ok(false) => return Ok(Compared::Different),
+                Err(error) if error.kind == Kind::Changed => return Ok(Compared::Changed(error)),
+                Err(error) => return Ok(Compared::Unknown(error)),
             }
+            // Each group has all patience; but what is compared is no gain, so earlier failures count on.
+            self.failures = windows.failures;
+            self.record.wasted += some.iter().map(|w| w.end - w.start).sum::<u64>();
+            windows.left.drain(..at_once.min(windows.left.len()));
         }
+        Ok(Compared::Same)
     }
+}
+
+/// That the bytes of a source are not those that are held.
+fn has_changed(source: &Source) -> Error {
+    let detail = "the remote file has changed: it has other bytes than those that are held";
+    Error::new(Kind::Changed, detail).at(&source.home)
 }
 
 /// Whether the server will not give the file any more.
@@ -144,85 +276,6 @@ fn is_no(error: &Error) -> bool {
 
 fn is_dated(resource: &Resource) -> bool {
     resource.validators.last_modified.is_some()
-}
-
-/// The same of a few windows, which are asked about at once.
-async fn are_same(
-    client: &Client,
-    source: &Source,
-    resource: &Resource,
-    scratch: &Arc<dyn Scratch>,
-    windows: &[Range<u64>],
-) -> Result<bool> {
-    let fetching = windows
-        .iter()
-        .map(|window| fetch_again(client, source, resource, window));
-    for (window, fetched) in windows.iter().zip(try_join_all(fetching).await?) {
-        let mut held = vec![0; fetched.len()];
-        if scratch.read_at(&mut held, window.start).is_err() || fetched != held {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// All bytes of a window, in as many answers as the server needs for them: one that cuts its answers
-/// short is no reason to give up a file whose blocks came like that.
-async fn fetch_again(
-    client: &Client,
-    source: &Source,
-    resource: &Resource,
-    window: &Range<u64>,
-) -> Result<BytesMut> {
-    let mut bytes = BytesMut::new();
-    loop {
-        let from = window.start + bytes.len() as u64;
-        if from >= window.end {
-            return Ok(bytes);
-        }
-        let before = bytes.len();
-        let asked = (from, window.end - 1);
-        let answered = fetch_more(client, source, resource, asked, &mut bytes).await;
-        if bytes.len() == before {
-            answered?;
-            return Err(
-                Error::passing(Kind::Disconnected, "the server sent nothing").at(&source.home),
-            );
-        }
-    }
-}
-
-/// What one answer brings of the bytes asked for; it stays when the answer breaks off.
-async fn fetch_more(
-    client: &Client,
-    source: &Source,
-    resource: &Resource,
-    asked: (u64, u64),
-    bytes: &mut BytesMut,
-) -> Result<()> {
-    let turn = AtomicBool::new(false);
-    let (mut body, len) = fetch::block(client, source, resource, asked, &turn).await?;
-    let promised = bytes.len() + usize::try_from(len).unwrap_or(usize::MAX);
-    while bytes.len() < promised {
-        let Some(frame) = body.frame().await? else {
-            return Ok(());
-        };
-        bytes.extend_from_slice(&frame);
-    }
-    bytes.truncate(promised);
-    body.finish();
-    Ok(())
-}
-
-/// The last bytes of held ranges, `len` of each at most: of all, or of some that are spread evenly and
-/// include the first and the last.
-fn ends(held: &RangeSet, most: usize, len: u64) -> Vec<Range<u64>> {
-    let ranges: Vec<Range<u64>> = held.iter().collect();
-    let count = ranges.len().min(most);
-    (0..count)
-        .map(|n| &ranges[n * (ranges.len() - 1) / (count - 1).max(1)])
-        .map(|range| range.end - (range.end - range.start).min(len)..range.end)
-        .collect()
 }
 
 /// Windows of `len` bytes, evenly over a file of `size` bytes from its first byte to its last. The
@@ -239,6 +292,21 @@ fn spread(size: u64, len: u64) -> Vec<Range<u64>> {
         .collect()
 }
 
+/// Windows in bytes that another source has given: the first and the last ones of each range, where the
+/// files may begin to differ, and so many in between that no longer stretch goes without.
+fn samples(given: &RangeSet) -> Vec<Range<u64>> {
+    let step = (given.len() / MOST_SAMPLES as u64).max(LONGEST_STRETCH);
+    let mut samples = Vec::new();
+    for range in given.iter() {
+        let firsts = (range.start..range.end).step_by(usize::try_from(step).unwrap_or(usize::MAX));
+        samples.extend(firsts.map(|first| first..range.end.min(first + PROOF_OF_ANSWER)));
+        samples.push(range.end.saturating_sub(PROOF_OF_ANSWER).max(range.start)..range.end);
+    }
+    // Very many short ranges are looked at here and there.
+    let nth = samples.len().div_ceil(2 * MOST_SAMPLES).max(1);
+    samples.into_iter().step_by(nth).collect()
+}
+
 /// The first bytes of answers, in a file of `size` bytes: each answer may have spoken of a version of
 /// its own.
 fn beginnings(mut answers: Vec<u64>, size: u64) -> impl Iterator<Item = Range<u64>> {
@@ -253,17 +321,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn proof_is_taken_from_the_ends_of_ranges_first_and_last_included() {
-        let held: RangeSet = [0..10, 20..30, 40..45].into_iter().collect();
-        assert_eq!(ends(&held, MOST_WINDOWS, 6), [4..10, 24..30, 40..45]);
-        let many: RangeSet = (0..100).map(|n| n * 10..n * 10 + 5).collect();
-        let windows = ends(&many, MOST_WINDOWS, 5);
-        assert_eq!(windows.len(), MOST_WINDOWS);
-        assert_eq!(
-            (&windows[0], &windows[MOST_WINDOWS - 1]),
-            (&(0..5), &(990..995))
-        );
-        assert!(ends(&RangeSet::new(), MOST_WINDOWS, 5).is_empty());
+    fn bytes_of_another_source_are_looked_at_where_they_begin_and_end_and_in_between() {
+        let mib = LONGEST_STRETCH;
+        let given: RangeSet = [0..2 * mib + 10, 5 * mib..5 * mib + 1]
+            .into_iter()
+            .collect();
+        let look = |first: u64| first..first + PROOF_OF_ANSWER;
+        let end = 2 * mib + 10;
+        let expected = [
+            look(0),
+            look(mib),
+            2 * mib..end,
+            end - PROOF_OF_ANSWER..end,
+            5 * mib..5 * mib + 1,
+            5 * mib..5 * mib + 1,
+        ];
+        assert_eq!(samples(&given), expected);
+        let long: RangeSet = std::iter::once(0..10_000 * mib).collect();
+        assert!(samples(&long).len() <= MOST_SAMPLES + 2);
+        let many: RangeSet = (0..10_000).map(|n| n * mib..n * mib + 9).collect();
+        assert!(samples(&many).len() <= 2 * MOST_SAMPLES);
+        assert!(samples(&RangeSet::new()).is_empty());
     }
 
     #[test]

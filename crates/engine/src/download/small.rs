@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{AtHand, Download, Try};
+use super::{AtHand, Download, Settled, Try};
 use crate::crash::{Point, point};
 use crate::disk::Scratch;
 use crate::error::{Error, Kind};
@@ -24,6 +24,8 @@ impl Download {
         opened: Option<Opened>,
     ) -> Result<(Arc<dyn Scratch>, AtHand), Halt> {
         let is_limited = self.rates.piece().is_some();
+        // What goes into a group is on its way to its final name.
+        let before = self.settle(Settled::All);
         let bytes = match opened {
             Some(Opened {
                 bytes: Opening::Held(held),
@@ -35,6 +37,7 @@ impl Download {
                 held
             }
             opened => {
+                self.settle(before);
                 let scratch = self.fresh_scratch(resource.size).await?;
                 return Ok((scratch, AtHand::Part(opened)));
             }
@@ -42,6 +45,7 @@ impl Download {
         if let Some(scratch) = self.small_scratch()? {
             return Ok((scratch, AtHand::Whole(bytes)));
         }
+        self.settle(before);
         let len = Some(bytes.len());
         let bytes = Opening::Held(bytes);
         let scratch = self.fresh_scratch(resource.size).await?;
@@ -66,8 +70,8 @@ impl Download {
         resource: &Resource,
         bytes: Held,
     ) -> Result<Try, Halt> {
-        let all = 0..bytes.len();
-        self.record.done = std::iter::once(all).collect();
+        let size = bytes.len();
+        self.record.done = std::iter::once(0..size).collect();
         self.enter_all(&[Input::Filled, Input::Verified]);
         self.is_recorded = true;
         let whole = Whole {
@@ -98,7 +102,7 @@ impl Download {
         };
         match ended {
             // Inside the group it took no place, and others have taken it.
-            Err(Halt::NoRoom) => Err(self.wait_outside_for_room()),
+            Err(Halt::NoRoom) => Err(self.wait_outside_for_room(size)),
             Err(halt @ Halt::Lost(_)) => Ok(Try::Halted(halt)),
             ended => ended.map(|()| Try::Delivered),
         }

@@ -22,8 +22,13 @@ impl Download {
         scratch: &Arc<dyn Scratch>,
         follower: Option<Follower>,
     ) -> Result<(), Halt> {
-        let (Some(checksum), Some(follower)) = (self.record.spec.checksum.clone(), follower) else {
+        let Some(checksum) = self.record.spec.checksum.clone() else {
             return Ok(());
+        };
+        // Another digest may be asked for than when the first byte came.
+        let follower = match follower {
+            Some(follower) if follower.algorithm == checksum.algorithm => follower,
+            _ => Follower::of(scratch.clone(), checksum.algorithm),
         };
         let len = scratch.len();
         let len = len.map_err(|cause| Error::disk("read back", scratch.path(), &cause));
@@ -51,5 +56,13 @@ impl Download {
         Err(Halt::Failed(
             Error::new(Kind::ChecksumMismatch, detail).at(&self.record.spec.url),
         ))
+    }
+    /// The file is fetched anew: what it was does not count.
+    pub(super) fn forget_digest(&mut self) {
+        self.record.digest = None;
+        self.context.live.update(self.record.id, |view| {
+            let checksum = Arc::make_mut(&mut view.checksum);
+            (checksum.actual, checksum.verified) = (None, None);
+        });
     }
 }

@@ -89,7 +89,8 @@ fn reach(before: &Spec, after: &Spec) -> Reach {
         block_size: after.block_size,
         speed_limit: after.speed_limit,
         priority: after.priority,
-        mirrors: after.mirrors.clone(),
+        checksum: after.checksum.clone(),
+        on_conflict: after.on_conflict,
         notes: after.notes.clone(),
         ..before.clone()
     };
@@ -103,6 +104,7 @@ fn reach(before: &Spec, after: &Spec) -> Reach {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::OnConflict;
 
     fn spec() -> Spec {
         Spec {
@@ -127,12 +129,14 @@ mod tests {
             spec.block_size = Some(1 << 20);
             spec.priority = 2;
             spec.name = Some("b".to_owned());
-            spec.mirrors = vec![spec.url.clone()];
+            spec.checksum = "md5=d41d8cd98f00b204e9800998ecf8427e".parse().ok();
+            spec.on_conflict = OnConflict::Overwrite;
             spec.notes = vec![("split".into(), "3".into())];
         });
         assert_eq!((limited.speed_limit, reach), (5, Reach::Followed));
-        let asks: [fn(&mut Spec); 4] = [
+        let asks: [fn(&mut Spec); 5] = [
             |spec| spec.headers.clear(),
+            |spec| spec.mirrors = vec![spec.url.clone()],
             |spec| spec.url.set_path("/b"),
             |spec| spec.accept_html = true,
             |spec| spec.dir = Some("/elsewhere".into()),

@@ -64,6 +64,8 @@ impl Resting {
                 rank,
                 status,
                 resource: None,
+                mirror: None,
+                mixed: false,
                 scratch: None,
                 done,
                 seals,

@@ -80,7 +80,7 @@ pub(super) fn view(record: &Record, settings: &Settings, dir: &Path) -> View {
 }
 
 /// The mirrors as watchers see them.
-pub(super) fn mirrors(spec: &Spec) -> Arc<[String]> {
+fn mirrors(spec: &Spec) -> Arc<[String]> {
     let mirrors = &spec.mirrors;
     if mirrors.is_empty() {
         // The empty one takes no memory of its own.
@@ -99,7 +99,7 @@ fn full_map(size: u64) -> Arc<str> {
 }
 
 /// What is known of the digest. Nearly always that is nothing, and shared.
-fn digest(record: &Record) -> Arc<DigestView> {
+pub(super) fn digest(record: &Record) -> Arc<DigestView> {
     static NOTHING: LazyLock<Arc<DigestView>> = LazyLock::new(|| {
         Arc::new(DigestView {
             algorithm: Algorithm::Sha256,

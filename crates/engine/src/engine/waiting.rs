@@ -21,13 +21,11 @@ impl Waiting {
         self.waits.insert(id, wait);
     }
 
-    /// Forgets what a download waits for; the tries that it has failed so far are returned.
-    pub(crate) fn remove(&mut self, id: Id) -> u32 {
-        let Some(wait) = self.waits.remove(&id) else {
-            return 0;
-        };
+    /// Forgets what a download waits for, and returns it.
+    pub(crate) fn remove(&mut self, id: Id) -> Option<Wait> {
+        let wait = self.waits.remove(&id)?;
         self.due.remove(&(wait.until, id));
-        wait.failures
+        Some(wait)
     }
 
     /// What a download waits for, until its time has come.
@@ -36,7 +34,7 @@ impl Waiting {
         self.due.contains(&(wait.until, id)).then_some(wait)
     }
 
-    /// Those whose time has come. Their failures are remembered until they are removed.
+    /// Those whose time has come. What they have waited for is remembered until they are removed.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Id> {
         let mut due = Vec::new();
         while let Some(&(at, id)) = self.due.first()
@@ -62,18 +60,21 @@ mod tests {
             until: now + Duration::from_secs(seconds),
             failures,
             reason: Reason::from(""),
+            unfit: None,
         };
         let mut waiting = Waiting::default();
         waiting.insert(Id(1), wait(3, 1));
         waiting.insert(Id(2), wait(1, 2));
         waiting.insert(Id(3), wait(2, 3));
         assert_eq!(waiting.wait_of(Id(2)).map(|wait| wait.failures), Some(2));
-        assert_eq!(waiting.remove(Id(3)), 3);
+        let failures = |wait: Option<Wait>| wait.map(|wait| wait.failures);
+        assert_eq!(failures(waiting.remove(Id(3))), Some(3));
         assert_eq!(waiting.due(now), []);
         let later = now + Duration::from_secs(5);
         assert_eq!(waiting.due(later), [Id(2), Id(1)]);
         assert_eq!(waiting.due(later), []);
         assert_eq!(waiting.wait_of(Id(2)), None);
-        assert_eq!((waiting.remove(Id(2)), waiting.remove(Id(2))), (2, 0));
+        assert_eq!(failures(waiting.remove(Id(2))), Some(2));
+        assert_eq!(waiting.remove(Id(2)), None);
     }
 }

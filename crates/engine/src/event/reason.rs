@@ -52,16 +52,19 @@ pub enum Cause {
     DiskSpace,
     /// What lies on the disk is compared with what was written there.
     Checking,
+    /// Nothing: it goes on, without some of its sources.
+    Sources,
 }
 
 impl Cause {
     /// The names of the causes that are no failed try, whose name is that of its [`Kind`].
-    pub const CODES: [&str; 5] = [
+    pub const CODES: [&str; 6] = [
         "asked_to_wait",
         "no_network",
         "connections",
         "disk_space",
         "checking",
+        "sources",
     ];
 
     /// The stable, machine-readable name (`snake_case`).
@@ -73,6 +76,7 @@ impl Cause {
             Cause::Connections { .. } => "connections",
             Cause::DiskSpace => "disk_space",
             Cause::Checking => "checking",
+            Cause::Sources => "sources",
         }
     }
 }
@@ -116,6 +120,11 @@ impl Reason {
     pub(crate) fn checking() -> Reason {
         let sentence = "checking what is on the disk".to_owned();
         Reason::new(Cause::Checking, sentence)
+    }
+
+    /// Some of its sources are not used, as `sentence` says.
+    pub(crate) fn sources(sentence: String) -> Reason {
+        Reason::new(Cause::Sources, sentence)
     }
 
     fn new(cause: Cause, sentence: String) -> Reason {

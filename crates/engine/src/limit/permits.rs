@@ -129,6 +129,10 @@ impl Permits {
         self.lock().cap(host)
     }
 
+    pub(super) fn left_for(&self, host: &Host, owner: Owner) -> usize {
+        self.lock().left_for(host, owner)
+    }
+
     pub(super) fn crowded(&self, host: &Host) {
         self.lock().crowded(host, Instant::now());
         self.refused.notify_one();

@@ -152,6 +152,16 @@ impl Queue {
             .map_or(self.most_per_host, |lane| lane.cap(self.most_per_host))
     }
 
+    /// Connections to `host` that `owner` may have beside those of others.
+    pub(super) fn left_for(&self, host: &Host, owner: Owner) -> usize {
+        let others = |lane: &Lane| {
+            let own = lane.busy.get(&owner).copied().unwrap_or(0);
+            lane.at_work().saturating_sub(own)
+        };
+        let taken = self.lanes.get(host).map_or(0, others);
+        self.cap(host).saturating_sub(taken)
+    }
+
     /// A connection to `host` was refused while it was counted: as many as the others are is all
     /// that the host accepts, until `wait` is over; then one more is tried, and so on.
     pub(super) fn refused(&mut self, host: &Host, wait: Option<Duration>, now: Instant) {

@@ -3,6 +3,7 @@
 //! [`Plan`] is one download's book of bytes: which are done, which are given to a thread (leased),
 //! which are free. Reports may be late, repeated or overlap: they are merged as sets.
 
+pub mod choice;
 pub mod content_range;
 pub mod disposition;
 #[cfg(test)]

@@ -55,7 +55,7 @@ fn fill(connection: &Connection) {
         "INSERT INTO download VALUES ('{ID}', 1048576, 'paused', 'http://host/a', NULL, '{{}}',
          'http://host/a', 'a', 1000, 1, '\"tag\"', 0, 1767323045678, NULL, 'text/plain',
          '/state/scratch/a.part', '0-400', NULL, NULL, NULL, NULL, 0, 0, 1767323045678, NULL, NULL,
-         NULL, NULL, 0, 0)"
+         NULL, NULL, 0, 0, NULL, 0)"
     );
     connection.execute(&row, []).expect("the row is right");
     let request = Once {

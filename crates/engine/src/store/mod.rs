@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use futures_util::future::BoxFuture;
+use url::Url;
 
 use crate::error::{Error, Result};
 use crate::plan::ranges::RangeSet;
@@ -47,6 +48,10 @@ pub struct Record {
     pub status: Status,
     /// What the probe learned, once it did.
     pub resource: Option<Resource>,
+    /// The mirror that `resource` speaks of; `None`: the URL itself.
+    pub mirror: Option<Url>,
+    /// Whether the bytes that are held may be those of several sources.
+    pub mixed: bool,
     /// The scratch file, once there is one.
     pub scratch: Option<PathBuf>,
     /// The bytes that were synced to the scratch file.
@@ -94,6 +99,8 @@ impl Record {
             rank,
             status,
             resource: None,
+            mirror: None,
+            mixed: false,
             scratch: None,
             done: RangeSet::new(),
             seals: Seals::default(),

@@ -107,6 +107,8 @@ fn write(connection: &Connection, statement: &str, record: &Record) -> rusqlite:
         record.stamp.map(Stored),
         record.skipped,
         record.url_replaced,
+        record.mirror.as_ref().map(Stored),
+        record.mixed,
     ])?;
     Ok(())
 }
@@ -161,6 +163,8 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
         stamp: columns.maybe()?,
         skipped: columns.plain()?,
         url_replaced: columns.plain()?,
+        mirror: columns.maybe()?,
+        mixed: columns.plain()?,
     };
     let size = record.resource.as_ref().and_then(|known| known.size);
     if size.is_some_and(|size| record.done.end() > size) {
@@ -352,6 +356,7 @@ mod tests {
             stamp in of(any::<(u64, u64, u64, i64, i64)>()),
             (added_at, started_at, finished_at) in (any_time(), of(any_time()), of(any_time())),
             (skipped, url_replaced) in any::<(bool, bool)>(),
+            (mirror, mixed) in (of(any_url()), any::<bool>()),
         ) -> Record {
             let mut done: RangeSet = done.into_iter().map(|(a, b)| a / 8..b / 8).collect();
             let size = resource.as_ref().and_then(|known: &Resource| known.size);
@@ -367,7 +372,7 @@ mod tests {
             Record {
                 id: Id(id), spec, rank, status, resource, scratch, done, path, inode, digest,
                 error, attempts, wasted, added_at, started_at, finished_at, seals, stamp,
-                skipped, url_replaced,
+                skipped, url_replaced, mirror, mixed,
             }
         }
     }
@@ -414,6 +419,8 @@ mod tests {
             finished_at: None,
             skipped: false,
             url_replaced: false,
+            mirror: None,
+            mixed: false,
         };
         put(&connection, &record).expect("storable");
         assert_eq!(read_all(&connection), [record]);

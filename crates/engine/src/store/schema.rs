@@ -56,10 +56,14 @@ CREATE TABLE once ( -- requests with a key of the caller's, so that none is done
   at     INTEGER NOT NULL
 ) STRICT;
 ",
+    "
+ALTER TABLE download ADD COLUMN mirror TEXT; -- whose answer final_url … content_type are; null: url's
+ALTER TABLE download ADD COLUMN mixed INTEGER NOT NULL DEFAULT 0; -- done: of several sources, perhaps
+",
 ];
 
 /// The columns in the order in which rows are written and read.
-pub(super) const COLUMNS: [&str; 30] = [
+pub(super) const COLUMNS: [&str; 32] = [
     "id",
     "rank",
     "status",
@@ -90,6 +94,8 @@ pub(super) const COLUMNS: [&str; 30] = [
     "stamp",
     "skipped",
     "url_replaced",
+    "mirror",
+    "mixed",
 ];
 
 /// The columns of what is asked for, which change while a download runs.

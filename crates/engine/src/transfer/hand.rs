@@ -96,7 +96,7 @@ impl Speeds {
         clippy::cast_sign_loss,
         reason = "a speed to expect; `as` saturates"
     )]
-    fn usual(&self) -> Option<u64> {
+    pub(super) fn usual(&self) -> Option<u64> {
         let logs = self.0.values().map(|past| (past.speed.max(1) as f64).ln());
         let mean = logs.sum::<f64>() / self.0.len() as f64;
         Some(mean.exp().round() as u64).filter(|_| !self.0.is_empty())

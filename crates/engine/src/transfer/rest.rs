@@ -23,6 +23,9 @@ pub(crate) struct Wait {
     pub(crate) failures: u32,
     /// For a human.
     pub(crate) reason: Reason,
+    /// It waits for room on a disk that shows it and takes nothing: so many bytes are to be tried before
+    /// a server is asked for them again.
+    pub(crate) unfit: Option<u64>,
 }
 
 impl Wait {
@@ -41,6 +44,7 @@ impl Wait {
             until,
             failures,
             reason,
+            unfit: None,
         }
     }
 }
@@ -48,21 +52,21 @@ impl Wait {
 impl Transfer<'_> {
     /// The server accepts fewer connections than we hold: those that work go on, and the limits give
     /// out fewer from now on. When none works, all rest.
-    pub(super) fn make_room(&mut self, error: Error) -> Result<(), Halt> {
+    pub(super) fn make_room(&mut self, at: usize, error: Error) -> Result<(), Halt> {
         self.attempts += 1;
         meter::retried(error.kind);
+        let now = Instant::now();
         // While others go on, being refused is no failure of the download; nor is it another one when
         // the rest has begun already.
-        if self.someone_works() || self.rests() {
+        if self.someone_works_at(at) || self.sources.rests_at(at, now) {
             return Ok(());
         }
-        self.crowded_in_a_row += 1;
-        let failures = self.crowded_in_a_row;
+        let failures = self.sources.refused(at);
         match retry::next(&self.patience, error.retry, failures, fastrand::f64()) {
-            Next::GiveUp => Err(Halt::Failed(error)),
+            Next::GiveUp => self.do_without(at, error),
             Next::After(wait) => {
-                self.rest = Some(Wait::after(&error, Instant::now() + wait, failures));
-                for worker in self.workers.values() {
+                self.sources.rests(at, now + wait, 0, error);
+                for worker in self.workers.values().filter(|worker| worker.at == at) {
                     worker.stop.cancel();
                 }
                 Ok(())
@@ -70,27 +74,28 @@ impl Transfer<'_> {
         }
     }
 
-    fn someone_works(&self) -> bool {
-        let works = |worker: &Worker| worker.span.state() == ThreadState::Streaming;
+    fn someone_works_at(&self, at: usize) -> bool {
+        let works =
+            |worker: &Worker| worker.at == at && worker.span.state() == ThreadState::Streaming;
         self.workers.values().any(works)
+    }
+
+    /// Whether a thread at this source has brought bytes of its block.
+    pub(super) fn someone_gets_on_at(&self, at: usize) -> bool {
+        let mut there = self.workers.values().filter(|worker| worker.at == at);
+        there.any(|worker| self.gets_on(worker))
     }
 
     /// Whether a thread at work has brought bytes of its block. One that stands still brings hope and
     /// nothing else.
     pub(super) fn someone_gets_on(&self) -> bool {
-        let gets_on = |worker: &Worker| {
-            let block = self.plan.block(worker.lease);
-            worker.span.state() == ThreadState::Streaming
-                && block.is_some_and(|(bytes, _)| worker.span.at() > bytes.start)
-        };
-        self.workers.values().any(gets_on)
+        self.workers.values().any(|worker| self.gets_on(worker))
     }
 
-    /// Whether nothing is asked for now, because the server refuses even one connection.
-    pub(super) fn rests(&self) -> bool {
-        self.rest
-            .as_ref()
-            .is_some_and(|rest| rest.until > Instant::now())
+    fn gets_on(&self, worker: &Worker) -> bool {
+        let block = self.plan.block(worker.lease);
+        worker.span.state() == ThreadState::Streaming
+            && block.is_some_and(|(bytes, _)| worker.span.at() > bytes.start)
     }
 
     /// While nothing happens here, a download that waits for its turn may have the place.
@@ -106,10 +111,12 @@ impl Transfer<'_> {
         }
     }
 
-    /// When the first thread tries again, when all of them wait for their next try.
+    /// When something is tried again, when all threads wait for their next try or no source may be asked
+    /// before.
     pub(super) fn next_try(&self) -> Option<Wait> {
-        if self.rests() {
-            return self.rest.clone();
+        if self.sources.usable(Instant::now()).is_empty() && !self.someone_gets_on() {
+            let (until, error, failures) = self.sources.next_due()?;
+            return Some(Wait::after(&error, until, failures));
         }
         let troubles: Option<Vec<Trouble>> = self
             .workers

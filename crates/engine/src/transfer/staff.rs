@@ -17,16 +17,16 @@ use crate::thread::Block;
 impl Transfer<'_> {
     /// Gives blocks to threads, as many as are allowed.
     pub(super) fn staff(&mut self) {
-        if self.rests() {
-            return;
-        }
-        let limit = usize::from(self.thread_limit());
+        let limit = self.places();
         // Whom to relieve is told by what the others do now.
         if self.workers.len() < limit && self.plan.free() == 0 {
             self.observe(Instant::now());
         }
         while self.workers.len() < limit {
-            let Some(job) = self.job(limit) else {
+            let Some(at) = self.choose() else {
+                return;
+            };
+            let Some(job) = self.job(at, limit) else {
                 return;
             };
             if let Some((lease, end)) = job.cut {
@@ -34,12 +34,12 @@ impl Transfer<'_> {
                 let relieved = self.workers.values().find(|worker| worker.lease == lease);
                 relieved.inspect(|worker| worker.span.shrink_to(end));
             }
-            self.hire(&job.lease);
+            self.hire(at, &job.lease);
         }
     }
 
-    /// Work for the next idle thread of `limit`.
-    fn job(&mut self, limit: usize) -> Option<Job> {
+    /// Work at this source for the next idle thread of `limit`.
+    fn job(&mut self, at: usize, limit: usize) -> Option<Job> {
         let whole = match &self.opened {
             // The first body is as long as it is; of unknown length: everything.
             Some(opened) => Some(opened.len.unwrap_or(u64::MAX)),
@@ -53,9 +53,9 @@ impl Transfer<'_> {
         let idle = limit - self.workers.len();
         self.plan.job(&Idle {
             threads: u16::try_from(idle).unwrap_or(u16::MAX),
-            speed: self.speeds.of(self.idle_number()),
-            setup: self.source.setup(),
-            cap: self.tuning.borrow().block_size,
+            speed: self.speeds[at].of(self.idle_number(at)),
+            setup: self.sources.source(at).setup(),
+            cap: self.longest_block(at),
         })
     }
 
@@ -73,35 +73,40 @@ impl Transfer<'_> {
         above.for_each(|worker| worker.stop.cancel());
     }
 
-    fn hire(&mut self, lease: &Lease) {
+    fn hire(&mut self, at: usize, lease: &Lease) {
+        let source = self.sources.source(at).clone();
+        let resource = self.sources.known(at).unwrap_or(&self.resource).clone();
         let span = Arc::new(Span::new(lease.bytes.start, lease.bytes.end));
         let stop = self.halt.child_token();
         let now = Instant::now();
         let setup = match self.opened {
             Some(_) => Duration::ZERO,
-            None => self.source.setup(),
+            None => source.setup(),
         };
         let block = Block {
             span: span.clone(),
-            source: self.source.clone(),
-            resource: self.resource.clone(),
+            source: source.clone(),
+            resource,
             opened: self.opened.take(),
             client: self.context.client.clone(),
             writer: self.writer.clone(),
             rates: self.rates.clone(),
             patience: self.patience,
             patience_with_nonsense: self.patience_with_nonsense(),
-            failures: self.failures,
+            failures: self.sources.failures(at),
             tuning: self.tuning.clone(),
             stop: stop.clone(),
         };
         let task = self.threads.spawn(block.run());
-        let number = self.idle_number();
+        let number = self.idle_number(at);
+        self.last_at.insert(number, at);
         tracing::trace!(id = %self.id, thread = number, bytes = ?lease.bytes, "a block is given");
-        let hand = Hand::new(span.at(), self.speeds.of(number), now, setup);
+        let hand = Hand::new(span.at(), self.speeds[at].of(number), now, setup);
         self.plan.expect(lease.id, hand.expected(now));
         let worker = Worker {
             lease: lease.id,
+            at,
+            source,
             number,
             span,
             stop,
@@ -111,11 +116,12 @@ impl Transfer<'_> {
         self.workers.insert(task.id(), worker);
     }
 
-    /// The number of the thread that gets the next block.
-    fn idle_number(&self) -> u16 {
-        let is_idle = |number: &u16| self.workers.values().all(|worker| worker.number != *number);
-        let idle = (1..=self.thread_limit()).filter(is_idle);
-        self.speeds.best(idle).unwrap_or(1)
+    /// The number of the thread that gets the next block at this source.
+    fn idle_number(&self, at: usize) -> u16 {
+        let there = self.idle().filter(|number| self.was_at(*number, at));
+        let speeds = &self.speeds[at];
+        let best = speeds.best(there).or_else(|| speeds.best(self.idle()));
+        best.unwrap_or(1)
     }
 
     /// A server that talks nonsense from the start is given up soon: asking without ranges may still

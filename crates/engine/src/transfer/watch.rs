@@ -1,7 +1,5 @@
 //! What watchers are told of a running transfer.
 
-use std::sync::Arc;
-
 use super::{Transfer, Worker};
 use crate::event::{BlockView, Reason, ThreadState};
 
@@ -17,8 +15,8 @@ impl Transfer<'_> {
         let limit = self.tuning.borrow().threads;
         let (attempts, wasted) = (self.attempts_now(), self.wasted());
         let map = self.plan.map();
-        let reason = self.reason(active);
-        let address = self.source.address();
+        let reason = self.reason();
+        let address = self.sources.source(self.sources.lead()).address();
         self.context.live.update(self.id, |view| {
             view.done = done;
             view.speed = speed;
@@ -45,20 +43,23 @@ impl Transfer<'_> {
         u16::try_from(self.workers.values().filter(works).count()).unwrap_or(u16::MAX)
     }
 
-    /// Why threads wait, if any does.
-    fn reason(&self, active: u16) -> Option<Reason> {
+    /// Why threads wait, if any does, or why a source has none.
+    fn reason(&self) -> Option<Reason> {
         if let Some(wait) = self.next_try() {
             return Some(wait.reason);
         }
-        if !self.workers.values().any(|worker| worker.span.waits()) {
-            return None;
-        }
-        let most = self.context.limits.most_to(&self.source.address());
+        let waiting = self.workers.values().find(|worker| worker.span.waits());
+        let Some(waiting) = waiting else {
+            return self.sources.unused().map(Reason::sources);
+        };
+        let most = self.context.limits.most_to(&waiting.source.address());
+        let there = |worker: &&Worker| worker.at == waiting.at && !worker.span.waits();
+        let active = self.workers.values().filter(there).count();
+        let active = u16::try_from(active).unwrap_or(u16::MAX);
         Some(Reason::connections(active, most))
     }
 
     fn blocks(&self) -> Vec<BlockView> {
-        let url: Arc<str> = self.source.address().as_str().into();
         let mut blocks: Vec<BlockView> = self
             .workers
             .values()
@@ -71,7 +72,7 @@ impl Transfer<'_> {
                     done,
                     speed: worker.hand.speed(),
                     state: worker.span.state(),
-                    url: url.clone(),
+                    url: worker.source.address().as_str().into(),
                 })
             })
             .collect();

@@ -38,7 +38,7 @@ const SILENT: &str = "127.0.0.3";
 /// The servers of one case.
 pub(crate) struct Ground {
     pub(crate) origin: Origin,
-    /// Another host, when the knobs speak of `{other}`.
+    /// Another host, when the knobs speak of `{other}` or there is a mirror.
     other: Option<Origin>,
     /// A host that speaks TLS, when the knobs speak of `{secure}`.
     secure: Option<Origin>,
@@ -60,7 +60,7 @@ impl Ground {
                 false => None,
             },
             origin,
-            other: match needs("{other}") {
+            other: match needs("{other}") || row.mirror.is_some() {
                 true => Some(Origin::start_on("127.0.0.2:0").await),
                 false => None,
             },
@@ -93,6 +93,13 @@ impl Ground {
                 .expect("the table's hosts are names");
         }
         url
+    }
+
+    /// The row's second source.
+    pub(crate) fn mirrors(&self, row: &Row) -> Vec<Url> {
+        let mirror = self.other.as_ref().zip(row.mirror);
+        let url = |(other, knobs): (&Origin, &str)| other.url(&format!("{}?{knobs}", row.path));
+        mirror.map(url).into_iter().collect()
     }
 
     /// Fills in what is known only now: `{origin}`, `{other}` and `{secure}` as URLs without a path,

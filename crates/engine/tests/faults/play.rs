@@ -51,6 +51,7 @@ async fn scene(
     engine: &Engine,
 ) -> Result<Duration, String> {
     let mut spec = Spec::new(ground.url(&case.row, &knobs(case, ground)));
+    spec.mirrors = ground.mirrors(&case.row);
     (case.row.ask)(&mut spec);
     let mut started = Instant::now();
     let added = engine.add(vec![New::Unseen(spec)]).await;

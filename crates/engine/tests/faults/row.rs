@@ -60,6 +60,8 @@ pub(crate) struct Row {
     /// The knobs that are the fault.
     pub(crate) knobs: String,
     pub(crate) path: &'static str,
+    /// The query of a second source, on another host.
+    pub(crate) mirror: Option<&'static str>,
     /// The host in the URL, when it is not the origin's address.
     pub(crate) host: Option<&'static str>,
     pub(crate) tls: Option<Certificate>,
@@ -98,6 +100,7 @@ impl Row {
             base: TAGGED.to_owned(),
             knobs: knobs.to_owned(),
             path: "/a.bin",
+            mirror: None,
             host: None,
             tls: None,
             outcomes: Vec::new(),

@@ -120,6 +120,47 @@ async fn a_used_up_quota_is_a_full_disk_whatever_free_space_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_meets_a_full_quota_is_not_asked_for_again_until_it_has_room() {
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    let world = world_on(&disk, OnFull::Wait).await;
+    disk.limit_writes(Some(3 * MIB));
+    let url = origin.url("/a.bin?size=8M&seed=12&ranges=no&chunked");
+    let id = world.add(url).await;
+    world.until_true("it has begun", || disk.writes() > 0).await;
+    disk.fail_reservations(Some(ErrorKind::QuotaExceeded));
+    let tried = disk.reservations();
+    let is_tried = || disk.reservations() >= tried + 2;
+    world.until_true("room is tried", is_tried).await;
+    assert_eq!(origin.log().len(), 1, "asked for in vain");
+    let waiting = world.engine.live().get(id).expect("there");
+    let reason = waiting.reason.as_deref().unwrap_or_default();
+    assert!(reason.starts_with("waiting for disk space"), "{reason}");
+    disk.limit_writes(None);
+    disk.fail_reservations(None);
+    assert_right(&*world.ended(id).await, 12, 8 * MIB);
+    assert_eq!(origin.log().len(), 2);
+}
+
+/// Where room cannot be promised a write alone tells that there is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_takes_nothing_is_tried_at_growing_distances() {
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    let world = world_on(&disk, OnFull::Wait).await;
+    disk.limit_writes(Some(0));
+    let began = Instant::now();
+    let alone = Spec {
+        threads: Some(1),
+        ..Spec::new(origin.url("/a.bin?size=8M&seed=13&ranges=no"))
+    };
+    let id = world.add_spec(alone).await;
+    origin.wait_requests(3).await;
+    let waited = began.elapsed();
+    assert!(waited >= Duration::from_secs(3), "1 s and 2 s: {waited:?}");
+    disk.limit_writes(None);
+    assert_right(&*world.ended(id).await, 13, 8 * MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sync_that_failed_is_not_made_good_by_the_next() {
     let (origin, disk) = (Origin::start().await, BadDisk::new());
     let world = world_on(&disk, OnFull::Wait).await;

@@ -1,12 +1,16 @@
 //! Edits of what was asked for, at awkward moments: together, from callers who leave, while others wait
 //! for the place, between two tries.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use haul_engine::disk::RealDisk;
+use haul_engine::spec::OnConflict;
 use haul_engine::{Change, Id, Kind, New, Result, Seat, Spec, Status, View};
-use haul_testkit::origin::Origin;
+use haul_testkit::faulty_store::FaultyStore;
+use haul_testkit::origin::{Origin, digest};
 
-use crate::world::{World, assert_right};
+use crate::world::{World, assert_right, list};
 
 const MIB: u64 = 1 << 20;
 
@@ -175,6 +179,99 @@ async fn another_directory_is_refused_without_stopping_what_runs() {
         log[..standing].iter().all(|seen| seen.body_sent == MIB),
         "{log:?}"
     );
+}
+
+/// What is done to a spec that asks for the finished file's digest and place.
+fn finish(checksum: String) -> impl Fn(&mut Spec) -> Result<()> + Send + 'static {
+    move |spec| {
+        spec.on_conflict = OnConflict::Overwrite;
+        spec.checksum = checksum.parse().ok();
+        Ok(())
+    }
+}
+
+/// Of a stream nothing can be built upon: to begin it again costs every byte.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_of_the_finished_file_costs_a_stream_nothing() {
+    let world = World::new().await;
+    let path = world.files().join("a.bin");
+    std::fs::create_dir_all(world.files()).expect("a folder");
+    std::fs::write(&path, b"in the way").expect("written");
+    let url = "/a.bin?size=1M&seed=5&ranges=no&gate=go&gate_after=256K";
+    let md5 = format!("md5={}", "0".repeat(32));
+    for begun_with in [None, md5.parse().ok()] {
+        let origin = Origin::start().await;
+        let spec = Spec {
+            checksum: begun_with,
+            ..Spec::new(origin.url(url))
+        };
+        let id = world.add_spec(spec).await;
+        world.until(id, |view| view.done > 0).await;
+        let right = format!("sha-256={}", digest(5, MIB));
+        let edited = world.engine.edit(id, finish(right)).await.expect("edited");
+        assert_eq!(edited.status, Status::Downloading);
+        assert!(edited.checksum.expected.is_some());
+        origin.open_gate("go");
+        let view = world.ended(id).await;
+        assert_right(&view, 5, MIB);
+        assert_eq!(view.path.as_deref(), Some(&*path));
+        assert_eq!(view.checksum.verified, Some(true));
+        assert_eq!(origin.log().len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_that_is_asked_for_late_is_compared() {
+    let (origin, world) = (Origin::start().await, World::new().await);
+    let url = "/a.bin?size=1M&seed=6&ranges=no&gate=go&gate_after=256K";
+    let id = world.add(origin.url(url)).await;
+    world.until(id, |view| view.done > 0).await;
+    let wrong = format!("sha-1={}", "0".repeat(40));
+    world.engine.edit(id, finish(wrong)).await.expect("edited");
+    origin.open_gate("go");
+    let failed = world.ended(id).await;
+    let kind = failed.error.as_ref().map(|error| error.kind);
+    assert_eq!(kind, Some(Kind::ChecksumMismatch));
+    assert!(list(&world.files()).is_empty());
+}
+
+/// Whether it comes alone or in a group, its name is on the way to the disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_delivered_now_takes_no_other_name_and_no_digest() {
+    for size in [MIB, 16 << 10] {
+        let (origin, store) = (Origin::start().await, FaultyStore::new());
+        let world = World::on_store(Arc::new(RealDisk), Arc::new(store.clone()), |_| ()).await;
+        store.hold(Status::Delivering);
+        let url = format!("/a.bin?size={size}&seed=7");
+        let id = world.add(origin.url(&url)).await;
+        store.wait_held().await;
+        let rename = Change {
+            name: Some("b.bin".to_owned()),
+            ..Change::default()
+        };
+        let refused = [
+            world.engine.change(id, rename).await,
+            world.engine.edit(id, finish(String::new())).await,
+            world
+                .engine
+                .edit(id, finish(format!("md5={}", "0".repeat(32))))
+                .await,
+        ];
+        for refused in refused {
+            assert_eq!(refused.expect_err("too late").kind, Kind::IllegalState);
+        }
+        // What has nothing to do with the file may still be asked.
+        let priority = Change {
+            priority: Some(3),
+            ..Change::default()
+        };
+        let asking = world.engine.change(id, priority);
+        let (changed, ()) = tokio::join!(asking, async { store.heal() });
+        assert_eq!(changed.expect("changed").priority, 3);
+        let view = world.ended(id).await;
+        assert_right(&view, 7, size);
+        assert_eq!(list(&world.files()), [world.files().join("a.bin")]);
+    }
 }
 
 /// A download that waits an hour for its only further try, out of the queue, while its place is free;

@@ -104,6 +104,32 @@ async fn files_for_which_there_was_no_room_come_back_one_at_a_time() {
     }
 }
 
+/// Nothing shows that there is no room but a write, or a sync.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_meet_a_full_quota_are_not_asked_for_again_until_it_has_room() {
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    disk.limit_writes(Some(0));
+    let (world, added) = begin(&origin, &FaultyStore::new(), &disk).await;
+    let all_asked = || origin.log().len() as u64 == COUNT;
+    world.until_true("every file is fetched", all_asked).await;
+    // Each has tried once with its own bytes; what comes after that is tried without a server.
+    let is_tried_again = || disk.writes() >= COUNT + 3;
+    world.until_true("room is tried", is_tried_again).await;
+    assert_eq!(origin.log().len() as u64, COUNT, "asked for in vain");
+    let (_, waiting, _) = world.engine.live().snapshot(|view| view.reason.is_some());
+    assert!(!waiting.is_empty());
+    for view in waiting {
+        let reason = view.reason.as_deref().unwrap_or_default();
+        assert!(reason.starts_with("waiting for disk space"), "{reason}");
+    }
+    disk.limit_writes(None);
+    for (seed, view) in (0..).zip(&added) {
+        assert_right(&*world.ended(view.id).await, seed, SIZE);
+    }
+    assert_eq!(origin.log().len() as u64, 2 * COUNT);
+    assert!(world.scratch().is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_is_refused_on_the_way_costs_no_second_request_and_no_second_file() {
     for status in [Status::Delivering, Status::Completed] {

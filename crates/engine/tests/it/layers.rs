@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms that it may use besides itself; every room may use only earlier ones.
-const ROOMS: [(&str, &[&str]); 26] = [
+const ROOMS: [(&str, &[&str]); 28] = [
     ("sys", &[]),
     ("crash", &[]),
     ("error", &[]),
@@ -16,6 +16,7 @@ const ROOMS: [(&str, &[&str]); 26] = [
     ("event", &["error", "spec", "plan"]),
     ("limit", &["error", "spec"]),
     ("source", &["limit"]),
+    ("sources", &["error", "spec", "plan", "limit", "source"]),
     ("http", &["sys", "error", "spec", "limit"]),
     ("store", &["error", "meter", "spec", "plan"]),
     ("opened", &["error", "http"]),
@@ -24,6 +25,12 @@ const ROOMS: [(&str, &[&str]); 26] = [
     ("deliver", &["crash", "error", "folder", "spec", "plan"]),
     ("probe", &["error", "plan", "http", "source", "opened"]),
     ("fetch", &["error", "plan", "http", "source"]),
+    (
+        "meet",
+        &[
+            "disk", "error", "fetch", "http", "opened", "plan", "probe", "source",
+        ],
+    ),
     ("span", &["error", "event", "plan"]),
     ("writer", &["error", "meter", "disk", "span"]),
     (
@@ -49,15 +56,16 @@ const ROOMS: [(&str, &[&str]); 26] = [
     (
         "transfer",
         &[
-            "crash", "error", "meter", "spec", "plan", "context", "disk", "event", "limit",
-            "opened", "source", "span", "store", "thread", "writer",
+            "crash", "error", "meter", "spec", "plan", "context", "disk", "event", "limit", "meet",
+            "opened", "probe", "source", "sources", "span", "store", "thread", "writer",
         ],
     ),
     (
         "download",
         &[
             "crash", "error", "meter", "folder", "spec", "plan", "context", "deliver", "disk",
-            "fetch", "group", "http", "limit", "opened", "probe", "source", "store", "transfer",
+            "group", "http", "limit", "meet", "opened", "probe", "source", "sources", "store",
+            "transfer",
         ],
     ),
     (

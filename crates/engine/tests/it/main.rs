@@ -14,6 +14,7 @@ mod layers;
 mod lifecycle;
 mod line;
 mod lost;
+mod mirrors;
 mod network;
 mod once;
 mod power;

@@ -228,7 +228,7 @@ async fn a_newer_schema_is_refused_with_both_versions() {
     let refusal = refusal(&file);
     assert_eq!(refusal.kind, Kind::Store);
     assert!(refusal.detail.contains("version 7,"), "{refusal}");
-    assert!(refusal.detail.contains("up to 3:"), "{refusal}");
+    assert!(refusal.detail.contains("up to 4:"), "{refusal}");
 }
 
 #[tokio::test]
@@ -330,6 +330,8 @@ async fn a_database_of_the_first_version_is_read_without_seals() {
              ALTER TABLE download DROP COLUMN stamp;
              ALTER TABLE download DROP COLUMN skipped;
              ALTER TABLE download DROP COLUMN url_replaced;
+             ALTER TABLE download DROP COLUMN mirror;
+             ALTER TABLE download DROP COLUMN mixed;
              DROP TABLE once;
              INSERT INTO download (id, rank, status, url, options, done, attempts, wasted, added_at)
              VALUES ('0000000000000001', 1, 'paused', 'http://origin.test/1', '{}', '0-100', 0, 0, 0);
@@ -352,6 +354,8 @@ async fn a_database_of_the_second_version_knows_which_files_were_there_before() 
         .execute_batch(
             "ALTER TABLE download DROP COLUMN skipped;
              ALTER TABLE download DROP COLUMN url_replaced;
+             ALTER TABLE download DROP COLUMN mirror;
+             ALTER TABLE download DROP COLUMN mixed;
              DROP TABLE once;
              INSERT INTO download
                (id, rank, status, url, options, size, done, attempts, wasted, added_at)
@@ -365,6 +369,27 @@ async fn a_database_of_the_second_version_knows_which_files_were_there_before() 
     let loaded = file.load().await;
     let skipped: Vec<bool> = loaded.iter().map(|record| record.skipped).collect();
     assert_eq!(skipped, [true, false, false]);
+}
+
+/// The version before this one kept mirrors, but downloaded from the URL alone.
+#[tokio::test]
+async fn a_database_of_the_third_version_holds_bytes_of_its_urls_only() {
+    let file = File::new();
+    drop(file.open());
+    file.human()
+        .execute_batch(
+            "ALTER TABLE download DROP COLUMN mirror;
+             ALTER TABLE download DROP COLUMN mixed;
+             INSERT INTO download (id, rank, status, url, options, done, attempts, wasted, added_at)
+             VALUES ('0000000000000001', 1, 'paused', 'http://origin.test/1',
+                     '{\"mirrors\":[\"http://mirror.test/1\"]}', '0-100', 0, 0, 0);
+             PRAGMA user_version = 3;",
+        )
+        .expect("as it was");
+    let loaded = file.load().await;
+    assert_eq!(loaded[0].done, std::iter::once(0..100).collect());
+    assert_eq!(loaded[0].spec.mirrors.len(), 1);
+    assert_eq!((&loaded[0].mirror, loaded[0].mixed), (&None, false));
 }
 
 #[tokio::test]

@@ -22,6 +22,9 @@ pub(crate) struct Wanted {
     /// Save under this name (one URL only)
     #[arg(short, long, value_name = "NAME", conflicts_with = "input")]
     output: Option<String>,
+    /// Another source of the same file, beside URL; may be given several times (one URL only)
+    #[arg(long = "mirror", value_name = "URL", conflicts_with = "input")]
+    mirrors: Vec<String>,
     /// Read URLs from FILE, - is stdin: one per line, TAB-separated mirrors, options on indented lines
     #[arg(short, long, value_name = "FILE")]
     input: Option<PathBuf>,
@@ -66,10 +69,16 @@ impl Wanted {
         for url in &self.urls {
             specs.push(self.spec(url)?);
         }
-        if specs.len() != 1 && (self.output.is_some() || self.checksum.is_some()) {
-            let message = "-o and --checksum are for one URL";
+        let is_about_one =
+            self.output.is_some() || self.checksum.is_some() || !self.mirrors.is_empty();
+        if specs.len() != 1 && is_about_one {
+            let message = "-o, --checksum and --mirror are for one URL";
             return Err(Failure::new(USAGE, message)
-                .next("give each URL its own out= and checksum= in a file read with -i"));
+                .next("give each URL its mirrors, out= and checksum= in a file read with -i"));
+        }
+        for mirror in &self.mirrors {
+            let mirror = self.spec(mirror)?.url;
+            specs[0].mirrors.push(mirror);
         }
         if let Some(name) = &self.output {
             save_as(&mut specs[0], name).map_err(|why| Failure::new(USAGE, why))?;

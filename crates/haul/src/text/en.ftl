@@ -74,6 +74,7 @@ reason-asked-to-wait = The server asks to wait { $time }
 reason-no-network = This machine has no network; next try in { $time }
 reason-connections = { $active } of { $most } connections allowed by this host
 reason-disk-space = Waits for disk space
+reason-sources = Some of its sources are not used
 reason-checking = Checks what is on the disk
 reason-try = { $what }; next try in { $time }
 

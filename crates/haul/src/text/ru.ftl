@@ -74,6 +74,7 @@ reason-asked-to-wait = Сервер просит подождать { $time }
 reason-no-network = Нет сети; новая попытка через { $time }
 reason-connections = Соединений с этим сервером: { $active } из { $most } разрешённых
 reason-disk-space = Ждёт места на диске
+reason-sources = Часть источников не используется
 reason-checking = Проверяет то, что уже есть на диске
 reason-try = { $what }; новая попытка через { $time }
 

@@ -4,6 +4,7 @@
 use super::commands::illegal;
 use super::{Entry, Reply, Table, answer};
 use crate::crash::{Point, point};
+use crate::download::Finish;
 use crate::engine::change::{Edit, Reach, edited};
 use crate::engine::show;
 use crate::error::Result;
@@ -35,10 +36,6 @@ impl Table {
         if spec.dir != before.dir && status != Some(Status::Probing) {
             return answer(reply, Err(illegal(id, DIR_STAYS, "changed")));
         }
-        // Its file may have its name already.
-        if spec.name != before.name && status == Some(Status::Delivering) {
-            return answer(reply, Err(illegal(id, "it is delivered now", "renamed")));
-        }
         match reach {
             Reach::Followed => self.respec(id, spec, reply),
             Reach::Anew => {
@@ -54,15 +51,22 @@ impl Table {
         let Some(Entry::Running(running)) = self.entries.get_mut(&id) else {
             return answer(reply, Err(self.absent(id, "changed")));
         };
+        if let Err(why) = running.wanted.replace(Finish::of(&spec)) {
+            return answer(reply, Err(illegal(id, why, "changed")));
+        }
         running.rate.set_rate(spec.speed_limit);
         let is_renamed = running.record.spec.name != spec.name;
+        let is_rechecked = running.record.spec.checksum != spec.checksum;
         running.record.spec = spec.clone();
+        let digest = is_rechecked.then(|| show::digest(&running.record));
         let view = self.context.live.update(id, |view| {
             view.speed_limit = spec.speed_limit;
             view.priority = spec.priority;
             view.threads_limit = tuning.threads;
             view.block_size = tuning.block_size;
-            view.mirrors = show::mirrors(&spec);
+            if let Some(digest) = digest {
+                view.checksum = digest;
+            }
             if let Some(name) = spec.name.as_deref().filter(|_| is_renamed) {
                 let path = view.path.as_deref();
                 view.path = path.map(|path| path.with_file_name(name).into());
@@ -109,11 +113,17 @@ impl Table {
         if record.spec.url != spec.url {
             let holds_bytes = !record.done.is_empty();
             match &mut record.resource {
+                // It speaks of a mirror, which is where it was.
+                Some(_) if holds_bytes && record.mirror.is_some() => {}
                 Some(resource) if holds_bytes => resource.final_url = spec.url.clone(),
                 // Nothing has come of what was found at the old one.
                 resource => *resource = None,
             }
             record.url_replaced = holds_bytes;
+        }
+        if record.spec.checksum != spec.checksum {
+            // It is a digest of another kind, or of a file that was wrong.
+            record.digest = None;
         }
         record.spec = spec;
         Ok(reach)

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Entry, Reply, Table, Wish, answer};
 use crate::context::Tuning;
 use crate::crash::{Point, point};
-use crate::download::{Download, How};
+use crate::download::{Download, Finish, How, Wanted};
 use crate::engine::change::Edit;
 use crate::error::{Error, Kind, Result};
 use crate::limit::{Bucket, Rates};
@@ -25,6 +25,7 @@ use crate::store::Record;
 pub(super) struct Running {
     pub(super) stop: CancellationToken,
     pub(super) tuning: watch::Sender<Tuning>,
+    pub(super) wanted: Arc<Wanted>,
     pub(super) rate: Arc<Bucket>,
     /// As it was at the start; its `spec` follows changes.
     pub(super) record: Box<Record>,
@@ -62,7 +63,7 @@ impl Table {
     }
 
     fn start(&mut self, id: Id) {
-        let failures = self.waiting.remove(id);
+        let waited = self.waiting.remove(id);
         let Some((record, found)) = self.lift(id) else {
             return;
         };
@@ -81,6 +82,7 @@ impl Table {
         });
         let rate = Arc::new(Bucket::new(record.spec.speed_limit));
         let (tuning, tunings) = watch::channel(self.tuning(&record.spec));
+        let wanted = Arc::new(Wanted::new(Finish::of(&record.spec)));
         let stop = CancellationToken::new();
         let download = Download {
             context: self.context.clone(),
@@ -88,12 +90,14 @@ impl Table {
             knows_resource: !record.done.is_empty(),
             ranges_proven: false,
             has_begun: record.resource.is_some() && !record.url_replaced,
-            failures,
+            failures: waited.as_ref().map_or(0, |wait| wait.failures),
             outwaited: 0,
+            unfit: waited.and_then(|wait| wait.unfit),
             record: Record::clone(&record),
             found: found.map(|found| *found),
             rates: Rates::new(self.context.limits.clone(), rate.clone()),
             tuning: tunings,
+            wanted: wanted.clone(),
             stop: stop.clone(),
         };
         let task = self.running.spawn_on(download.run(), &self.transfers);
@@ -103,6 +107,7 @@ impl Table {
             Entry::Running(Running {
                 stop,
                 tuning,
+                wanted,
                 rate,
                 record,
                 edits: Vec::new(),
@@ -115,7 +120,6 @@ impl Table {
         Tuning {
             threads: spec.threads.unwrap_or(self.settings.threads),
             block_size: spec.block_size.unwrap_or(self.settings.block_size),
-            name: spec.name.clone(),
         }
     }
 

@@ -3,6 +3,7 @@
 mod bodies;
 mod connections;
 mod heads;
+mod mirrors;
 mod names;
 mod ranges;
 mod redirects;
@@ -22,6 +23,7 @@ pub(crate) fn groups() -> Vec<Group> {
         group("Heads", heads::rows()),
         group("Refusals", refusals::rows()),
         group("Redirects and addresses", redirects::rows()),
+        group("One of two sources", mirrors::rows()),
         group("Connections, TLS, DNS", connections::rows()),
         group("Names", names::rows()),
     ]

@@ -127,13 +127,15 @@ pub(super) fn files(seen: &Seen<'_>) -> Value {
     }])
 }
 
-/// Its URLs. Bytes come from the first; the others wait.
+/// Its URLs. The first is called used while it is under way, the others while a thread is there.
 pub(super) fn uris(view: &View) -> Value {
     let is_waiting = matches!(view.status, Status::Queued | Status::Paused);
     let first = if is_waiting { "waiting" } else { "used" };
     let first = json!({"uri": *view.url, "status": first});
+    let is_used = |mirror: &str| view.blocks.iter().any(|block| *block.url == *mirror);
+    let word = |mirror: &str| if is_used(mirror) { "used" } else { "waiting" };
     let others = view.mirrors.iter();
-    let others = others.map(|mirror| json!({"uri": mirror, "status": "waiting"}));
+    let others = others.map(|mirror| json!({"uri": mirror, "status": word(mirror)}));
     Value::Array(std::iter::once(first).chain(others).collect())
 }
 
@@ -186,6 +188,8 @@ fn code(error: &Error) -> u8 {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use haul_engine::event::{BlockView, ThreadState};
 
     use super::*;
     use crate::api::types::download::tests::sample;
@@ -325,5 +329,17 @@ mod tests {
         };
         assert_eq!(words(&mirrored(Status::Paused)), ["waiting", "waiting"]);
         assert_eq!(words(&mirrored(Status::Downloading)), ["used", "waiting"]);
+        let mut both = mirrored(Status::Downloading);
+        both.blocks = [BlockView {
+            thread: 1,
+            start: 0,
+            end: None,
+            done: 0,
+            speed: 0,
+            state: ThreadState::Streaming,
+            url: "http://mirror/a".into(),
+        }]
+        .into();
+        assert_eq!(words(&both), ["used", "used"]);
     }
 }

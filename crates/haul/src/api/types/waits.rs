@@ -98,6 +98,7 @@ mod tests {
             ),
             (Cause::DiskSpace, json!({"code": "disk_space"})),
             (Cause::Checking, json!({"code": "checking"})),
+            (Cause::Sources, json!({"code": "sources"})),
         ] {
             let told = serde_json::to_value(Waits::of(cause)).expect("JSON");
             assert_eq!(told, shown);

@@ -146,6 +146,8 @@ mod tests {
             stamp: None,
             skipped: false,
             url_replaced: false,
+            mirror: None,
+            mixed: false,
             path: None,
             inode: None,
             digest: None,

@@ -32,6 +32,7 @@ const LINES: &[&str] = &[
 fn wanted() -> Wanted {
     Wanted {
         urls: Vec::new(),
+        mirrors: Vec::new(),
         output: None,
         input: None,
         checksum: None,
