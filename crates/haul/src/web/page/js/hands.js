@@ -81,7 +81,9 @@ export class Hands {
     const { selection, view } = context;
     const id = idOf(event);
     // The click that ends a long press has been answered.
-    if (id === null || down.hasChosen) return;
+    const isAnswered = down.hasChosen;
+    down.hasChosen = false;
+    if (id === null || isAnswered) return;
     const command = closest(event, ".act")?.dataset.command;
     if (command) return void act(context, command, [id]);
     list.setCurrent(id);
