@@ -57,7 +57,8 @@ const ROOMS: [(&str, &[&str]); 26] = [
         "download",
         &[
             "crash", "error", "meter", "folder", "spec", "plan", "context", "deliver", "disk",
-            "fetch", "group", "http", "limit", "opened", "probe", "source", "store", "transfer",
+            "event", "fetch", "group", "http", "limit", "opened", "probe", "source", "store",
+            "transfer",
         ],
     ),
     (
