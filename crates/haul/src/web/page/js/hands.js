@@ -37,7 +37,7 @@ export class Hands {
     rows.addEventListener("contextmenu", (event) => {
       if (this.down.kind !== "touch") return;
       event.preventDefault();
-      this.#choose(idOf(event));
+      if (this.down.resting) this.#choose(idOf(event));
     });
     rows.addEventListener("click", (event) => this.#click(event));
     document.addEventListener("keydown", (event) => {
@@ -54,7 +54,8 @@ export class Hands {
     this.#lift();
     this.down = { kind: event.pointerType, x: event.clientX, y: event.clientY, resting: 0, hasChosen: false };
     const id = idOf(event);
-    if (event.pointerType !== "touch" || id === null || closest(event, ".act")) return;
+    // A tap on these is enough, and by its grip a row is carried.
+    if (event.pointerType !== "touch" || id === null || closest(event, ".act, .lead")) return;
     this.down.resting = setTimeout(() => this.#choose(id), RESTS);
   }
 
@@ -80,7 +81,9 @@ export class Hands {
     const { selection, view } = context;
     const id = idOf(event);
     // The click that ends a long press has been answered.
-    if (id === null || down.hasChosen) return;
+    const isAnswered = down.hasChosen;
+    down.hasChosen = false;
+    if (id === null || isAnswered) return;
     const command = closest(event, ".act")?.dataset.command;
     if (command) return void act(context, command, [id]);
     list.setCurrent(id);

@@ -120,9 +120,11 @@ export class Row {
     write(this.speed, speed);
     write(this.eta, eta);
     write(this.threads, moves ? `${download.threads.active}/${download.threads.limit}` : "");
-    // What the columns say, where there is no room for them.
-    const parts = download.status === "failed" ? [] : [amount(download, text), speed, eta].filter(Boolean);
-    write(this.when, parts.join(" · "));
+    // What the columns say, where there is no room for them: the size last, for how much of it is there stands
+    // above in percent.
+    const size = moves && download.size !== null ? text.size(download.size) : amount(download, text);
+    const parts = download.status === "failed" ? [] : [speed, eta, size];
+    write(this.when, parts.filter(Boolean).join(" · "));
   }
 
   /**
