@@ -36,8 +36,6 @@ struct Place {
     standing: Standing,
     /// Failures in a row, without a byte in between.
     failures: u32,
-    /// Refusals in a row while no thread was at work here.
-    refusals: u32,
     /// Why it is not asked for now, and until when.
     rest: Option<(Instant, Error)>,
     patience: Patience,
@@ -164,7 +162,7 @@ impl Sources {
         place.standing = Standing::Good(resource);
         place.rest = None;
         place.patience = Patience::Some;
-        (place.failures, place.refusals) = (0, 0);
+        place.failures = 0;
     }
 
     /// How it describes the file, when it has shown that it has it.
@@ -228,17 +226,17 @@ impl Sources {
         self.places[at].failures
     }
 
-    /// One more refusal while no thread was at work there; returns how many in a row that makes.
-    pub(crate) fn refused(&mut self, at: usize) -> u32 {
-        self.places[at].refusals += 1;
-        self.places[at].refusals
+    /// One more failure; returns how many in a row that makes.
+    pub(crate) fn failed(&mut self, at: usize) -> u32 {
+        self.places[at].failures += 1;
+        self.places[at].failures
     }
 
     /// So many failures in a row are behind the lead.
     pub(crate) fn go_on_after(&mut self, failures: u32) {
         let lead = self.lead();
         let place = &mut self.places[lead];
-        (place.failures, place.refusals) = (failures, failures);
+        place.failures = failures;
         place.rest = None;
         for place in &mut self.places {
             place.patience = Patience::Some;
@@ -313,7 +311,7 @@ impl Sources {
             .filter_map(|at| {
                 let place = &self.places[at];
                 let (until, error) = place.rest.clone()?;
-                Some((until, error, place.failures.max(place.refusals)))
+                Some((until, error, place.failures))
             })
             .min_by_key(|(until, ..)| *until)
     }
@@ -363,7 +361,6 @@ impl Place {
             source,
             standing: Standing::New,
             failures: 0,
-            refusals: 0,
             rest: None,
             patience: Patience::Some,
             given: RangeSet::new(),

@@ -1,5 +1,5 @@
 //! Trouble with the disk, up to the final name, and what can be done about it: the scratch file is
-//! lost, the disk or the database has no room, no rename leads to the target.
+//! lost, the database has no room, no rename leads to the target.
 
 use std::io::IoSlice;
 use std::path::Path;

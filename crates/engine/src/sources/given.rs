@@ -16,7 +16,7 @@ impl Sources {
         }
         let place = &mut self.places[at];
         place.rest.take_if(|(until, _)| *until <= now);
-        (place.failures, place.refusals) = (0, 0);
+        place.failures = 0;
         place.patience = Patience::Some;
         place.given.insert(bytes);
     }

@@ -61,7 +61,7 @@ impl Transfer<'_> {
         if self.someone_works_at(at) || self.sources.rests_at(at, now) {
             return Ok(());
         }
-        let failures = self.sources.refused(at);
+        let failures = self.sources.failed(at);
         match retry::next(&self.patience, error.retry, failures, fastrand::f64()) {
             Next::GiveUp => self.do_without(at, error),
             Next::After(wait) => {

@@ -348,7 +348,8 @@ async fn a_file_that_was_there_before_is_not_deleted_with_its_download() {
     let removed = world.engine.remove(skipped[0], Files::Delete).await;
     removed.expect("removed");
     assert_eq!(std::fs::read(&path).expect("still there"), b"mine");
-    let world = world.restart(|_| ()).await;
+    // Nor when the process was killed in between: whose file it is, is recorded.
+    let world = world.crash().await.start(|_| ()).await;
     let removed = world.engine.remove(skipped[1], Files::Delete).await;
     removed.expect("removed");
     assert_eq!(std::fs::read(&path).expect("still there"), b"mine");

@@ -249,15 +249,19 @@ async fn what_is_delivered_now_takes_no_other_name_and_no_digest() {
             name: Some("b.bin".to_owned()),
             ..Change::default()
         };
-        let refused = [
-            world.engine.change(id, rename).await,
-            world.engine.edit(id, finish(String::new())).await,
-            world
-                .engine
-                .edit(id, finish(format!("md5={}", "0".repeat(32))))
-                .await,
-        ];
-        for refused in refused {
+        let engine = &world.engine;
+        let asking = async {
+            [
+                engine.change(id, rename).await,
+                engine.edit(id, finish(String::new())).await,
+                engine
+                    .edit(id, finish(format!("md5={}", "0".repeat(32))))
+                    .await,
+            ]
+        };
+        // Whoever would wait for the delivery waits for ever here.
+        let refused = tokio::time::timeout(Duration::from_secs(30), asking).await;
+        for refused in refused.expect("answered at once") {
             assert_eq!(refused.expect_err("too late").kind, Kind::IllegalState);
         }
         // What has nothing to do with the file may still be asked.

@@ -39,6 +39,11 @@ async fn files_gather_while_others_wait_for_the_disk_and_get_names_of_their_own(
     let all_asked = || origin.log().len() as u64 == COUNT;
     world.until_true("every file is fetched", all_asked).await;
     assert!(list(&world.files()).is_empty(), "no target is recorded yet");
+    // All of them are under way beside the only place; they wait for the disk, and for nothing else.
+    for view in &added {
+        let is_delivered = |view: &View| view.status == Status::Delivering;
+        world.until(view.id, is_delivered).await;
+    }
     store.heal();
     let mut paths = HashSet::new();
     for (seed, view) in (0..).zip(&added) {
@@ -101,6 +106,32 @@ async fn files_for_which_there_was_no_room_come_back_one_at_a_time() {
     disk.claim_free(None);
     for (seed, view) in (0..).zip(&added) {
         assert_right(&*world.ended(view.id).await, seed, SIZE);
+    }
+}
+
+/// As many as there is room for wait for the disk: what comes after them would wait for it too, until it
+/// is clear that nothing moves there.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_go_into_a_group_is_not_held_up_by_a_disk_that_hangs() {
+    const MOST: u64 = 256;
+    let (origin, disk) = (Origin::start().await, BadDisk::new());
+    disk.hold_writes();
+    let world = World::on(Arc::new(disk.clone()), |c| c.settings.max_downloads = 1).await;
+    let small = (0..MOST).map(|n| {
+        let url = origin.url(&format!("/{n}.bin?size=1K&seed={n}"));
+        New::Unseen(Spec::new(url))
+    });
+    let small = world.engine.add(small.collect()).await.expect("added");
+    origin
+        .wait_requests(usize::try_from(MOST).expect("few"))
+        .await;
+    let late = world.add(origin.url("/late.bin?size=1M&seed=9")).await;
+    origin.wait_requests_for("/late.bin", 1).await;
+    assert!(disk.held_writes() > 0, "the disk hangs no more");
+    disk.release_writes();
+    assert_right(&*world.ended(late).await, 9, 1 << 20);
+    for (seed, view) in (0..).zip(&small) {
+        assert_right(&*world.ended(view.id).await, seed, 1 << 10);
     }
 }
 

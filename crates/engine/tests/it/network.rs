@@ -1,8 +1,9 @@
 //! A network that is lost and comes back, servers that ask for time, and who has the places meanwhile.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use haul_engine::{Change, Kind, OnLoss, Status};
+use haul_engine::{Change, Id, Kind, OnLoss, Status, View};
 use haul_testkit::origin::Origin;
 use haul_testkit::relay::Relay;
 
@@ -10,23 +11,52 @@ use crate::world::{World, assert_right};
 
 const MIB: u64 = 1 << 20;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_network_is_waited_for_however_long_it_takes() {
+/// An origin at the end of a line that can be cut.
+async fn line() -> (Origin, Relay) {
     let origin = Origin::start().await;
-    let mut relay = Relay::to(origin.address()).await;
-    let world = World::with(|c| {
-        c.retries = 1;
+    let relay = Relay::to(origin.address()).await;
+    (origin, relay)
+}
+
+/// An engine that gives up after so many retries.
+async fn world(retries: u32, on_loss: OnLoss) -> World {
+    World::with(|c| {
+        c.retries = retries;
+        c.on_loss = on_loss;
         c.settings.block_size = MIB;
     })
-    .await;
-    let url = relay.url(&origin.url("/a.bin?size=8M&seed=1&etag=%22x%22&rate=1M"));
+    .await
+}
+
+/// A file of 8 MiB and what else is asked of the origin, at the end of the line.
+fn file(origin: &Origin, relay: &Relay, name: &str, knobs: &str) -> url::Url {
+    relay.url(&origin.url(&format!(
+        "/{name}?size=8M&seed=1&etag=%22x%22&rate=1M{knobs}"
+    )))
+}
+
+/// A download of it that is on its way.
+async fn begun(world: &World, url: url::Url) -> Id {
     let id = world.add(url).await;
     world.until(id, |view| view.done > 2 * MIB).await;
-    relay.cut().await;
-    let waiting = world
-        .until(id, |view| view.attempts > 20 && view.reason.is_some())
-        .await;
+    id
+}
+
+/// Waits until it has tried far more often than it would if it gave up at all.
+async fn outwaits(world: &World, id: Id) -> Arc<View> {
+    let is_patient = |view: &View| view.attempts > 20 && view.reason.is_some();
+    let waiting = world.until(id, is_patient).await;
     assert!(waiting.status.is_active(), "{:?}", waiting.status);
+    waiting
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_network_is_waited_for_however_long_it_takes() {
+    let (origin, mut relay) = line().await;
+    let world = world(1, OnLoss::Wait).await;
+    let id = begun(&world, file(&origin, &relay, "a.bin", "")).await;
+    relay.cut().await;
+    let waiting = outwaits(&world, id).await;
     let reason = waiting.reason.as_deref().unwrap_or_default();
     assert!(reason.contains("no connection"), "{reason}");
     relay.mend().await;
@@ -35,63 +65,65 @@ async fn a_lost_network_is_waited_for_however_long_it_takes() {
     assert!(sent < 14 * MIB, "{sent} bytes sent for 8 MiB");
 }
 
+/// As a balancer does while what is behind it starts.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_leaves_the_patience_with_the_server_as_it_was() {
+    let (origin, mut relay) = line().await;
+    let world = world(2, OnLoss::Wait).await;
+    let busy = "&status=503&retry_after=1&status_on=back&fail_until=calm";
+    let id = begun(&world, file(&origin, &relay, "a.bin", busy)).await;
+    relay.cut().await;
+    outwaits(&world, id).await;
+    origin.open_gate("back");
+    relay.mend().await;
+    let is_refused = || origin.log().iter().any(|seen| seen.status == 503);
+    world.until_true("it is refused once", is_refused).await;
+    origin.open_gate("calm");
+    assert_right(&*world.ended(id).await, 1, 8 * MIB);
+}
+
 /// A new URL is a server of which nothing is known, until it has shown that it has the file.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_url_that_has_proven_itself_is_waited_for_as_well() {
-    let origin = Origin::start().await;
-    let mut relay = Relay::to(origin.address()).await;
-    let world = World::with(|c| {
-        c.retries = 1;
-        c.settings.block_size = MIB;
-    })
-    .await;
-    let file = "size=8M&seed=1&etag=%22x%22&rate=1M";
-    let id = world.add(origin.url(&format!("/old.bin?{file}"))).await;
-    world.until(id, |view| view.done > MIB).await;
-    let url = relay.url(&origin.url(&format!("/new.bin?{file}")));
+    let (origin, mut relay) = line().await;
+    let world = world(1, OnLoss::Wait).await;
+    let new = file(&origin, &relay, "new.bin", "");
+    let mut old = new.clone();
+    old.set_port(Some(origin.address().port())).expect("a port");
+    old.set_path("/old.bin");
+    let id = begun(&world, old).await;
     let change = Change {
-        url: Some(url),
+        url: Some(new),
         ..Change::default()
     };
     let held = world.engine.change(id, change).await.expect("changed").done;
     world.until(id, |view| view.done > held + MIB).await;
     relay.cut().await;
-    let waiting = world
-        .until(id, |view| view.attempts > 20 && view.reason.is_some())
-        .await;
-    assert!(waiting.status.is_active(), "{:?}", waiting.status);
+    outwaits(&world, id).await;
     relay.mend().await;
     assert_right(&*world.ended(id).await, 1, 8 * MIB);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_cannot_wait_for_the_network_is_told_and_can_go_on_later() {
-    let origin = Origin::start().await;
-    let mut relay = Relay::to(origin.address()).await;
-    let world = World::with(|c| {
-        c.retries = 1;
-        c.on_loss = OnLoss::Fail;
-    })
-    .await;
-    let url = relay.url(&origin.url("/a.bin?size=8M&seed=2&etag=%22x%22&rate=1M"));
-    let id = world.add(url).await;
-    world.until(id, |view| view.done > 2 * MIB).await;
+    let (origin, mut relay) = line().await;
+    let world = world(1, OnLoss::Fail).await;
+    let id = begun(&world, file(&origin, &relay, "a.bin", "")).await;
     relay.cut().await;
     let failed = world.ended(id).await;
     assert_eq!(failed.error.as_ref().map(|e| e.kind), Some(Kind::Connect));
     assert!(failed.done > 2 * MIB);
     relay.mend().await;
     world.engine.retry(id).await.expect("can be tried again");
-    assert_right(&*world.ended(id).await, 2, 8 * MIB);
+    assert_right(&*world.ended(id).await, 1, 8 * MIB);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_was_never_reached_is_given_up() {
-    let origin = Origin::start().await;
-    let mut relay = Relay::to(origin.address()).await;
-    let world = World::with(|c| c.retries = 2).await;
+    let (origin, mut relay) = line().await;
+    let world = world(2, OnLoss::Wait).await;
     relay.cut().await;
-    let failed = world.fetch(relay.url(&origin.url("/a.bin"))).await;
+    let failed = world.fetch(file(&origin, &relay, "a.bin", "")).await;
     assert_eq!(failed.error.as_ref().map(|e| e.kind), Some(Kind::Connect));
     assert_eq!(failed.attempts, 2);
 }

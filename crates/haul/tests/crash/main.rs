@@ -45,15 +45,21 @@ fn plan(point: Point) -> (Act, &'static [u64]) {
 async fn every_file_is_right_wherever_the_program_is_killed() {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut runs = JoinSet::new();
+    let mut spawn = |point, passage, act| {
+        let places = places.clone();
+        runs.spawn(async move {
+            let _place = places.acquire_owned().await.expect("it is never closed");
+            Run::new(point, passage, act).await.go().await;
+        });
+    };
     for point in Point::ALL {
         let (act, passages) = plan(*point);
         for passage in passages {
-            let places = places.clone();
-            runs.spawn(async move {
-                let _place = places.acquire_owned().await.expect("it is never closed");
-                Run::new(*point, *passage, act).await.go().await;
-            });
+            spawn(*point, *passage, act);
         }
+    }
+    for act in [Act::Patch, Act::PatchPaused] {
+        spawn(Point::Edited, 1, act);
     }
     let mut failed = 0;
     while let Some(run) = runs.join_next().await {

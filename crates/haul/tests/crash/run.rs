@@ -43,6 +43,9 @@ const CHECKED_SIZE: u64 = 512 << 10;
 /// The header that a download is given while it runs.
 const EDITED: &str = "X-Edited: 1";
 
+/// How many threads a download is given while it runs or is paused.
+const PATCHED_THREADS: u16 = 3;
+
 /// What happens in the life that is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Act {
@@ -54,6 +57,10 @@ pub(crate) enum Act {
     Pause,
     /// The large download is asked for with another header, as an aria2 client does.
     Edit,
+    /// The large download is given fewer threads, which it follows.
+    Patch,
+    /// The same while it is paused.
+    PatchPaused,
     /// The large download is cancelled.
     Cancel,
     /// The large download is removed.
@@ -207,6 +214,12 @@ impl Run {
         }
         let _ = match self.act {
             Act::Nothing | Act::ChangeBefore | Act::Edit => return,
+            Act::PatchPaused => {
+                let paused = call(daemon, "POST", &format!("{path}/pause"), None).await;
+                paused.expect("it is killed later");
+                call(daemon, "PATCH", &path, Some(patch())).await
+            }
+            Act::Patch => call(daemon, "PATCH", &path, Some(patch())).await,
             Act::Stop => return daemon.ask_to_end(),
             Act::Pause => call(daemon, "POST", &format!("{path}/pause"), None).await,
             Act::Cancel => call(daemon, "POST", &format!("{path}/cancel"), None).await,
@@ -304,6 +317,12 @@ impl Run {
                 // It ran, and nobody has asked for anything else.
                 assert_ne!(large.status, Status::Paused, "{story}");
             }
+            Act::Patch | Act::PatchPaused => {
+                let large = large.next().expect("it is known");
+                assert_eq!(large.spec.threads, Some(PATCHED_THREADS), "{story}");
+                let is_paused = large.status == Status::Paused;
+                assert_eq!(is_paused, self.act == Act::PatchPaused, "{story}");
+            }
             _ => {}
         }
     }
@@ -334,6 +353,11 @@ impl Run {
             panic!("never over; haul said:\n{}", daemon.said());
         }
     }
+}
+
+/// The body that changes a download.
+fn patch() -> Value {
+    json!({ "threads": PATCHED_THREADS })
 }
 
 /// The body that adds a file with its digest.

@@ -74,7 +74,7 @@ pub(crate) struct Knobs {
     pub(crate) once: bool,
     /// `status=N`: answers with this status and a short text. Ends with `fail_until`.
     pub(crate) status: Option<u16>,
-    /// `status_times=N`: only the first N requests.
+    /// `status_times=N`: only the first N requests, those before `status_on` included.
     pub(crate) status_times: u64,
     /// `status_on=GATE`: only once the gate is open.
     pub(crate) status_on: Option<String>,

@@ -76,7 +76,10 @@ impl Table {
         running.tuning.send_replace(tuning);
         let view = view.map_or_else(|| self.present(id), Ok);
         let saved = self.context.store.respec(id, spec);
-        self.when_durable(saved, |saved| answer(reply, saved.and(view)));
+        self.when_durable(saved, |saved| {
+            point(Point::Edited);
+            answer(reply, saved.and(view));
+        });
     }
 
     fn edit_resting(&mut self, id: Id, edit: &Edit, reply: Reply) {

@@ -179,6 +179,8 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::MetadataExt;
 
+    use haul_testkit::small_disk::SmallDisk;
+
     use super::*;
 
     fn spec(url: &str) -> Spec {
@@ -235,6 +237,35 @@ mod tests {
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(&path, &link).expect("a link");
         write(&link, &text(&[])).expect_err("a link");
+    }
+
+    #[test]
+    fn a_full_disk_leaves_the_session_before_and_no_half_of_a_new_one() {
+        let Some(disk) = SmallDisk::mount(1 << 20) else {
+            return;
+        };
+        let root = disk.path();
+        let path = root.join("session.txt");
+        let write = |downloads: &[(Id, Spec)]| {
+            let spot = Spot::open(&path, &root, &root.join(".haul"));
+            let spot = spot.map_err(io::Error::other)?;
+            spot.write(&text(downloads))
+        };
+        let before = [(Id(1), spec("http://h/a"))];
+        write(&before).expect("there is room");
+        // Room for a part of it.
+        let ballast = disk.fill_up(16 << 10);
+        let long: Vec<_> = (2..2000).map(|id| (Id(id), spec("http://h/b"))).collect();
+        let full = write(&long).expect_err("no room");
+        assert_eq!(full.kind(), io::ErrorKind::StorageFull);
+        let named = |entry: io::Result<fs::DirEntry>| entry.expect("an entry").file_name();
+        let mut there: Vec<_> = fs::read_dir(&root).expect("it").map(named).collect();
+        there.sort();
+        assert_eq!(there, ["ballast", "session.txt"]);
+        assert_eq!(fs::read_to_string(&path).expect("it"), text(&before));
+        drop(ballast);
+        write(&long).expect("there is room again");
+        assert_eq!(fs::read_to_string(&path).expect("it"), text(&long));
     }
 
     /// The place was fine when it was given; what lies at its path by now is another directory.

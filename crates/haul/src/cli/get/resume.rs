@@ -123,7 +123,6 @@ fn renew(mut record: Record, spec: Spec) -> Record {
 mod tests {
     use std::time::SystemTime;
 
-    use haul_engine::plan::seals::Seals;
     use haul_engine::store::MemoryStore;
     use haul_engine::{Error, Kind};
 
@@ -134,29 +133,12 @@ mod tests {
     }
 
     fn record(id: u64, spec: Spec, status: Status) -> Record {
+        let rank = i64::try_from(id).expect("small");
         Record {
-            id: Id(id),
-            spec,
-            rank: i64::try_from(id).expect("small"),
             status,
-            resource: None,
-            scratch: None,
             done: std::iter::once(0..10).collect(),
-            seals: Seals::default(),
-            stamp: None,
-            skipped: false,
-            url_replaced: false,
-            mirror: None,
-            mixed: false,
-            path: None,
-            inode: None,
-            digest: None,
             error: (status == Status::Failed).then(|| Error::new(Kind::Timeout, "late")),
-            attempts: 0,
-            wasted: 0,
-            added_at: SystemTime::UNIX_EPOCH,
-            started_at: None,
-            finished_at: None,
+            ..Record::new(Id(id), spec, rank, SystemTime::UNIX_EPOCH)
         }
     }
 
