@@ -25,6 +25,7 @@ use crate::crash::{Point, point};
 use crate::deliver::Target;
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result};
+use crate::event::Reason;
 use crate::limit::{Owner, Rates};
 use crate::opened::{self, Opened};
 use crate::plan::name;
@@ -364,10 +365,10 @@ impl Download {
     }
 
     /// Says why it waits.
-    fn say(&self, reason: Option<String>) {
+    fn say(&self, reason: Option<Reason>) {
         let attempts = self.record.attempts;
         self.context.live.update(self.record.id, |view| {
-            view.reason = reason.map(Into::into);
+            view.reason = reason;
             view.attempts = attempts;
         });
     }

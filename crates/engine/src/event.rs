@@ -7,6 +7,7 @@
 //! downloads, never by the number of changes.
 
 mod order;
+mod reason;
 mod view;
 mod watcher;
 
@@ -23,6 +24,7 @@ use crate::spec::Id;
 
 use order::Orders;
 pub use order::{Direction, Key, List, Rank, Sort, Statuses};
+pub use reason::{Cause, Reason};
 pub use view::{BlockView, Changes, DigestView, Fields, POSITIONS_SHOWN, Stats, ThreadState, View};
 pub use watcher::Watcher;
 
@@ -239,13 +241,16 @@ impl Live {
     /// What changed after revision `since`.
     pub fn changes(&self, since: u64) -> Changes {
         let table = self.lock();
-        let changed = table
-            .recent
-            .range(since + 1..)
-            .map(|(_, id)| {
-                let entry = &table.entries[id];
-                (entry.view.clone(), entry.since(since))
-            })
+        let recent = table.recent.range(since + 1..);
+        let recent = recent.map(|(_, id)| &table.entries[id]);
+        let mut recent: Vec<_> = recent.map(|entry| (entry, entry.since(since))).collect();
+        recent.sort_by_key(|(entry, fields)| match *fields {
+            Fields::ALL => entry.place,
+            _ => u64::MAX,
+        });
+        let changed = recent
+            .into_iter()
+            .map(|(entry, fields)| (entry.view.clone(), fields))
             .collect();
         let removed = table
             .removed

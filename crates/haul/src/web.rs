@@ -4,14 +4,17 @@
 
 mod files;
 mod language;
+#[cfg(test)]
+mod tests;
 
 use axum::response::{IntoResponse, Response};
 use fluent_bundle::FluentArgs;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
+use crate::api::Lang;
 use crate::text;
-use files::{DOOR, File, PAGE};
+use files::{DOOR, File, HEAD, PAGE};
 use language::preferred;
 
 /// What the page may do: run, show and ask what comes from here, and nothing else.
@@ -36,7 +39,7 @@ pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
 
 /// The page at `/`.
 pub(crate) fn page(headers: &HeaderMap) -> Response {
-    let text = PAGE.text().replace("{lang}", preferred(headers).code());
+    let text = template(&PAGE, preferred(headers));
     document(StatusCode::OK, headers, PAGE_POLICY, text)
 }
 
@@ -52,7 +55,7 @@ pub(crate) enum Key {
 /// The page that asks for the token, in place of the other one.
 pub(crate) fn door(headers: &HeaderMap, key: Key) -> Response {
     let lang = preferred(headers);
-    let mut page = DOOR.text().replace("{lang}", lang.code());
+    let mut page = template(&DOOR, lang);
     let explained = match key {
         Key::Missing => "page-door-missing",
         Key::Wrong => "page-door-wrong",
@@ -67,6 +70,12 @@ pub(crate) fn door(headers: &HeaderMap, key: Key) -> Response {
         page = page.replace(place, &text::say(lang, name, &FluentArgs::new()));
     }
     document(StatusCode::UNAUTHORIZED, headers, DOOR_POLICY, page)
+}
+
+/// A page with the head that all of them have, in a language.
+fn template(file: &File, lang: Lang) -> String {
+    let page = file.text().replace("{head}", HEAD.text().trim_end());
+    page.replace("{lang}", lang.code())
 }
 
 /// The part of the pages with this path, or `None` when there is none.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Download;
 use crate::disk::Scratch;
 use crate::error::{Error, Kind};
+use crate::event::Reason;
 use crate::plan::seals::Seals;
 use crate::transfer::Halt;
 
@@ -46,7 +47,7 @@ impl Download {
 
     /// Drops every seal that the file does not keep.
     async fn compare_with_seals(&mut self, scratch: &Arc<dyn Scratch>) -> Result<(), Halt> {
-        self.say(Some("checking what is on the disk".to_owned()));
+        self.say(Some(Reason::checking()));
         let seals = self.record.seals.clone();
         let (file, stop) = (scratch.clone(), self.stop.clone());
         let comparing = tokio::task::spawn_blocking(move || {

@@ -11,6 +11,7 @@ use super::Download;
 use super::again::After;
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Retry};
+use crate::event::Reason;
 use crate::plan::resource::Resource;
 use crate::plan::retry::{self, Next, Patience};
 use crate::spec::OnFull;
@@ -60,7 +61,7 @@ impl Download {
                 return Err(Halt::Waits(Wait {
                     until: Instant::now() + TOO_LARGE_FOR,
                     failures: self.failures,
-                    reason: why,
+                    reason: Reason::disk_space(why),
                     unfit: None,
                 }));
             }
@@ -110,7 +111,7 @@ impl Download {
             Ok(()) => Halt::Waits(Wait {
                 until: Instant::now() + LOOK_AGAIN,
                 failures: self.failures,
-                reason: FULL.to_owned(),
+                reason: Reason::disk_space(FULL.to_owned()),
                 unfit: Some(size),
             }),
         }
@@ -152,7 +153,7 @@ impl Download {
 
     async fn wait_so_long_for_room(&self, wait: Duration, why: String) -> Result<(), Halt> {
         self.check_may_wait_for_room(&why)?;
-        self.say(Some(why));
+        self.say(Some(Reason::disk_space(why)));
         self.sleep(wait).await
     }
 

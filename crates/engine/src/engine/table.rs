@@ -305,7 +305,7 @@ impl Table {
     fn show(&self, record: &Record) -> Arc<View> {
         let mut view = show::view(record, &self.settings, &self.context.config.dir);
         let wait = self.waiting.wait_of(record.id);
-        view.reason = wait.map(|wait| wait.reason.as_str().into());
+        view.reason = wait.map(|wait| wait.reason.clone());
         let shown = self.context.live.update(record.id, |shown| {
             let position = shown.position.filter(|_| view.status == Status::Queued);
             *shown = View {

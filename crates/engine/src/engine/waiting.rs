@@ -50,6 +50,7 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Reason;
     use std::time::Duration;
 
     #[test]
@@ -58,7 +59,7 @@ mod tests {
         let wait = |seconds, failures| Wait {
             until: now + Duration::from_secs(seconds),
             failures,
-            reason: String::new(),
+            reason: Reason::from(""),
             unfit: None,
         };
         let mut waiting = Waiting::default();

@@ -108,6 +108,25 @@ fn only_the_fields_that_changed_are_marked() {
 }
 
 #[test]
+fn what_is_new_is_told_in_the_order_in_which_it_was_added() {
+    let live = Live::new();
+    for id in [3, 1, 2] {
+        live.insert(view(id));
+    }
+    live.update(Id(3), |view| view.done = 1);
+    let changes = live.changes(0);
+    let told: Vec<Id> = changes.changed.iter().map(|(view, _)| view.id).collect();
+    assert_eq!(told, [Id(3), Id(1), Id(2)]);
+    // What is known already, in the order in which it changed.
+    let known = live.revision();
+    live.update(Id(2), |view| view.done = 1);
+    live.update(Id(3), |view| view.done = 2);
+    let changes = live.changes(known);
+    let told: Vec<Id> = changes.changed.iter().map(|(view, _)| view.id).collect();
+    assert_eq!(told, [Id(2), Id(3)]);
+}
+
+#[test]
 fn a_change_to_the_same_value_is_none() {
     let live = Live::new();
     live.insert(view(1));

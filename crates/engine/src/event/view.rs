@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::Reason;
 use crate::error::Error;
 use crate::plan::resource::Resource;
 use crate::plan::state::Status;
@@ -162,7 +163,7 @@ view! {
     /// Why it failed.
     ERROR error: Option<Arc<Error>>,
     /// Why it waits, for a human.
-    REASON reason: Option<Arc<str>>,
+    REASON reason: Option<Reason>,
     /// New tries so far, over all blocks.
     ATTEMPTS attempts: u32,
     /// Bytes fetched twice.
@@ -211,7 +212,8 @@ pub struct Changes {
     pub from: u64,
     /// The revision that this leads to.
     pub to: u64,
-    /// Downloads that changed, with the fields that did. All fields: it is new.
+    /// Downloads that changed, with the fields that did. All fields: it is new. Those come first, in the order
+    /// in which they were added; the others follow in the order of their last changes.
     pub changed: Vec<(Arc<View>, Fields)>,
     /// Downloads that are gone.
     pub removed: Vec<Id>,

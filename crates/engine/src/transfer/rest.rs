@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{Halt, Transfer, Worker};
 use crate::disk::Standing;
 use crate::error::{Error, Kind, Retry};
-use crate::event::ThreadState;
+use crate::event::{Reason, ThreadState};
 use crate::meter;
 use crate::plan::retry::{self, Next};
 use crate::span::Trouble;
@@ -26,7 +26,7 @@ pub(crate) struct Wait {
     /// Tries that have failed in a row.
     pub(crate) failures: u32,
     /// For a human.
-    pub(crate) reason: String,
+    pub(crate) reason: Reason,
     /// It waits for room on a disk that shows it and takes nothing: so many bytes are to be tried before
     /// a server is asked for them again.
     pub(crate) unfit: Option<u64>,
@@ -39,10 +39,10 @@ impl Wait {
         let seconds = seconds.max(1);
         let reason = match error.retry {
             Retry::Wait { after: Some(_) } | Retry::FewerConnections { after: Some(_) } => {
-                format!("server asked to wait {seconds} s")
+                Reason::asked_to_wait(seconds, error.status)
             }
-            Retry::NoNetwork => format!("waiting for the network; next try in {seconds} s"),
-            _ => format!("{}; next try in {seconds} s", error.detail),
+            Retry::NoNetwork => Reason::no_network(seconds),
+            _ => Reason::failed(error, seconds),
         };
         Wait {
             until,
@@ -147,5 +147,44 @@ impl Transfer<'_> {
             .collect();
         let first = troubles?.into_iter().min_by_key(|trouble| trouble.until)?;
         Some(Wait::after(&first.error, first.until, first.failures))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use crate::event::Cause;
+
+    #[tokio::test(start_paused = true)]
+    async fn each_wait_says_what_it_waits_for_in_words_and_for_programs() {
+        let busy = || Error::new(Kind::Busy, "it is busy").with_status(503);
+        let (kind, status, seconds) = (Kind::Busy, Some(503), 30);
+        let asked = Some(Duration::from_secs(30));
+        for (error, cause, sentence) in [
+            (
+                busy().with_retry(Retry::FewerConnections { after: asked }),
+                Cause::AskedToWait { seconds, status },
+                "server asked to wait 30 s",
+            ),
+            (
+                busy().with_retry(Retry::Wait { after: None }),
+                Cause::Failed {
+                    kind,
+                    status,
+                    seconds,
+                },
+                "it is busy; next try in 30 s",
+            ),
+            (
+                Error::new(Kind::Connect, "no road").with_retry(Retry::NoNetwork),
+                Cause::NoNetwork { seconds },
+                "waiting for the network; next try in 30 s",
+            ),
+        ] {
+            let wait = Wait::after(&error, Instant::now() + Duration::from_secs(30), 1);
+            assert_eq!(wait.reason.cause(), Some(cause));
+            assert_eq!(&*wait.reason, sentence);
+        }
     }
 }

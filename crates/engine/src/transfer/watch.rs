@@ -1,7 +1,7 @@
 //! What watchers are told of a running transfer.
 
 use super::{Transfer, Worker};
-use crate::event::{BlockView, ThreadState};
+use crate::event::{BlockView, Reason, ThreadState};
 
 impl Transfer<'_> {
     /// Tells the live state how far the download is.
@@ -26,7 +26,7 @@ impl Transfer<'_> {
             view.attempts = attempts;
             view.wasted = wasted;
             view.blocks = blocks.into();
-            view.reason = reason.map(Into::into);
+            view.reason = reason;
             if *view.map != *map {
                 view.map = map.into();
             }
@@ -44,20 +44,19 @@ impl Transfer<'_> {
     }
 
     /// Why threads wait, if any does, or why a source has none.
-    fn reason(&self) -> Option<String> {
+    fn reason(&self) -> Option<Reason> {
         if let Some(wait) = self.next_try() {
             return Some(wait.reason);
         }
         let waiting = self.workers.values().find(|worker| worker.span.waits());
         let Some(waiting) = waiting else {
-            return self.sources.unused();
+            return self.sources.unused().map(Reason::sources);
         };
         let most = self.context.limits.most_to(&waiting.source.address());
         let there = |worker: &&Worker| worker.at == waiting.at && !worker.span.waits();
         let active = self.workers.values().filter(there).count();
-        Some(format!(
-            "{active} of {most} connections allowed by this host"
-        ))
+        let active = u16::try_from(active).unwrap_or(u16::MAX);
+        Some(Reason::connections(active, most))
     }
 
     fn blocks(&self) -> Vec<BlockView> {

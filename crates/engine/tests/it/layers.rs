@@ -64,8 +64,8 @@ const ROOMS: [(&str, &[&str]); 28] = [
         "download",
         &[
             "crash", "error", "meter", "folder", "spec", "plan", "context", "deliver", "disk",
-            "group", "http", "limit", "meet", "opened", "probe", "source", "sources", "store",
-            "transfer",
+            "event", "group", "http", "limit", "meet", "opened", "probe", "source", "sources",
+            "store", "transfer",
         ],
     ),
     (

@@ -33,11 +33,15 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+#[cfg(test)]
+pub(crate) use error::Code;
 pub(crate) use serve::serve;
 pub(crate) use tls::acceptor;
 #[cfg(test)]
 pub(crate) use types::download::tests::sample;
 pub(crate) use types::download::{Detail, Download};
+#[cfg(test)]
+pub(crate) use why::CODES as CAUSES;
 
 /// A language of the text console and of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

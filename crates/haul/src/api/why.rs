@@ -18,7 +18,30 @@ pub(crate) struct Cause {
 /// A connection this many times slower than the fastest one is called slow.
 const SLOW: u64 = 4;
 
+/// The codes of all causes.
+pub(crate) const CODES: [&str; 18] = [
+    "waits",
+    "queued",
+    "no_answer_yet",
+    "paused",
+    "own_limit",
+    "overall_limit",
+    "one_stream",
+    "retrying",
+    "no_connection",
+    "connecting",
+    "uneven",
+    "wasted",
+    "line",
+    "verifying",
+    "delivering",
+    "completed",
+    "failed",
+    "cancelled",
+];
+
 fn cause(code: &'static str, detail: impl Into<String>) -> Cause {
+    debug_assert!(CODES.contains(&code), "{code} is not in the list");
     Cause {
         code,
         detail: detail.into(),

@@ -70,17 +70,18 @@ thread-streaming = receiving
 thread-waiting = waiting
 thread-retrying = will retry
 
-reason-asked-to-wait = { $seconds ->
-    [one] The server asks to wait { $seconds } second
-   *[other] The server asks to wait { $seconds } seconds
-  }
+reason-asked-to-wait = The server asks to wait { $time }
+reason-no-network = This machine has no network; next try in { $time }
 reason-connections = { $active } of { $most } connections allowed by this host
 reason-disk-space = Waits for disk space
+reason-sources = Some of its sources are not used
+reason-checking = Checks what is on the disk
+reason-try = { $what }; next try in { $time }
 
 # Why it failed, and what helps.
 
 error-invalid-url = This is not an http or https address
-error-invalid-option = One of the options is not right
+error-invalid-option = This cannot be: { $detail }
 error-html-page = This address leads to a web page, not to a file
 error-dns = There is no host of this name
 error-connect = The server cannot be reached
@@ -105,6 +106,26 @@ error-no-such-download = This download is gone
 error-illegal-state = It cannot do that now
 error-store = haul’s own database failed
 error-stopping = haul is about to stop
+error-key-reused = This request came before, with other contents
+error-too-many-keys = Too many requests at once; try again later
+error-invalid-json = haul cannot read what this page sends; reload it
+error-invalid-request = haul does not understand this page; reload it
+error-unknown-method = haul cannot do what this page asks for; reload it
+error-unknown-path = haul has nothing at this address
+error-method-not-allowed = This address of haul cannot do that
+error-body-too-large = This is too much at once
+error-body-incomplete = The request broke off on its way to haul
+error-too-many-urls = These are too many addresses at once
+error-answer-too-large = The answer is too long
+error-unauthorized = haul asks for its token; reload the page
+error-host-refused = haul does not answer under this name
+error-origin-refused = haul does not let this page in
+error-upgrade-required = haul talks to programs at this address
+error-not-completed = This download is not finished yet
+error-file-gone = The file is no longer where it was put
+error-range-not-satisfiable = The file does not have these bytes
+error-precondition-failed = The file is another one now
+error-too-many-sockets = Too many pages are open at haul
 error-no-place = It waits or stands too far behind, so its place in the queue is not known
 error-no-connection = There is no connection to haul
 error-all-rejected = None of these can be downloaded
@@ -126,21 +147,30 @@ advice-disk-permission = Check who may write to the folder, or choose another.
 advice-checksum-mismatch = Compare the checksum with the publisher’s. If it is right, retry.
 advice-file-exists = Rename or move that file, or add the download under another name.
 
-# Why it is no faster. In English the daemon says it with figures.
+# Why it is no faster, or does not move.
 
-why-queued = It waits for its turn.
+why-waits = { $reason }.
+why-disk-space = Waits for disk space: { $size } to come, { $free } free.
+why-queued = It waits for its turn: { $active } of { $downloads } downloads are at work.
 why-no-answer-yet = The server has not answered yet.
-why-own-limit = Its own speed limit is used up.
-why-overall-limit = The speed limit over all downloads is used up.
+why-own-limit = Its own speed limit of { $own } is used up.
+why-overall-limit = The speed limit of { $overall } over all downloads is used up.
 why-one-stream = The server gives the file only in one piece: one connection fetches all of it.
-why-retrying = Some threads wait to try again.
-why-no-connection = Threads wait for a free connection.
-why-connecting = Some threads wait for the server’s answer.
-why-uneven = Some connections are much slower than others; fast ones take over from them.
-why-wasted = Some bytes were fetched twice, after failures or changes.
-why-line = Nothing holds it back here: this is what the server and the line give.
+why-retrying = Threads that wait to try again: { $retrying } of { $threads }. New tries so far: { $attempts }.
+why-no-connection = Threads that wait for a free connection: { $waiting }. Open now: { $open } of { $connections }, at most { $host } to one host, fewer where it has refused some.
+why-connecting = Threads that wait for the server’s answer: { $connecting } of { $threads }.
+why-uneven = Some connections are much slower than others: { $slowest } to { $fastest }. Fast ones take over from them.
+why-wasted = { $wasted } were fetched twice, after failures or changes.
+why-line = Nothing holds it back here: the server and the line give { $speed } over { $streaming ->
+    [one] { $streaming } connection
+   *[other] { $streaming } connections
+  }.
 why-verifying = Every byte is here; the checksum is computed.
 why-delivering = Every byte is here; the disk confirms them.
+why-paused = It is paused.
+why-completed = It is complete.
+why-failed = It has failed.
+why-cancelled = It was cancelled.
 
 # The page.
 
@@ -167,6 +197,7 @@ page-column-threads = Threads
 page-column-actions = Actions
 page-sort = Sort by
 page-select-all = Select all
+page-select = Select { $name }
 page-free = { $size } free
 page-limited = Limit { $speed }
 page-unlimited = No limit
@@ -319,6 +350,7 @@ page-limit-connections = Connections
 page-limit-host = Connections per host
 
 page-keys = Keys
+page-keys-characters = Use single-character keys, such as p and /
 page-key-add = Add downloads
 page-key-search = Search
 page-key-move = Go up and down

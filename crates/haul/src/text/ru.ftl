@@ -70,18 +70,18 @@ thread-streaming = принимает
 thread-waiting = ждёт
 thread-retrying = повторит
 
-reason-asked-to-wait = { $seconds ->
-    [one] Сервер просит подождать { $seconds } секунду
-    [few] Сервер просит подождать { $seconds } секунды
-   *[other] Сервер просит подождать { $seconds } секунд
-  }
+reason-asked-to-wait = Сервер просит подождать { $time }
+reason-no-network = Нет сети; новая попытка через { $time }
 reason-connections = Соединений с этим сервером: { $active } из { $most } разрешённых
 reason-disk-space = Ждёт места на диске
+reason-sources = Часть источников не используется
+reason-checking = Проверяет то, что уже есть на диске
+reason-try = { $what }; новая попытка через { $time }
 
 # Почему не получилось и что поможет.
 
 error-invalid-url = Это не адрес http или https
-error-invalid-option = Одна из настроек указана неверно
+error-invalid-option = Так нельзя: { $detail }
 error-html-page = По этому адресу веб-страница, а не файл
 error-dns = Сервера с таким именем нет
 error-connect = Не удаётся соединиться с сервером
@@ -106,6 +106,26 @@ error-no-such-download = Этой загрузки больше нет
 error-illegal-state = Сейчас это невозможно
 error-store = Ошибка базы данных haul
 error-stopping = haul останавливается
+error-key-reused = Этот запрос уже приходил с другим содержимым
+error-too-many-keys = Слишком много запросов сразу; повторите позже
+error-invalid-json = haul не может прочесть то, что шлёт страница; обновите её
+error-invalid-request = haul не понимает эту страницу; обновите её
+error-unknown-method = haul не умеет того, о чём просит страница; обновите её
+error-unknown-path = У haul нет ничего по этому адресу
+error-method-not-allowed = Этот адрес haul такого не умеет
+error-body-too-large = Это слишком много за один раз
+error-body-incomplete = Запрос оборвался на пути к haul
+error-too-many-urls = Это слишком много адресов за один раз
+error-answer-too-large = Ответ слишком длинный
+error-unauthorized = haul спрашивает токен; обновите страницу
+error-host-refused = Под этим именем haul не отвечает
+error-origin-refused = haul не пускает эту страницу
+error-upgrade-required = По этому адресу haul говорит с программами
+error-not-completed = Эта загрузка ещё не закончена
+error-file-gone = Файла больше нет там, куда его положил haul
+error-range-not-satisfiable = В файле нет этих байтов
+error-precondition-failed = Файл теперь другой
+error-too-many-sockets = У haul открыто слишком много страниц
 error-no-place = Место в очереди неизвестно: загрузка ждёт или стоит слишком далеко
 error-no-connection = Нет связи с haul
 error-all-rejected = Ничего из этого нельзя скачать
@@ -127,21 +147,31 @@ advice-disk-permission = Проверьте права на папку или в
 advice-checksum-mismatch = Сверьте сумму с указанной издателем. Если она верна, повторите.
 advice-file-exists = Переименуйте или переместите тот файл, или добавьте загрузку под другим именем.
 
-# Почему не быстрее.
+# Почему не быстрее или стоит на месте.
 
-why-queued = Ждёт своей очереди.
+why-waits = { $reason }.
+why-disk-space = Ждёт места на диске: осталось получить { $size }, свободно { $free }.
+why-queued = Ждёт своей очереди: загрузок в работе { $active } из { $downloads }.
 why-no-answer-yet = Сервер ещё не ответил.
-why-own-limit = Скорость упёрлась в собственное ограничение.
-why-overall-limit = Скорость упёрлась в общее ограничение.
+why-own-limit = Скорость упёрлась в собственное ограничение, { $own }.
+why-overall-limit = Скорость упёрлась в общее ограничение, { $overall }.
 why-one-stream = Сервер отдаёт файл только целиком: всё идёт через одно соединение.
-why-retrying = Некоторые потоки ждут повторной попытки.
-why-no-connection = Потоки ждут свободного соединения.
-why-connecting = Некоторые потоки ждут ответа сервера.
-why-uneven = Некоторые соединения намного медленнее других; быстрые перенимают их работу.
-why-wasted = Часть байтов получена дважды из-за сбоев или изменений.
-why-line = Здесь ничто не мешает: столько дают сервер и канал.
+why-retrying = Потоки, которые ждут повторной попытки: { $retrying } из { $threads }. Повторов до сих пор: { $attempts }.
+why-no-connection = Потоки, которые ждут свободного соединения: { $waiting }. Открыто { $open } из { $connections }, с одним сервером не больше { $host }, меньше там, где он отказывал.
+why-connecting = Потоки, которые ждут ответа сервера: { $connecting } из { $threads }.
+why-uneven = Некоторые соединения намного медленнее других: от { $slowest } до { $fastest }. Быстрые перенимают их работу.
+why-wasted = { $wasted } получено дважды из-за сбоев или изменений.
+why-line = Здесь ничто не мешает: сервер и канал дают { $speed } на { $streaming ->
+    [one] { $streaming } соединение
+    [few] { $streaming } соединения
+   *[other] { $streaming } соединений
+  }.
 why-verifying = Все байты здесь; вычисляется контрольная сумма.
 why-delivering = Все байты здесь; диск подтверждает запись.
+why-paused = Она на паузе.
+why-completed = Она закончена.
+why-failed = Она не удалась.
+why-cancelled = Она отменена.
 
 # Страница.
 
@@ -168,6 +198,7 @@ page-column-threads = Потоки
 page-column-actions = Действия
 page-sort = Порядок
 page-select-all = Выбрать все
+page-select = Выбрать { $name }
 page-free = Свободно { $size }
 page-limited = До { $speed }
 page-unlimited = Без ограничений
@@ -333,6 +364,7 @@ page-limit-connections = Соединений
 page-limit-host = Соединений с одним сервером
 
 page-keys = Клавиши
+page-keys-characters = Одиночные клавиши: p, / и другие
 page-key-add = Добавить загрузки
 page-key-search = Поиск
 page-key-move = Вверх и вниз
@@ -383,7 +415,7 @@ page-fact-type = Тип
 page-fact-etag = ETag
 page-fact-last-modified = Изменён
 page-fact-checksum = Контр. сумма
-page-fact-threads = Потоков, не более
+page-fact-threads = Потоков до
 page-fact-block-size = Размер блока
 page-fact-speed-limit = Предел скорости
 page-fact-priority = Приоритет

@@ -29,7 +29,9 @@ macro_rules! file {
     };
 }
 
-/// The page at `/`, with `{lang}` where the language belongs.
+/// What stands in the head of every page.
+pub(super) static HEAD: File = file!("head.html");
+/// The page at `/`, with `{lang}` where the language belongs and `{head}` where the head does.
 pub(super) static PAGE: File = file!("index.html");
 /// The page that asks for the token, with names of messages in braces.
 pub(super) static DOOR: File = file!("door.html");
@@ -54,6 +56,7 @@ static PARTS: &[File] = &[
     file!("js/fluent.js"),
     file!("js/frame.js"),
     file!("js/graph.js"),
+    file!("js/hands.js"),
     file!("js/head.js"),
     file!("js/history.js"),
     file!("js/icons.js"),
@@ -146,7 +149,10 @@ mod tests {
         let parts = PARTS
             .iter()
             .filter(|file| file.source.starts_with("src/web/page/"));
-        let mut served: Vec<&str> = parts.chain([&PAGE, &DOOR]).map(|file| file.name).collect();
+        let mut served: Vec<&str> = parts
+            .chain([&HEAD, &PAGE, &DOOR])
+            .map(|file| file.name)
+            .collect();
         served.sort_unstable();
         assert_eq!(served, lying);
     }

@@ -89,4 +89,14 @@ impl Tab {
         let at = |axis: usize| middle[axis].as_f64().expect("a number");
         self.drag(&[(at(0), at(1))]).await;
     }
+
+    /// Puts fingers down, moves them or takes them up: `touchStart`, `touchMove` or `touchEnd`.
+    pub(crate) async fn finger(&mut self, what: &str, points: &[(f64, f64)]) {
+        let points: Vec<Value> = points
+            .iter()
+            .map(|(x, y)| json!({"x": x, "y": y}))
+            .collect();
+        let event = json!({"type": what, "touchPoints": points});
+        self.call("Input.dispatchTouchEvent", event).await;
+    }
 }

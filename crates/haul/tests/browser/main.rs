@@ -46,6 +46,9 @@ fn main() -> ExitCode {
         page::options_reach_the_daemon,
         page::what_comes_while_others_are_added_stays_and_gets_no_option_of_theirs,
         page::what_has_left_the_list_is_not_resumed_unseen,
+        page::what_leaves_the_list_is_no_longer_chosen_and_nothing_is_done_to_it,
+        page::single_characters_are_no_keys_once_they_are_switched_off,
+        page::a_wait_a_cause_and_a_failure_are_told_in_the_language_of_the_page,
         page::a_running_download_is_paused_and_resumed_by_key_and_by_button,
         page::a_failure_is_shown_in_plain_words_with_what_to_do,
         page::details_show_threads_blocks_and_facts_while_they_move,
@@ -60,6 +63,9 @@ fn main() -> ExitCode {
         page::both_languages_are_spoken_and_switched_and_remembered,
         page::on_a_phone_nothing_is_cut_off_and_all_is_within_reach,
         page::nothing_keeps_out_who_cannot_see_or_point,
+        page::on_a_phone_a_finger_chooses_rows_and_orders_the_queue,
+        page::a_row_is_chosen_by_a_checkbox_that_says_its_name,
+        page::whatever_is_pressed_is_large_enough_for_a_finger,
         proxied::behind_the_proxy_of_the_documentation_our_own_page_works_and_no_other_does,
     ];
     let ariang_plays = plays![

@@ -1,8 +1,14 @@
 //! The page at `/`, used as people use it. Each test has a daemon, an origin and a tab of its own.
 
+mod adding;
+mod choosing;
+mod daemon;
 mod list;
 mod look;
-mod work;
+mod queue;
+mod removing;
+mod running;
+mod touch;
 
 use std::path::Path;
 
@@ -14,15 +20,24 @@ use tempfile::TempDir;
 
 use crate::chromium::Tab;
 
+pub(crate) use adding::*;
+pub(crate) use choosing::*;
+pub(crate) use daemon::*;
 pub(crate) use list::*;
 pub(crate) use look::*;
-pub(crate) use work::*;
+pub(crate) use queue::*;
+pub(crate) use removing::*;
+pub(crate) use running::*;
+pub(crate) use touch::*;
 
 /// An answer that is slow enough to be watched, and ends within seconds.
 const WATCHED: &str = "size=1M&rate=64K";
 
 /// An answer that does not end by itself.
 const ENDLESS: &str = "size=64M&rate=64K";
+
+/// Points of a phone's window.
+const PHONE: (u16, u16) = (390, 844);
 
 /// A daemon, something to download, and the page in a tab.
 pub(crate) struct Visit {
@@ -96,6 +111,24 @@ impl Visit {
     async fn row_says(&mut self, name: &str, said: &str) {
         let says = format!("{}?.innerText.includes({})", row(name), json!(said));
         self.tab.wait(&says).await;
+    }
+
+    /// Waits until a dialog is open.
+    async fn opens(&mut self, dialog: &str) {
+        let is_open = format!("document.querySelector('#{dialog}').open");
+        self.tab.wait(&is_open).await;
+    }
+
+    /// Presses the key that removes, and waits for the question.
+    async fn asks_to_remove(&mut self) {
+        self.tab.press("Delete").await;
+        self.opens("remove").await;
+    }
+
+    /// Waits until so many rows are shown.
+    async fn has_rows(&mut self, count: usize) {
+        let has = format!("document.querySelectorAll('.row').length == {count}");
+        self.tab.wait(&has).await;
     }
 
     /// Nothing was thrown, and nothing was stopped by the page's own policy.

@@ -52,7 +52,7 @@ test("changes lead to the same list as everything from the beginning", () => {
           return isNew ? download(next++, roll) : { ...download(0, roll), id: known[roll(known.length)] };
         });
         const removed = known.length > 20 ? [known[roll(known.length)]] : [];
-        view.update(downloads.apply({ revision: round, downloads: changes, removed, stats }));
+        view.update(downloads.apply({ downloads: changes, removed, stats }));
         const held = [...view.ids];
         view.rebuild();
         assert.deepEqual(held, view.ids, `${key} ${group} ${round}`);
@@ -64,9 +64,9 @@ test("changes lead to the same list as everything from the beginning", () => {
 test("the counts are those of the downloads", () => {
   const roll = dice(3);
   const downloads = new Downloads();
-  downloads.apply({ revision: 1, downloads: Array.from({ length: 200 }, (_, at) => download(at, roll)), removed: [], stats });
+  downloads.apply({ downloads: Array.from({ length: 200 }, (_, at) => download(at, roll)), removed: [], stats });
   const ids = [...downloads.byId.keys()];
-  downloads.apply({ revision: 2, downloads: ids.slice(0, 50).map((id) => ({ id, status: "completed" })), removed: ids.slice(50, 60), stats });
+  downloads.apply({ downloads: ids.slice(0, 50).map((id) => ({ id, status: "completed" })), removed: ids.slice(50, 60), stats });
   const count = (group) => [...downloads.byId.values()].filter(({ status }) => groupOf(status) === group).length;
   for (const group of ["active", "queued", "paused", "completed", "failed"]) assert.equal(downloads.counts[group], count(group), group);
   assert.equal(downloads.counts.all, 190);
@@ -75,17 +75,16 @@ test("the counts are those of the downloads", () => {
 test("after a loss the whole state takes the place of what was held", () => {
   const roll = dice(5);
   const downloads = new Downloads();
-  downloads.replace({ revision: 1, downloads: [download(1, roll), download(2, roll)], stats });
-  const touched = downloads.replace({ revision: 9, downloads: [download(2, roll), download(3, roll)], stats });
+  downloads.replace({ downloads: [download(1, roll), download(2, roll)], stats });
+  const touched = downloads.replace({ downloads: [download(2, roll), download(3, roll)], stats });
   assert.deepEqual([...downloads.byId.keys()], ["0000000000000002", "0000000000000003"]);
   assert.deepEqual([...touched.removed], ["0000000000000001"]);
-  assert.equal(downloads.revision, 9);
 });
 
 test("a field that is null is taken over, one that is left out stays", () => {
   const downloads = new Downloads();
-  downloads.replace({ revision: 1, downloads: [{ id: "1", status: "queued", reason: "waits", size: 5 }], stats });
-  downloads.apply({ revision: 2, downloads: [{ id: "1", reason: null }], removed: [], stats });
+  downloads.replace({ downloads: [{ id: "1", status: "queued", reason: "waits", size: 5 }], stats });
+  downloads.apply({ downloads: [{ id: "1", reason: null }], removed: [], stats });
   assert.deepEqual(downloads.byId.get("1"), { id: "1", status: "queued", reason: null, size: 5 });
 });
 
@@ -94,7 +93,7 @@ test("what was added together stays in the order in which it was given", () => {
   const downloads = new Downloads();
   const view = new View(downloads, new Intl.Collator("en"));
   const batch = (from, time) => [0, 1, 2].map((at) => ({ ...download(from + at, roll), added_at: time }));
-  view.update(downloads.replace({ revision: 1, downloads: [...batch(10, "2026-01-01T00:00:00Z"), ...batch(20, "2026-01-01T00:00:05Z")], stats }));
+  view.update(downloads.replace({ downloads: [...batch(10, "2026-01-01T00:00:00Z"), ...batch(20, "2026-01-01T00:00:05Z")], stats }));
   assert.deepEqual(view.ids.map(Number), [20, 21, 22, 10, 11, 12]);
 });
 
@@ -132,10 +131,10 @@ test("what a filter hides is no longer chosen", () => {
   const view = new View(downloads, new Intl.Collator("en"));
   const selection = new Selection(() => {});
   const all = [1, 2, 3].map((number) => ({ ...download(number, roll), status: "downloading" }));
-  view.update(downloads.replace({ revision: 1, downloads: all, stats }));
+  view.update(downloads.replace({ downloads: all, stats }));
   view.set({ group: "active" });
   selection.all(view.ids);
-  view.update(downloads.apply({ revision: 2, downloads: [{ id: all[0].id, status: "paused" }], removed: [all[1].id], stats }));
+  view.update(downloads.apply({ downloads: [{ id: all[0].id, status: "paused" }], removed: [all[1].id], stats }));
   selection.within(view.keys);
   assert.deepEqual([...selection.ids], [all[2].id]);
   view.set({ group: "queued" });

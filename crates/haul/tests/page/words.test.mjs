@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 
+import { put } from "../../src/web/page/js/acts.js";
+import { causeText } from "../../src/web/page/js/causes.js";
 import { read, write } from "../../src/web/page/js/fluent.js";
+import { CallError } from "../../src/web/page/js/live.js";
 import { Text } from "../../src/web/page/js/text.js";
 import { about, errorText, reason, share } from "../../src/web/page/js/words.js";
 
@@ -15,7 +18,7 @@ const ru = new Text("ru", source("ru"));
 
 const download = (more) => ({
   id: "1", name: "a.iso", url: "http://user@host:81/a.iso?x", path: "/srv/files/iso/a.iso", status: "downloading",
-  progress: 17, done: 17, size: 100, reason: null, error: null, position: null, ...more,
+  progress: 17, done: 17, size: 100, reason: null, waits: null, error: null, position: null, ...more,
 });
 
 test("a message takes values, plurals, literals and several lines", () => {
@@ -63,8 +66,9 @@ test("every message that the page names exists, and none is left that nobody nam
     assert.ok(en.has(name), `nobody can say ${name}`);
   }
   // Names that are put together: those of the page only from words that the modules know.
-  const forms = [...all.matchAll(/`((?:[a-z]+-)+\$\{[^}]*\}[a-z-]*(?:\$\{[^}]*\})?)`/g)]
-    .map(([, form]) => new RegExp(`^${form.replaceAll(/\$\{[^}]*\}/g, "([a-z0-9-]+)")}$`));
+  const forms = [...all.matchAll(/`((?:[a-z]+-)+\$\{[^}]*\}[a-z-]*(?:\$\{[^}]*\})?)`/g)].map(([, form]) => form)
+    .concat([...all.matchAll(/messageName\("([a-z]+)", /g)].map(([, kind]) => `${kind}-\${code}`))
+    .map((form) => new RegExp(`^${form.replaceAll(/\$\{[^}]*\}/g, "([a-z0-9-]+)")}$`));
   const isKnown = (word) => all.includes(`"${word}"`) || all.includes(`"${word.replaceAll("-", "_")}"`);
   for (const name of en.messages.keys()) {
     if (name.startsWith("console-")) continue;
@@ -115,13 +119,53 @@ test("times show two units", () => {
 test("the second line says what is wrong, else where it comes from and goes", () => {
   assert.equal(about(download({}), en), "host:81 · iso");
   assert.equal(about(download({ status: "queued", position: 2 }), en), "No. 3 in the queue · host:81 · iso");
-  assert.equal(about(download({ reason: "server asked to wait 30 s" }), ru), "Сервер просит подождать 30 секунд · host:81 · iso");
+  const waits = { code: "asked_to_wait", seconds: 30, status: 429 };
+  assert.equal(about(download({ reason: "server asked to wait 30 s", waits }), ru), "Сервер просит подождать 30 с (429) · host:81 · iso");
   const error = { code: "not_found", detail: "the server answers 404 (Not Found)", url: null, status: 404, retryable: false };
   assert.equal(about(download({ status: "failed", error }), ru), "На сервере нет этого файла (404)");
 });
 
+test("why it waits is said by the name of the cause, with its figures", () => {
+  for (const [waits, expected] of [
+    [{ code: "no_network", seconds: 75 }, "Нет сети; новая попытка через 1 мин 15 с"],
+    [{ code: "connections", active: 2, most: 4 }, "Соединений с этим сервером: 2 из 4 разрешённых"],
+    [{ code: "disk_space" }, "Ждёт места на диске"],
+    [{ code: "checking" }, "Проверяет то, что уже есть на диске"],
+    [{ code: "timeout", seconds: 4 }, "Сервер не ответил вовремя; новая попытка через 4 с"],
+    [{ code: "busy", seconds: 4, status: 503 }, "Сервер перегружен (503); новая попытка через 4 с"],
+  ]) assert.equal(reason({ reason: "in English", waits }, ru), expected);
+});
+
+test("why it is no faster is said with figures, and without what is not known as the daemon says it", () => {
+  const blocks = [{ state: "streaming", speed: 1 << 20 }, { state: "streaming", speed: 1 << 16 }, { state: "retrying", speed: 0 }];
+  const busy = download({ blocks, attempts: 7, speed: 1 << 20, speed_limit: 1 << 20, wasted: 2048, waits: { code: "disk_space" } });
+  const settings = { max_downloads: 3, max_connections: 64, max_connections_per_host: 16, speed_limit: 2 << 20 };
+  const context = { text: ru, settings, downloads: { stats: { active: 3, connections: 12, free_space: 5 << 20 } } };
+  const said = (code) => causeText({ code, detail: "in English" }, busy, context).replaceAll("\u00a0", " ");
+  assert.equal(said("retrying"), "Потоки, которые ждут повторной попытки: 1 из 3. Повторов до сих пор: 7.");
+  assert.equal(said("uneven"), "Некоторые соединения намного медленнее других: от 64,0 КиБ/с до 1,0 МиБ/с. Быстрые перенимают их работу.");
+  assert.equal(said("line"), "Здесь ничто не мешает: сервер и канал дают 1,0 МиБ/с на 2 соединения.");
+  assert.equal(said("overall_limit"), "Скорость упёрлась в общее ограничение, 2,0 МиБ/с.");
+  assert.equal(said("waits"), "Ждёт места на диске: осталось получить 83 Б, свободно 5,0 МиБ.");
+  assert.equal(said("a_new_one"), "in English");
+  assert.equal(causeText({ code: "line", detail: "in English" }, busy, { ...context, settings: null }), "in English");
+});
+
+test("an order that the daemon refuses is refused in the language of the page", async () => {
+  const told = [];
+  const call = async () => { throw new CallError("illegal_state", "download 1 cannot be moved: it runs"); };
+  const downloads = { byId: new Map([["1", download({})]]) };
+  await put({ live: { call }, text: ru, downloads, toast: (said) => told.push(said) }, "1", 0);
+  assert.deepEqual(told, ["a.iso: Сейчас это невозможно"]);
+});
+
+test("of an option that is refused, the daemon's words say which", () => {
+  assert.equal(errorText("invalid_option", "threads: 1 to 256", undefined, ru), "Так нельзя: threads: 1 to 256");
+});
+
 test("what has no translation is said as the daemon says it", () => {
-  assert.equal(reason("something new", ru), "something new");
+  assert.equal(reason({ reason: "something new", waits: null }, ru), "something new");
+  assert.equal(reason({ reason: "something new", waits: { code: "newer" } }, ru), "something new");
   assert.equal(errorText("new_code", "it is new", undefined, ru), "it is new");
 });
 

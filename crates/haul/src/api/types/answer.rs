@@ -3,11 +3,13 @@
 use haul_engine::{Settings, Stats};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
+use serde_json::json;
 
 use super::download::{Detail, Detailed, Download, Downloads};
 use super::problem::RejectedUrls;
+use super::schema::described;
 use crate::api::command::Answer;
-use crate::api::why::Cause;
+use crate::api::why::{self, Cause};
 
 /// Any of our own wire types as text.
 pub(super) fn to_json(value: &impl Serialize) -> String {
@@ -116,15 +118,21 @@ struct CausesJson<'a> {
 #[schemars(inline)]
 struct CauseJson<'a> {
     /// Its stable name.
-    code: &'a str,
+    code: CauseCode,
     /// What it is and, where there is something, what helps; for a human.
     detail: &'a str,
 }
 
+#[derive(Serialize)]
+#[serde(transparent)]
+struct CauseCode(&'static str);
+
+described! { CauseCode, |_generator| json!({"type": "string", "enum": why::CODES}) }
+
 impl CausesJson<'_> {
     fn of(causes: &[Cause]) -> CausesJson<'_> {
         let causes = causes.iter().map(|cause| CauseJson {
-            code: cause.code,
+            code: CauseCode(cause.code),
             detail: &cause.detail,
         });
         CausesJson {

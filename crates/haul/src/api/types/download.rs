@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use haul_engine::event::{BlockView, DigestView, Fields, ThreadState};
+use haul_engine::event::{BlockView, DigestView, Fields, Reason, ThreadState};
 use haul_engine::{Error, Id, Status, View};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -17,6 +17,7 @@ use url::Url;
 
 use super::problem::KindName;
 use super::schema::described;
+use super::waits::Waits;
 
 /// Whether what the single threads do is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +147,8 @@ table! { view
     "error": Option<Failure<'_>> = view.error.as_deref().map(Failure::of), when ERROR;
     /// Why it waits, for a human.
     "reason": Option<&str> = view.reason.as_deref(), when REASON;
+    /// The same for programs; null when it waits for nothing.
+    "waits": Option<Waits> = view.reason.as_ref().and_then(Reason::cause).map(Waits::of), when REASON;
     /// Requests that have failed.
     "attempts": u32 = view.attempts, when ATTEMPTS;
     /// Bytes that were fetched twice.

@@ -81,7 +81,7 @@ fn download() -> Value {
         "speed": 1_048_576, "eta": 17, "speed_limit": 0, "priority": 0, "position": null,
         "etag": "\"abc\"", "last_modified": "2026-01-02T03:04:05Z", "content_type": "video/mp4",
         "checksum": {"algorithm": "sha-256", "expected": null, "actual": null, "verified": null},
-        "error": null, "reason": null, "attempts": 0, "wasted": 0,
+        "error": null, "reason": null, "waits": null, "attempts": 0, "wasted": 0,
         "added_at": "2026-01-02T03:04:06Z", "started_at": "2026-01-02T03:04:06Z", "finished_at": null,
         "revision": 412
     })

@@ -14,3 +14,4 @@ pub(crate) mod problem;
 pub(crate) mod requests;
 pub(crate) mod rpc;
 mod schema;
+mod waits;

@@ -160,7 +160,7 @@ fn why(view: &View) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use haul_engine::event::Reason;
 
     use super::*;
     use crate::api::sample;
@@ -170,7 +170,7 @@ mod tests {
             id: Id(id),
             name: format!("file-{id:02}-夏日の思い出.bin").into(),
             status,
-            reason: reason.map(Arc::from),
+            reason: reason.map(Reason::from),
             speed: if reason.is_some() { 0 } else { 1 << 20 },
             ..sample()
         }

@@ -3,10 +3,9 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use haul_engine::event::Fields;
+use haul_engine::event::{Fields, Reason};
 use haul_engine::{Id, Status, View};
 use serde_json::json;
 
@@ -32,7 +31,7 @@ fn moving() -> Fields {
 struct Told {
     at: Instant,
     started: bool,
-    reason: Option<Arc<str>>,
+    reason: Option<Reason>,
     attempts: u32,
 }
 

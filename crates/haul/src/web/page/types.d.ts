@@ -13,6 +13,20 @@ export interface Failure {
   retryable: boolean;
 }
 
+/** What `reason` says, for programs. */
+export interface Waits {
+  code: string;
+  /** Until the next try. */
+  seconds?: number;
+  status?: number;
+  /** Connections that the host gives, and as many as it may give. */
+  active?: number;
+  most?: number;
+}
+
+/** What is said of a wait: by name with figures, and as the daemon's sentence. */
+export type Waiting = Pick<Download, "reason" | "waits">;
+
 export interface Block {
   thread: number;
   start: number;
@@ -55,6 +69,7 @@ export interface Download {
   };
   error: Failure | null;
   reason: string | null;
+  waits: Waits | null;
   attempts: number;
   wasted: number;
   added_at: string;

@@ -115,11 +115,7 @@ pub(crate) async fn all_that_a_search_finds_is_removed_at_once(tab: Tab) {
         .tab
         .wait("document.querySelector('#many-count').textContent == '100 selected'")
         .await;
-    visit.tab.press("Delete").await;
-    visit
-        .tab
-        .wait("document.querySelector('#remove').open")
-        .await;
+    visit.asks_to_remove().await;
     visit.tab.click("#remove-yes").await;
     visit
         .tab

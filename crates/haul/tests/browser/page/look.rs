@@ -4,11 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{ENDLESS, Visit};
+use super::{ENDLESS, PHONE, Visit};
 use crate::chromium::Tab;
-
-/// Pixels of a phone.
-const PHONE: (u16, u16) = (390, 844);
 
 pub(crate) async fn both_languages_are_spoken_and_switched_and_remembered(tab: Tab) {
     let mut visit = Visit::with(tab, &[], "ru-RU,ru;q=0.9,en;q=0.5").await;
@@ -64,10 +61,7 @@ pub(crate) async fn on_a_phone_nothing_is_cut_off_and_all_is_within_reach(tab: T
         visit.tab.click("#details header button").await;
         for dialog in ["add", "menu"] {
             visit.tab.click(&format!("#{dialog}-open")).await;
-            visit
-                .tab
-                .wait(&format!("document.querySelector('#{dialog}').open"))
-                .await;
+            visit.opens(dialog).await;
             visit.fits(&format!("{dialog}, {language}")).await;
             visit.tab.press("Escape").await;
         }
@@ -156,10 +150,7 @@ pub(crate) async fn nothing_keeps_out_who_cannot_see_or_point(tab: Tab) {
             ("#help-open", "help"),
         ] {
             visit.tab.click(open).await;
-            visit
-                .tab
-                .wait(&format!("document.querySelector('#{dialog}').open"))
-                .await;
+            visit.opens(dialog).await;
             visit
                 .tab
                 .value("document.querySelector('#add-options').open = true")
@@ -170,11 +161,7 @@ pub(crate) async fn nothing_keeps_out_who_cannot_see_or_point(tab: Tab) {
             visit.tab.press("Escape").await;
         }
         visit.tab.press("ArrowDown").await;
-        visit.tab.press("Delete").await;
-        visit
-            .tab
-            .wait("document.querySelector('#remove').open")
-            .await;
+        visit.asks_to_remove().await;
         visit
             .is_open_to_all(&axe, &format!("remove, {theme}"))
             .await;

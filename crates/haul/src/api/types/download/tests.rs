@@ -75,7 +75,7 @@ fn a_download_has_the_shape_of_the_contract() {
             "position": null, "etag": "\"abc\"", "last_modified": "2026-01-02T03:04:05Z",
             "content_type": "video/mp4",
             "checksum": {"algorithm": "sha-256", "expected": null, "actual": null, "verified": null},
-            "error": null, "reason": null, "attempts": 0, "wasted": 0,
+            "error": null, "reason": null, "waits": null, "attempts": 0, "wasted": 0,
             "added_at": "2026-01-02T03:03:20Z", "started_at": "2026-01-02T03:03:21Z",
             "finished_at": null, "revision": 412
         })

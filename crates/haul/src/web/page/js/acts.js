@@ -44,6 +44,16 @@ export async function act(context, action, ids) {
 }
 
 /**
+ * Puts a queued download elsewhere in the queue.
+ * @param {Context} context
+ * @param {string} id
+ * @param {number} position
+ */
+export async function put(context, id, position) {
+  tell(context, await forEach(context.live, "downloads.move", [id], { position }));
+}
+
+/**
  * @param {Context} context
  * @param {Download[]} downloads
  */

@@ -163,8 +163,7 @@ export class Add {
     /** What is wrong with the same is said once. @type {Map<string, string[]>} */
     const byReason = new Map();
     for (const { url, code, detail } of rejected) {
-      // Of an option only the daemon's sentence says which.
-      const said = code === "invalid_option" ? detail : errorText(code, detail, undefined, text);
+      const said = code ? errorText(code, detail, undefined, text) : detail;
       const urls = byReason.get(said);
       if (urls) urls.push(url);
       else byReason.set(said, [url]);

@@ -1,14 +1,14 @@
 // Joins the parts of the page. Begins with the language, then connects.
 
-import { act, copy } from "./acts.js";
+import { act, copy, put } from "./acts.js";
 import { Add } from "./add.js";
 import { Details } from "./details.js";
 import { closable } from "./dialogs.js";
 import { byId } from "./dom.js";
 import { Frame } from "./frame.js";
+import { Hands } from "./hands.js";
 import { BEGINS, Heads, Tabs } from "./head.js";
 import { History } from "./history.js";
-import { wishOf } from "./keys.js";
 import { draw, label } from "./labels.js";
 import { Limits } from "./limits.js";
 import { List } from "./list.js";
@@ -54,6 +54,7 @@ class Page {
       view: new View(downloads, text.order),
       selection: new Selection(() => this.#chosen()),
       history: new History(),
+      settings: null,
       toast,
     };
     const { context } = this;
@@ -76,12 +77,20 @@ class Page {
     this.frame = new Frame(context, {
       add: (text) => text ? this.add.now(text) : this.add.open(),
       limits: () => this.limits.open(),
+      all: () => context.selection.all(context.view.ids),
       search: (search) => this.#search(search),
       sort: (key) => this.#sort({ key, direction: BEGINS[key] }),
       language: () => this.#speakOther(),
       back: () => context.live.connect(),
     });
-    new Order(context, this.list, (id, position) => this.#put(id, position));
+    new Order(context, this.list, (id, position) => put(context, id, position));
+    new Hands(context, this.list, {
+      show: (id) => this.#show(id),
+      close: () => this.details.close(),
+      add: () => this.add.open(),
+      help: () => this.frame.help(),
+      leaveSearch: () => this.frame.leaveSearch(),
+    });
     this.#listen();
     this.#again();
     context.live.watch({ interval_ms: 200 }, (snapshot) => {
@@ -199,18 +208,6 @@ class Page {
     this.#count();
   }
 
-  /**
-   * @param {string} id
-   * @param {number} position
-   */
-  async #put(id, position) {
-    try {
-      await this.context.live.call("downloads.move", { id, position });
-    } catch (error) {
-      toast(/** @type {Error} */ (error).message);
-    }
-  }
-
   /** @param {string | null} id */
   #show(id) {
     const before = this.list.shown;
@@ -250,98 +247,11 @@ class Page {
   }
 
   #listen() {
-    const { context, list } = this;
-    byId("rows").addEventListener("click", (event) => this.#click(event));
-    document.addEventListener("keydown", (event) => {
-      const wish = wishOf(event);
-      if (wish === null) return;
-      const isDone = this.#wish(wish);
-      if (isDone) event.preventDefault();
-    });
-    byId("grid").addEventListener("focus", () => {
-      if (list.current === null && byId("grid").matches(":focus-visible")) list.step(1);
-    });
-    window.addEventListener("online", () => context.live.connect());
+    const { live } = this.context;
+    window.addEventListener("online", () => live.connect());
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden) context.live.connect();
+      if (!document.hidden) live.connect();
     });
-  }
-
-  /** @param {MouseEvent} event */
-  #click(event) {
-    const { context, list } = this;
-    const { selection, view } = context;
-    const target = /** @type {HTMLElement} */ (event.target);
-    const id = /** @type {HTMLElement | null} */ (target.closest(".row"))?.dataset.id;
-    if (!id) return;
-    const command = /** @type {HTMLElement | null} */ (target.closest(".act"))?.dataset.command;
-    if (command) return void act(context, command, [id]);
-    list.setCurrent(id);
-    if (event.shiftKey) return selection.reach(id, view.ids);
-    if (target.closest(".lead") || event.ctrlKey || event.metaKey) return selection.toggle(id);
-    selection.anchor = id;
-    this.#show(id);
-  }
-
-  /**
-   * Does what a key asks for; says whether there was anything to do.
-   * @param {import("./keys.js").Wish} wish
-   */
-  #wish(wish) {
-    const { context, list } = this;
-    const { selection, view } = context;
-    const { current } = list;
-    const meant = selection.ids.size > 0 ? [...selection.ids] : current !== null ? [current] : [];
-    const go = (/** @type {number} */ by) => {
-      byId("grid").focus({ preventScroll: true });
-      list.step(by);
-      // The details follow where they stand beside the list.
-      if (list.shown !== null && list.current !== null && matchMedia("(min-width: 1100px)").matches) this.#show(list.current);
-    };
-    const reach = (/** @type {number} */ by) => {
-      if (selection.ids.size === 0 || selection.anchor === null) selection.anchor = current;
-      go(by);
-      if (list.current !== null) selection.reach(list.current, view.ids);
-    };
-    const direction = /^order-(.*)$/.exec(wish)?.[1];
-    if (direction) return void act(context, direction, meant), true;
-    switch (wish) {
-      case "add": this.add.open(); break;
-      case "search": byId("search").focus(); break;
-      case "help": this.frame.help(); break;
-      case "up": go(-1); break;
-      case "down": go(1); break;
-      case "page-up": go(-list.page); break;
-      case "page-down": go(list.page); break;
-      case "first": go(-view.ids.length); break;
-      case "last": go(view.ids.length); break;
-      case "reach-up": reach(-1); break;
-      case "reach-down": reach(1); break;
-      case "select-all": selection.all(view.ids); break;
-      case "select": if (current !== null) selection.toggle(current); break;
-      case "details": if (current !== null) this.#show(current); break;
-      case "pause": this.#pauseOrResume(meant); break;
-      case "remove": act(context, "remove", meant); break;
-      case "close": return this.#close();
-    }
-    return true;
-  }
-
-  /** Closes the nearest thing: details, the selection, the search. */
-  #close() {
-    const { selection } = this.context;
-    if (document.activeElement === byId("search")) return this.frame.leaveSearch();
-    if (this.list.shown !== null) this.details.close();
-    else if (selection.ids.size > 0) selection.clear();
-    else return this.frame.leaveSearch();
-    return true;
-  }
-
-  /** @param {string[]} ids */
-  #pauseOrResume(ids) {
-    const { downloads } = this.context;
-    const runs = ids.some((id) => ["queued", "probing", "downloading"].includes(downloads.byId.get(id)?.status ?? ""));
-    act(this.context, runs ? "pause" : "resume", ids);
   }
 }
 

@@ -8,6 +8,7 @@
  * @property {import("./view.js").View} view
  * @property {import("./selection.js").Selection} selection
  * @property {import("./history.js").History} history
+ * @property {import("./limits.js").Settings | null} settings the daemon's limits, as last learned
  * @property {(text: string) => void} toast shows a sentence for a moment, and has it read out
  */
 

@@ -1,7 +1,7 @@
 // The details of one download: asked for with their own subscription while they are shown, and for no longer.
 
 import { mainCommand, suits } from "./commands.js";
-import { causeItems, eventItems, failureParts } from "./causes.js";
+import { Causes, eventItems, failureParts } from "./causes.js";
 import { changeForm } from "./change.js";
 import { el, mark, write } from "./dom.js";
 import { Facts } from "./facts.js";
@@ -10,7 +10,7 @@ import { icon } from "./icons.js";
 import { BlockMap } from "./map.js";
 import { Threads } from "./threads.js";
 import { hostOf } from "./urls.js";
-import { amount, reason } from "./words.js";
+import { amount } from "./words.js";
 
 /** @typedef {import("../types.d.ts").Download} Download */
 /** @typedef {import("../types.d.ts").Snapshot} Snapshot */
@@ -141,7 +141,7 @@ export class Details {
     this.actions = el("div", { class: "actions" });
     this.drawnActions = "";
     this.figures = new Map(["share", "speed", "eta", "threads"].map((name) => [name, el("dd", { class: "number" })]));
-    this.causeList = el("ul", { class: "causes" });
+    this.causeList = new Causes();
     this.map = new BlockMap();
     this.threads = new Threads(text, (thread) => this.map?.name(thread));
     this.graph = new Graph();
@@ -150,7 +150,7 @@ export class Details {
     const legend = el("p", { class: "legend" }, ...["full", "some", "missing", "here"].map((name) =>
       el("span", {}, el("i", { class: name }), text.say(`page-map-${name}`))));
     this.parts = {
-      why: section(text.say("page-why"), this.causeList),
+      why: section(text.say("page-why"), this.causeList.element),
       map: section(text.say("page-map"), this.map.element, legend),
       threads: section(text.say("page-threads"), this.threads.element),
       graph: section(text.say("page-graph"), this.graph.element),
@@ -181,7 +181,7 @@ export class Details {
     write(/** @type {Node} */ (this.figures.get("speed")), isActive ? text.speed(download.speed) : "–");
     write(/** @type {Node} */ (this.figures.get("eta")), isActive && download.eta !== null ? text.duration(download.eta) : "–");
     this.parts.why.hidden = this.causes.length === 0 || ["completed", "failed", "cancelled", "paused"].includes(status);
-    this.causeList?.replaceChildren(...causeItems(this.causes, text));
+    this.causeList?.paint(this.causes, download, this.context);
     // Of a finished one there is nothing left to see.
     this.parts.map.hidden = !download.map || status === "completed";
     if (this.large) this.large.hidden = !isActive && status !== "paused";
@@ -200,7 +200,7 @@ export class Details {
   /** @param {Download} download */
   #paintStanding(download) {
     const { text } = this.context;
-    const said = [text.say(`status-${download.status}`), amount(download, text), where(download, text)];
+    const said = [text.say(`status-${download.status}`), amount(download, text), hostOf(download.url)];
     const drawn = said.join(" · ");
     if (this.standing?.dataset.drawn === drawn) return;
     if (this.standing) this.standing.dataset.drawn = drawn;
@@ -230,15 +230,6 @@ export class Details {
       return button;
     }));
   }
-}
-
-/**
- * Why it waits, or where it comes from.
- * @param {Download} download
- * @param {import("./text.js").Text} text
- */
-function where(download, text) {
-  return download.reason ? reason(download.reason, text) : hostOf(download.url);
 }
 
 /**

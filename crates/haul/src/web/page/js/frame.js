@@ -4,7 +4,7 @@
 import { byId, dialogById, el, inputById, write } from "./dom.js";
 import { Sparkline } from "./graph.js";
 import { icon } from "./icons.js";
-import { KEYS } from "./keys.js";
+import { hasCharacters, keysNow, switchCharacters } from "./keys.js";
 import { nextTheme, theme } from "./theme.js";
 
 /** @typedef {import("./context.js").Context} Context */
@@ -20,7 +20,7 @@ const SORTS = /** @type {SortKey[]} */ (["added", "queue", "name", "progress", "
 export class Frame {
   /**
    * @param {Context} context
-   * @param {{ add: (text?: string) => void, limits: () => void, search: (text: string) => void, sort: (key: SortKey) => void, language: () => void, back: () => void }} on
+   * @param {{ add: (text?: string) => void, limits: () => void, all: () => void, search: (text: string) => void, sort: (key: SortKey) => void, language: () => void, back: () => void }} on
    */
   constructor(context, on) {
     this.context = context;
@@ -55,11 +55,20 @@ export class Frame {
     }
     for (const id of ["language", "menu-language"]) press(id, on.language);
     press("help-open", () => this.help());
-    press("menu-open", () => dialogById("menu").showModal());
-    press("menu-limits", () => {
-      dialogById("menu").close();
-      on.limits();
+    inputById("help-characters").checked = hasCharacters();
+    byId("help-characters").addEventListener("change", () => {
+      switchCharacters();
+      this.#paintKeys();
     });
+    press("menu-open", () => dialogById("menu").showModal());
+    for (const [id, act] of /** @type {[string, () => void][]} */ ([
+      ["menu-all", on.all], ["menu-limits", on.limits], ["menu-help", () => this.help()],
+    ])) {
+      press(id, () => {
+        dialogById("menu").close();
+        act();
+      });
+    }
     const sort = /** @type {HTMLSelectElement} */ (byId("menu-sort"));
     sort.addEventListener("change", () => on.sort(/** @type {SortKey} */ (sort.value)));
     byId("empty-form").addEventListener("submit", (event) => {
@@ -81,13 +90,18 @@ export class Frame {
     byId("language").ariaLabel = text.say("page-other-language");
     byId("menu-language").textContent = text.say("page-other-language");
     byId("empty-command").textContent = `haul add --server ${location.origin} URL`;
-    byId("help-keys").replaceChildren(...KEYS.flatMap(([name, keys]) => [
-      el("dt", {}, ...keys.map((key) => el("kbd", {}, key))), el("dd", {}, text.say(`page-key-${name}`)),
-    ]));
+    this.#paintKeys();
     byId("menu-sort").replaceChildren(...SORTS.map((key) =>
       el("option", { value: key }, text.say(`page-column-${key}`))));
     this.#paintTheme();
     this.paintTotals();
+  }
+
+  #paintKeys() {
+    const { text } = this.context;
+    byId("help-keys").replaceChildren(...keysNow().flatMap(([name, keys]) => [
+      el("dt", {}, ...keys.map((key) => el("kbd", {}, key))), el("dd", {}, text.say(`page-key-${name}`)),
+    ]));
   }
 
   help() {

@@ -41,16 +41,19 @@ export function corners(samples, seconds, most, room) {
 export class Sparkline {
   /** @param {SVGSVGElement} element */
   constructor(element) {
-    this.line = svg("path", { "vector-effect": "non-scaling-stroke" });
-    element.append(svg("path", { class: "ground", d: "M0 23.5H96", "vector-effect": "non-scaling-stroke" }), this.line);
+    this.area = svg("path", { class: "area" });
+    this.line = svg("path");
+    element.append(this.area, svg("path", { class: "ground", d: "M0 23.5H96" }), this.line);
   }
 
   /** @param {number[]} samples */
   paint(samples) {
     const most = Math.max(...samples.slice(-SMALL), 1);
     const points = corners(samples, SMALL, most * 1.05, { width: 96, height: 23, top: 2 });
-    const moves = samples.slice(-SMALL).some((sample) => sample > 0);
-    mark(this.line, "d", moves && points.length > 1 ? `M${points.join("L")}` : "");
+    const moves = points.length > 1 && samples.slice(-SMALL).some((sample) => sample > 0);
+    const line = points.join("L");
+    mark(this.line, "d", moves ? `M${line}` : "");
+    mark(this.area, "d", moves ? `M${points[0].split(" ")[0]} 23L${line}V23Z` : "");
   }
 }
 

@@ -2,7 +2,8 @@
 // the oldest. Knows neither clock nor DOM.
 
 /** @typedef {import("../types.d.ts").Download} Download */
-/** @typedef {{ at: number, code: string | null, said: string, status?: number }} Event */
+/** @typedef {import("../types.d.ts").Waiting} Waiting */
+/** @typedef {Waiting & { at: number, said: string, error: Download["error"] }} Event */
 
 /** Seconds of speed that are kept. */
 export const SECONDS = 300;
@@ -54,7 +55,7 @@ export class History {
    * @param {number} now
    */
   note(download, now) {
-    const { error, reason } = download;
+    const { error, reason, waits } = download;
     const said = error?.detail ?? reason;
     if (!said) return;
     const events = this.events.get(download.id) ?? [];
@@ -62,7 +63,7 @@ export class History {
     const alike = (/** @type {string} */ text) => text.replace(/[0-9]+/g, "0");
     const last = events.at(-1);
     if (last && alike(last.said) === alike(said)) return;
-    events.push({ at: now, code: error?.code ?? null, said, status: error?.status });
+    events.push({ at: now, said, error, reason, waits });
     if (events.length > MOST_EVENTS) events.shift();
     this.events.set(download.id, events);
   }

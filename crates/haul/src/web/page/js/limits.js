@@ -17,8 +17,6 @@ export class Limits {
     this.context = context;
     this.dialog = dialogById("limits");
     this.speed = inputById("limit-speed_limit");
-    /** @type {Settings | null} */
-    this.settings = null;
     byId("limits-open").addEventListener("click", () => this.open());
     byId("limits-form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -32,7 +30,7 @@ export class Limits {
       const settings = await this.context.live.call("settings.get");
       // What a person is changing is compared with what it was when they began.
       if (this.dialog.open) return;
-      this.settings = settings;
+      this.context.settings = settings;
     } catch {
       return;
     }
@@ -41,7 +39,7 @@ export class Limits {
 
   #paint() {
     const { text } = this.context;
-    const limit = this.settings?.speed_limit ?? 0;
+    const limit = this.context.settings?.speed_limit ?? 0;
     write(byId("limits-now"), limit ? text.say("page-limited", { speed: text.speed(limit) }) : text.say("page-unlimited"));
   }
 
@@ -61,10 +59,11 @@ export class Limits {
 
   async open() {
     await this.learn();
-    if (!this.settings) return;
+    const { settings } = this.context;
+    if (!settings) return;
     byId("limits-wrong").hidden = true;
-    this.speed.value = this.settings.speed_limit ? sizeOf(this.settings.speed_limit) : "";
-    for (const name of COUNTS) inputById(`limit-${name}`).value = String(this.settings[name]);
+    this.speed.value = settings.speed_limit ? sizeOf(settings.speed_limit) : "";
+    for (const name of COUNTS) inputById(`limit-${name}`).value = String(settings[name]);
     this.dialog.showModal();
     this.speed.select();
   }
@@ -80,13 +79,13 @@ export class Limits {
     try {
       if (speed === null) throw { code: "", message: text.say("page-not-a-size") };
       const changed = Object.entries(wish).filter(([name, value]) =>
-        value !== this.settings?.[/** @type {keyof Settings} */ (name)]);
-      if (changed.length > 0) this.settings = await live.call("settings.set", Object.fromEntries(changed));
+        value !== this.context.settings?.[/** @type {keyof Settings} */ (name)]);
+      if (changed.length > 0) this.context.settings = await live.call("settings.set", Object.fromEntries(changed));
       this.dialog.close();
       this.#paint();
     } catch (error) {
       const { code, message } = /** @type {CallError} */ (error);
-      wrong.textContent = code === "invalid_option" ? message : errorText(code, message, undefined, text);
+      wrong.textContent = code ? errorText(code, message, undefined, text) : message;
       wrong.hidden = false;
     }
   }

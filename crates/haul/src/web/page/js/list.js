@@ -25,7 +25,6 @@ export class List {
     this.pool = [];
     this.rowHeight = 52;
     this.seen = 0;
-    this.first = 0;
     /** The download that the keyboard is at. @type {string | null} */
     this.current = null;
     /** The one whose details are shown. @type {string | null} */
@@ -141,7 +140,6 @@ export class List {
     const last = Math.min(ids.length, first + this.pool.length);
     for (let index = first; index < last; index++) this.#drawRow(index, ids[index]);
     if (last - first < this.pool.length) this.#rest(first, last);
-    this.first = first;
     this.isMoved = false;
     this.dirty = new Set();
     const current = this.current && document.getElementById(`row-${this.current}`);
@@ -160,10 +158,9 @@ export class List {
     const download = downloads.byId.get(id);
     if (!download) return;
     row.put(index, this.rowHeight);
-    row.index = index;
     if (isOther || this.dirty === null || this.dirty.has(id)) {
       row.paint(download, text);
-      mark(element, "aria-selected", String(selection.ids.has(id)));
+      row.select(selection.ids.has(id));
       element.classList.toggle("current", id === this.current);
       element.classList.toggle("shown", id === this.shown);
     }

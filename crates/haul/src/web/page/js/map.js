@@ -81,7 +81,7 @@ export class BlockMap {
 
   /** @param {number} width */
   #lay(width) {
-    const pitch = Math.max(4, Math.floor((width + GAP) / COLUMNS));
+    const pitch = Math.max(4, (width + GAP) / COLUMNS);
     if (pitch === this.pitch) return;
     this.pitch = pitch;
     this.#place();
@@ -91,7 +91,7 @@ export class BlockMap {
   #place() {
     [...this.cells.children].forEach((cell, at) => this.#put(cell, at));
     const lines = Math.ceil(this.drawn.length / COLUMNS);
-    this.element.style.height = `${Math.max(0, lines * this.pitch - GAP)}px`;
+    this.element.style.height = `${Math.max(0, lines * Math.floor(this.pitch) - GAP)}px`;
   }
 
   /**
@@ -99,10 +99,14 @@ export class BlockMap {
    * @param {number} cell
    */
   #put(rect, cell) {
-    const { pitch } = this;
-    mark(rect, "x", String((cell % COLUMNS) * pitch));
-    mark(rect, "y", String(Math.floor(cell / COLUMNS) * pitch));
-    mark(rect, "width", String(pitch - GAP));
-    mark(rect, "height", String(pitch - GAP));
+    const column = cell % COLUMNS;
+    const high = Math.floor(this.pitch);
+    // Some are a pixel wider, so that a line fills its width and every edge is sharp.
+    const left = Math.round(column * this.pitch);
+    const right = Math.round((column + 1) * this.pitch);
+    mark(rect, "x", String(left));
+    mark(rect, "y", String(Math.floor(cell / COLUMNS) * high));
+    mark(rect, "width", String(right - left - GAP));
+    mark(rect, "height", String(high - GAP));
   }
 }

@@ -37,15 +37,15 @@ export class Row {
     this.drawn = icon("pause");
     this.act = el("button", { type: "button", class: "act", tabindex: "-1" }, this.drawn);
     this.name = el("div", { class: "name" }, this.start, this.end);
+    this.tick = el("div", { class: "tick", role: "checkbox" }, this.state, this.grip, el("span", { class: "box" }, icon("check")));
     this.element = el("div", { class: "row placed", role: "row" },
-      el("div", { class: "lead", role: "gridcell" }, this.state, this.grip, el("span", { class: "box" }, icon("check"))),
+      el("div", { class: "lead", role: "gridcell" }, this.tick),
       el("div", { class: "main", role: "gridcell" }, this.name,
         el("div", { class: "about" }, this.when, this.place)),
       el("div", { class: "progress", role: "none" },
         el("div", { class: "figures", role: "none" }, this.share, this.size), this.track),
       this.speed, this.eta, this.threads,
       el("div", { role: "gridcell" }, this.act));
-    this.at = -1;
     this.height = 0;
     this.full = -1;
     this.icons = "";
@@ -57,11 +57,20 @@ export class Row {
    * @param {number} height of each row
    */
   put(index, height) {
-    if (this.at === index && this.height === height) return;
-    this.at = index;
+    if (this.index === index && this.height === height) return;
+    this.index = index;
     this.height = height;
     this.element.style.transform = `translateY(${index * height}px)`;
     mark(this.element, "aria-rowindex", String(index + 2));
+  }
+
+  /**
+   * Shows whether it is one of the selected.
+   * @param {boolean} isSelected
+   */
+  select(isSelected) {
+    mark(this.element, "aria-selected", String(isSelected));
+    mark(this.tick, "aria-checked", String(isSelected));
   }
 
   /**
@@ -80,7 +89,8 @@ export class Row {
     element.classList.toggle("placed", isOther);
     mark(element, "data-group", group);
     mark(element, "data-status", download.status);
-    mark(element, "data-waits", download.reason ? "" : null);
+    // While bytes come in, how fast says more than what would make it faster.
+    mark(element, "data-waits", download.reason && download.speed === 0 ? "" : null);
     // A bar that says nothing is not drawn.
     element.classList.toggle("bare", group !== "active" && download.done === 0);
     const [start, end] = halves(download.name);
@@ -90,6 +100,9 @@ export class Row {
     write(this.share, share(download, text));
     write(this.size, download.size === null ? "" : text.size(download.size));
     write(this.place, about(download, text));
+    // What the daemon itself says of what is wrong.
+    mark(this.place, "title", download.error?.detail ?? download.reason);
+    mark(this.tick, "aria-label", text.say("page-select", { name: download.name }));
     this.#paintFigures(download, text, group);
     this.#paintBar(download, group);
     this.#paintIcons(download, text, group);
@@ -107,9 +120,11 @@ export class Row {
     write(this.speed, speed);
     write(this.eta, eta);
     write(this.threads, moves ? `${download.threads.active}/${download.threads.limit}` : "");
-    // What the columns say, where there is no room for them.
-    const parts = download.status === "failed" ? [] : [amount(download, text), speed, eta].filter(Boolean);
-    write(this.when, parts.join(" · "));
+    // What the columns say, where there is no room for them: the size last, for how much of it is there stands
+    // above in percent.
+    const size = moves && download.size !== null ? text.size(download.size) : amount(download, text);
+    const parts = download.status === "failed" ? [] : [speed, eta, size];
+    write(this.when, parts.filter(Boolean).join(" · "));
   }
 
   /**

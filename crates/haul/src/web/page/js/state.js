@@ -53,14 +53,13 @@ export class Downloads {
     this.arrivals = 0;
     /** @type {Record<Group, number>} */
     this.counts = { all: 0, active: 0, queued: 0, paused: 0, completed: 0, failed: 0 };
-    this.revision = 0;
     /** @type {Stats | null} */
     this.stats = null;
   }
 
   /**
    * Takes over the daemon's whole state, in the order in which downloads were added.
-   * @param {{ revision: number, downloads: Download[], stats: Stats }} snapshot
+   * @param {{ downloads: Download[], stats: Stats }} snapshot
    */
   replace(snapshot) {
     const touched = new Touched();
@@ -69,20 +68,18 @@ export class Downloads {
       if (!kept.has(id)) this.#remove(id, touched);
     }
     for (const download of snapshot.downloads) this.#merge(download, touched);
-    this.revision = snapshot.revision;
     this.stats = snapshot.stats;
     return touched;
   }
 
   /**
    * Takes over what has changed.
-   * @param {{ revision: number, downloads: Change[], removed: string[], stats: Stats }} changes
+   * @param {{ downloads: Change[], removed: string[], stats: Stats }} changes
    */
   apply(changes) {
     const touched = new Touched();
     for (const change of changes.downloads) this.#merge(change, touched);
     for (const id of changes.removed) this.#remove(id, touched);
-    this.revision = changes.revision;
     this.stats = changes.stats;
     return touched;
   }

@@ -37,7 +37,7 @@ export function about(download, text) {
  * @param {Text} text
  */
 function standing(download, text) {
-  if (download.reason) return reason(download.reason, text);
+  if (download.reason) return reason(download, text);
   // As long as nothing is here, that stands over the bar.
   if (download.status === "paused" && download.done > 0) return text.say("status-paused");
   if (download.status === "queued" && download.position !== null) {
@@ -46,26 +46,19 @@ function standing(download, text) {
   return "";
 }
 
-/** The daemon's sentences that carry figures, with the messages that say the same. */
-/** @type {[RegExp, string, string[]][]} */
-const REASONS = [
-  [/^server asked to wait ([0-9]+) s$/, "reason-asked-to-wait", ["seconds"]],
-  [/^([0-9]+) of ([0-9]+) connections allowed by this host$/, "reason-connections", ["active", "most"]],
-  [/^waiting for disk space$/, "reason-disk-space", []],
-];
-
 /**
- * A reason in the language of the person, or as the daemon says it.
- * @param {string} said
+ * Why it waits: by the name of the cause, with its figures; what has no name, as the daemon says it.
+ * @param {import("../types.d.ts").Waiting} waiting
  * @param {Text} text
  */
-export function reason(said, text) {
-  for (const [form, name, values] of REASONS) {
-    const found = form.exec(said);
-    if (!found) continue;
-    return text.say(name, Object.fromEntries(values.map((value, at) => [value, Number(found[at + 1])])));
-  }
-  return said;
+export function reason({ reason, waits }, text) {
+  if (!waits) return reason ?? "";
+  const { code, status, seconds = 0, active = 0, most = 0 } = waits;
+  const time = text.duration(seconds);
+  const name = messageName("reason", code);
+  if (text.has(name)) return withStatus(text.say(name, { time, active, most }), status);
+  if (!text.has(messageName("error", code))) return reason ?? "";
+  return text.say("reason-try", { what: errorText(code, "", status, text), time });
 }
 
 /**
@@ -81,15 +74,32 @@ export function failure(download, text) {
 
 /**
  * @param {string} code
- * @param {string} detail the daemon's sentence, for codes that are not known here
+ * @param {string} detail the daemon's sentence: for codes that are not known here, and for options, of which only
+ *   it says which
  * @param {number | undefined} status
  * @param {Text} text
  */
 export function errorText(code, detail, status, text) {
-  const name = `error-${code.replaceAll("_", "-")}`;
+  const name = messageName("error", code);
   if (!text.has(name)) return detail;
-  const said = text.say(name);
+  return withStatus(text.say(name, { detail }), status);
+}
+
+/**
+ * @param {string} said
+ * @param {number | undefined} status
+ */
+function withStatus(said, status) {
   return status ? `${said} (${status})` : said;
+}
+
+/**
+ * The name of the message for one of the daemon's codes.
+ * @param {"reason" | "error" | "advice" | "why"} kind
+ * @param {string} code
+ */
+export function messageName(kind, code) {
+  return `${kind}-${code.replaceAll("_", "-")}`;
 }
 
 /**
@@ -98,7 +108,7 @@ export function errorText(code, detail, status, text) {
  * @param {Text} text
  */
 export function advice(code, text) {
-  const name = `advice-${code.replaceAll("_", "-")}`;
+  const name = messageName("advice", code);
   return text.has(name) ? text.say(name) : "";
 }
 
@@ -106,7 +116,7 @@ export function advice(code, text) {
  * The name of the directory that it goes to.
  * @param {Download} download
  */
-export function folder(download) {
+function folder(download) {
   const parts = (download.path ?? "").split("/");
   return parts.length > 2 ? parts[parts.length - 2] : "";
 }
