@@ -145,16 +145,7 @@ fn line(view: &View) -> Line<'_> {
         eta: view.eta,
         threads: u64::from(view.threads_active),
         attempts: u64::from(view.attempts),
-        why: why(view),
-    }
-}
-
-/// Why it does not move. While bytes come in, a reason that is left from before is none.
-fn why(view: &View) -> &str {
-    match (&view.reason, view.status) {
-        (Some(_), Status::Downloading) if view.speed > 0 => "",
-        (Some(reason), _) => reason,
-        (None, _) => "",
+        why: view.reason.as_deref().unwrap_or_default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the daemon says, and what the screen then knows.
 
 use super::*;
-use crate::cli::watch::list::Filter;
+use crate::cli::watch::order::Filter;
 
 /// A screen that has just been connected, and the daemon's side of the conversation.
 struct Daemon {

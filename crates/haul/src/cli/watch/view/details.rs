@@ -7,7 +7,7 @@ use crate::cli::clip;
 use crate::cli::columns::Piece;
 use crate::cli::downloads::text;
 use crate::cli::paint::Look;
-use crate::cli::watch::list::Row;
+use crate::cli::watch::row::Row;
 use crate::human;
 
 /// The names of facts stand in a column of their own.
@@ -52,8 +52,7 @@ pub(super) fn draw(state: &State, y: u16, rows: u16, canvas: &mut Canvas<'_>) {
     }
     lines.push(("from", from(facts)));
     lines.push(("to", text(facts, "path")));
-    let blocks = facts["blocks"].as_array().into_iter().flatten();
-    lines.extend(blocks.map(|block| ("thread", thread(block))));
+    lines.extend(threads(facts));
     // A map that is not there yet, or a path that is not known, leaves its line to others.
     lines.retain(|(_, told)| !told.is_empty());
     for ((name, told), y) in lines.iter().zip(y + 1..y + rows) {
@@ -113,7 +112,8 @@ fn standing(row: &Row, facts: &Json, canvas: &Canvas<'_>) -> String {
         row.status.name(),
         human::size(row.done)
     )];
-    if let Some(most) = facts["threads"]["limit"].as_u64() {
+    let most = facts["threads"]["limit"].as_u64();
+    if let Some(most) = most.filter(|_| row.status.is_active()) {
         told.push(format!("{} of {most} threads", row.threads));
     }
     if let Some(place) = row.position {
@@ -146,6 +146,33 @@ fn from(facts: &Json) -> String {
     }
 }
 
+/// What all threads do, where there are several, and each of them: first those that bytes come to.
+fn threads(facts: &Json) -> Vec<(&'static str, String)> {
+    let mut blocks: Vec<&Json> = facts["blocks"].as_array().into_iter().flatten().collect();
+    blocks.sort_by_key(|block| {
+        let speed = block["speed"].as_u64().unwrap_or_default();
+        (speed == 0, text(block, "state") != "streaming")
+    });
+    let mut lines = Vec::new();
+    if blocks.len() > 1 {
+        let mut states: Vec<(String, usize)> = Vec::new();
+        for block in &blocks {
+            let state = text(block, "state");
+            match states.iter_mut().find(|(known, _)| *known == state) {
+                Some((_, count)) => *count += 1,
+                None => states.push((state, 1)),
+            }
+        }
+        let told: Vec<String> = states
+            .iter()
+            .map(|(state, count)| format!("{count} {state}"))
+            .collect();
+        lines.push(("threads", told.join(", ")));
+    }
+    lines.extend(blocks.into_iter().map(|block| ("thread", thread(block))));
+    lines
+}
+
 /// What one thread does.
 fn thread(block: &Json) -> String {
     let number = |field: &str| block[field].as_u64().unwrap_or_default();
@@ -154,11 +181,11 @@ fn thread(block: &Json) -> String {
         format!(" of {}", human::size(size))
     });
     format!(
-        "{:>3}  {:<10}  {:>12}  {}{of} from byte {}",
+        "{:>3}  {:<10}  {:>12}  {}{of} at {}",
         number("thread"),
         text(block, "state"),
         human::speed(number("speed")),
         human::size(number("done")),
-        number("start"),
+        human::size(number("start")),
     )
 }
