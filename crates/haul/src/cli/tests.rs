@@ -26,6 +26,25 @@ fn every_command_has_a_sentence_and_every_flag_a_help() {
 }
 
 #[test]
+fn every_help_fits_a_terminal_of_80_columns() {
+    let mut whole = Cli::command();
+    whole.build();
+    let mut commands: Vec<clap::Command> = whole.get_subcommands().cloned().collect();
+    commands.push(whole);
+    for mut command in commands {
+        let helps = [command.render_help(), command.render_long_help()];
+        for line in helps.iter().flat_map(|help| {
+            help.to_string()
+                .lines()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        }) {
+            assert!(line.chars().count() <= 80, "{}: {line}", command.get_name());
+        }
+    }
+}
+
+#[test]
 fn what_people_type_is_understood() {
     for line in [
         "haul get http://h/a",

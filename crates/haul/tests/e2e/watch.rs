@@ -240,7 +240,8 @@ async fn watch_stopped_by_its_key_or_from_outside_leaves_the_terminal_and_comes_
             tmux.until("a clear screen", |screen| screen.starts_with(EARLIER))
                 .await;
         }
-        tmux.type_line("fg").await;
+        // Whatever mode the terminal was left in, this ends a line.
+        tmux.press(&["fg", "C-j"]).await;
         tmux.until("the list again", is_drawn).await;
         // It is not only drawn: keys come again, without an Enter.
         tmux.press(&["?"]).await;
@@ -264,6 +265,10 @@ async fn watch_does_not_stop_where_no_shell_could_let_it_go_on_and_ends_with_its
     tmux.until("a row", |screen| screen.contains("> ↓ moving.bin"))
         .await;
     tmux.press(&["C-z"]).await;
+    for _ in 0..2 {
+        let before = tmux.screen().await;
+        tmux.until("it to move on", |screen| screen != before).await;
+    }
     tmux.press(&["?"]).await;
     tmux.until("the keys", |screen| screen.contains("any key closes this"))
         .await;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use haul_engine::{Id, Status, View};
+use haul_engine::{Id, View};
 
 use crate::cli::block::Block;
 use crate::cli::clip;
@@ -152,6 +152,8 @@ fn line(view: &View) -> Line<'_> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use haul_engine::Status;
 
     use super::*;
     use crate::api::sample;

@@ -42,9 +42,10 @@ use super::paint::Paint;
   haul watch
   haul watch --server https://box:8765 --token TOKEN
 
-Keys: arrows or j k choose a download, p pauses it or lets it go on, x cancels, r retries, d forgets,
-a adds URLs, l limits the speed, / searches, Tab filters, s sorts, ? shows all keys, q quits. The
-downloads go on without it.")]
+Keys: arrows or j k choose a download, p pauses it or lets it go on,
+x cancels, r retries, d forgets, a or a paste adds URLs, l limits the speed,
+/ searches, Tab filters, s sorts, ? shows all keys, Ctrl-Z leaves until fg,
+q quits. The downloads go on without it.")]
 pub(crate) struct Watch {
     #[command(flatten)]
     server: Server,

@@ -27,7 +27,7 @@ pub(super) fn draw(state: &State, y: u16, rows: u16, canvas: &mut Canvas<'_>) {
         canvas.line(y, shortest(row, canvas));
         return;
     }
-    canvas.line(y, title(row, canvas));
+    canvas.line(y, title(row, &place(state), canvas));
     let facts = match &state.details {
         Some(details) if details.id == row.id => &details.facts,
         _ => &Json::Null,
@@ -84,20 +84,29 @@ fn shortest(row: &Row, canvas: &Canvas<'_>) -> Vec<Piece> {
     vec![(Some(Look::Dim), format!("  {name}: ")), (None, why)]
 }
 
-/// `── name ─────`, the name with as much of it as fits.
-fn title(row: &Row, canvas: &Canvas<'_>) -> Vec<Piece> {
+/// Where the chosen one stands in a list of which not all is seen.
+fn place(state: &State) -> String {
+    match state.list.len() {
+        all if all > state.layout.rows() => format!(" {} of {all} ", state.place() + 1),
+        _ => String::new(),
+    }
+}
+
+/// `── name ───── 5 of 100 ──`, the name with as much of it as fits.
+fn title(row: &Row, place: &str, canvas: &Canvas<'_>) -> Vec<Piece> {
     let glyphs = canvas.glyphs();
     let line = |cells| std::iter::repeat_n(glyphs.rule(), cells).collect::<String>();
     let name = clip::middle(
         &glyphs.text(&row.name),
-        canvas.width().saturating_sub(6),
+        canvas.width().saturating_sub(9 + place.len()),
         glyphs.cut(),
     );
-    let rest = canvas.width().saturating_sub(4 + clip::width(&name));
+    let taken = 6 + clip::width(&name) + place.len();
+    let rest = line(canvas.width().saturating_sub(taken));
     vec![
         (Some(Look::Dim), line(2) + " "),
         (Some(Look::Bold), name),
-        (Some(Look::Dim), format!(" {}", line(rest))),
+        (Some(Look::Dim), format!(" {rest}{place}{}", line(2))),
     ]
 }
 

@@ -69,19 +69,23 @@ fn first(state: &State, canvas: &Canvas<'_>) -> Vec<Piece> {
 
 fn lost(state: &State, since: Instant, canvas: &Canvas<'_>) -> Vec<Piece> {
     let ago = state.clock.saturating_duration_since(since).as_secs();
-    let told = format!(
-        "NO CONNECTION, trying again; this was {} ago",
-        human::time(ago)
-    );
+    let ago = human::time(ago);
     let server = format!("{}  ", canvas.glyphs().text(short(&state.server)));
     let room = canvas.width().saturating_sub(5 + clip::width(&server));
+    let long = format!("NO CONNECTION, trying again; this was {ago} ago");
+    let told = match room >= long.len() {
+        true => long,
+        false => format!("NO CONNECTION {ago}"),
+    };
+    // That it is gone is seen, if not where it was.
+    let (before, server) = match room >= told.len() {
+        true => ("haul ", server),
+        false => ("", String::new()),
+    };
     vec![
-        (Some(Look::Bold), "haul ".to_owned()),
+        (Some(Look::Bold), before.to_owned()),
         (None, server),
-        (
-            Some(Look::Red),
-            clip::end(&told, room, canvas.glyphs().cut()),
-        ),
+        (Some(Look::Red), told),
     ]
 }
 
@@ -99,7 +103,8 @@ fn counts(state: &State, canvas: &Canvas<'_>) -> Vec<Piece> {
     let search = state.list.search();
     let mut more = format!("  by {}", state.list.sort().name());
     if !search.is_empty() {
-        more = format!("  /{}{more}", canvas.glyphs().text(search));
+        let search = canvas.glyphs().text(search);
+        more = format!("  /{search} {} found{more}", state.list.len());
     }
     let width = canvas.width();
     let told = [
