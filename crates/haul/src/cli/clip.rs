@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(middle(long, 20, '…'), "a-very-lon….2026.mp4");
         assert_eq!(
             middle("archive-2026-07-01.tar.gz", 16, '…'),
-            "archive-…01.tar.gz"
+            "archive-….tar.gz"
         );
         assert_eq!(middle("short.iso", 20, '…'), "short.iso");
         assert_eq!(middle("short.iso", 0, '…'), "");

@@ -156,12 +156,7 @@ impl Outcome {
                 .zip(view.size)
                 .map(|((done, size), more)| (done + view.done, size + more));
         }
-        Ok(match open_size {
-            Some((done, size)) => {
-                format!("{} of {} are kept", human::size(done), human::size(size))
-            }
-            None => format!("{} are kept", human::size(self.held)),
-        })
+        Ok(left((self.open, ids.len()), self.held, open_size))
     }
 
     /// Tells what became of all of them, once stock was taken; `seen` is whether a person has watched.
@@ -212,6 +207,22 @@ impl Outcome {
             return Leave::State;
         }
         Leave::Nothing
+    }
+}
+
+/// What is left to do and what is held for it: of one file how much of it, of several how many.
+fn left((open, all): (usize, usize), held: u64, open_size: Option<(u64, u64)>) -> String {
+    let kept = match open_size {
+        Some((done, size)) => format!("{} of {} are kept", human::size(done), human::size(size)),
+        None => format!("{} are kept", human::size(held)),
+    };
+    match (all, held) {
+        (1, _) => kept,
+        (_, 0) => format!("{open} of {all} files are left"),
+        (_, held) => format!(
+            "{open} of {all} files are left, {} of them are kept",
+            human::size(held)
+        ),
     }
 }
 
@@ -330,6 +341,25 @@ mod tests {
         assert_eq!(told.len(), 3 * TOLD_AGAIN + 1);
         assert_eq!(told[60], "and 480 more, told above");
         assert!(again(&[]).is_empty());
+    }
+
+    #[test]
+    fn an_interrupted_run_says_how_much_of_one_file_and_how_many_of_several_are_left() {
+        let told = [
+            left((1, 1), 3 << 20, Some((3 << 20, 64 << 20))),
+            left((1, 1), 3 << 20, None),
+            left((364, 500), 0, None),
+            left((364, 500), 117 << 10, None),
+        ];
+        assert_eq!(
+            told,
+            [
+                "3.0 MiB of 64.0 MiB are kept",
+                "3.0 MiB are kept",
+                "364 of 500 files are left",
+                "364 of 500 files are left, 117.0 KiB of them are kept",
+            ]
+        );
     }
 
     #[test]
