@@ -410,9 +410,18 @@ async fn the_bars_of_many_files_have_a_fixed_height_and_the_screen_stays() {
         2,
         "the failure is told when it happens and at the end: {screen}"
     );
+    let lines: Vec<&str> = screen.lines().collect();
+    let last = lines.iter().position(|line| line.starts_with("ended: "));
+    let told = &lines[..last.expect("it has ended")];
     assert!(
-        screen.contains("29 of 30 files") && screen.contains("check the URL"),
-        "{screen}"
+        told.last()
+            .is_some_and(|sum| sum.starts_with("29 of 30 files, ")),
+        "the sum is not scrolled away by what failed: {screen}"
+    );
+    assert_eq!(
+        screen.matches("check the URL").count(),
+        1,
+        "what to do is said once for all that failed alike: {screen}"
     );
     assert!(screen.starts_with(EARLIER), "{screen}");
     let paths = std::fs::read_to_string(world.path("home").join("paths")).expect("paths");

@@ -172,7 +172,7 @@ async fn run(
     outcome.sum_up(progress.was_seen())?;
     if all?.is_none() && outcome.is_open() {
         output::note(format_args!(
-            "interrupted: {held}; run the same command again to go on"
+            "interrupted: {held}\n  run the same command again to go on"
         ));
         return Ok(Ended {
             code: INTERRUPTED,

@@ -122,7 +122,7 @@ impl Outcome {
                 reason: plain(&error.detail),
                 next: exit::next_step(error.kind),
             };
-            output::note(format_args!("failed: {}: {}", failed.url, failed.reason));
+            output::note(format_args!("failed: {}\n  {}", failed.reason, failed.url));
             if self.steps == Steps::AtOnce {
                 output::note(format_args!("  {}", failed.next));
             }

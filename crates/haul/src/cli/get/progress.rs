@@ -103,7 +103,9 @@ impl Progress {
     ) -> io::Result<()> {
         let wanted: HashSet<Id> = ids.iter().copied().collect();
         let (_, views, _) = watcher.snapshot_of(ids.iter().copied(), |_| true);
-        outcome.begin(views.iter().map(|view| view.done).sum());
+        let before = views.iter().map(|view| view.done).sum();
+        outcome.begin(before);
+        self.pace.speed(Instant::now(), before);
         self.look(views, outcome)?;
         while outcome.ended() < self.expected {
             watcher.changed().await;
