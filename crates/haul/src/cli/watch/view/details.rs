@@ -52,6 +52,7 @@ pub(super) fn draw(state: &State, y: u16, rows: u16, canvas: &mut Canvas<'_>) {
     }
     lines.push(("from", from(facts)));
     lines.push(("to", text(facts, "path")));
+    lines.push(("took", cost(facts, canvas)));
     lines.extend(threads(facts));
     // A map that is not there yet, or a path that is not known, leaves its line to others.
     lines.retain(|(_, told)| !told.is_empty());
@@ -110,7 +111,7 @@ fn title(row: &Row, place: &str, canvas: &Canvas<'_>) -> Vec<Piece> {
     ]
 }
 
-/// How far it is and what it took.
+/// How far it is, and with what.
 fn standing(row: &Row, facts: &Json, canvas: &Canvas<'_>) -> String {
     let number = |field: &str| facts[field].as_u64().filter(|number| *number > 0);
     let of = row
@@ -131,15 +132,18 @@ fn standing(row: &Row, facts: &Json, canvas: &Canvas<'_>) -> String {
     if let Some(limit) = number("speed_limit") {
         told.push(format!("limit {}", human::speed(limit)));
     }
-    if let Some(tries) = number("attempts") {
-        told.push(match tries {
-            1 => "1 new try".to_owned(),
-            tries => format!("{tries} new tries"),
-        });
-    }
-    if let Some(wasted) = number("wasted") {
-        told.push(format!("{} fetched twice", human::size(wasted)));
-    }
+    told.join(canvas.glyphs().dot())
+}
+
+/// What it took beside its bytes; the empty string when nothing went wrong.
+fn cost(facts: &Json, canvas: &Canvas<'_>) -> String {
+    let number = |field: &str| facts[field].as_u64().filter(|number| *number > 0);
+    let tries = number("attempts").map(|tries| match tries {
+        1 => "1 new try".to_owned(),
+        tries => format!("{tries} new tries"),
+    });
+    let wasted = number("wasted").map(|wasted| format!("{} fetched twice", human::size(wasted)));
+    let told: Vec<String> = tries.into_iter().chain(wasted).collect();
     told.join(canvas.glyphs().dot())
 }
 

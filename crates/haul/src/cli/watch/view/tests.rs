@@ -288,7 +288,7 @@ fn what_is_filtered_by_is_never_cut_off_and_the_order_is_told_whole_or_not() {
 
 #[test]
 fn of_many_threads_it_is_told_what_they_do_and_first_those_that_bytes_come_to() {
-    let mut state = state((80, 24), &samples());
+    let mut state = state((80, 30), &samples());
     let block = |thread: u64, doing: &str, speed: u64| {
         json!({"thread": thread, "start": thread << 24, "end": (thread + 1) << 24, "done": 0,
                "speed": speed, "state": doing})
@@ -302,7 +302,7 @@ fn of_many_threads_it_is_told_what_they_do_and_first_those_that_bytes_come_to() 
         json!({"method": "changed", "params": change}),
         Instant::now(),
     );
-    let seen = seen(&state, PLAIN, (80, 24));
+    let seen = seen(&state, PLAIN, (80, 30));
     assert!(
         seen.contains(" threads 3 streaming, 60 waiting, 1 connecting"),
         "{seen}"
