@@ -82,8 +82,20 @@ impl State {
             Asked::Details(id) => self.told_details(id, result),
             Asked::Settings => self.limit = result["speed_limit"].as_u64(),
             Asked::Unheard => {}
-            Asked::Done(words) => self.say(Tone::Done, &words, now),
+            Asked::Done(words) => {
+                self.after(&result);
+                self.say(Tone::Done, &words, now);
+            }
             Asked::Add(_) => self.added(&result, now),
+        }
+    }
+
+    /// A command's answer tells how its download is now; the same among the changes comes later than the
+    /// next key may.
+    fn after(&mut self, result: &Json) {
+        let id = result["id"].as_str().and_then(|id| id.parse::<Id>().ok());
+        if id.is_some_and(|id| self.list.get(id).is_some()) {
+            self.list.merge(result);
         }
     }
 

@@ -70,10 +70,12 @@ pub(crate) async fn watch(asked: Watch) -> anyhow::Result<u8> {
     held.spawn(link::hold(asked.server.clone(), socket, to_send, to_tell));
     let screen = Screen::take().context("the terminal cannot be drawn on")?;
     let name = asked.server.name().to_owned();
-    let ended = Watching::new(name, screen, orders, news)?
-        .until_over(signals)
-        .await;
+    let mut watching = Watching::new(name, screen, orders, news)?;
+    let ended = watching.until_over(signals).await;
+    let screen = watching.hang_up();
     let _ = timeout(GOODBYE, held.join_next()).await;
+    // Not before: as long as this process lives it reads keys that would be the shell's.
+    drop(screen);
     ended
 }
 
@@ -153,7 +155,12 @@ impl Watching {
         })
     }
 
-    async fn until_over(mut self, mut signals: Signals) -> anyhow::Result<u8> {
+    /// Lets the connection go.
+    fn hang_up(self) -> Screen {
+        self.screen
+    }
+
+    async fn until_over(&mut self, mut signals: Signals) -> anyhow::Result<u8> {
         let mut typed = Typed::listen().context("cannot read keys")?;
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -269,6 +269,25 @@ fn a_lost_daemon_leaves_what_is_known_and_is_asked_anew() {
 }
 
 #[test]
+fn the_answer_to_a_key_counts_before_the_next_change_comes() {
+    let mut daemon = Daemon::new();
+    daemon.snapshot(&json!([download(1, "downloading")]));
+    let status = |daemon: &Daemon| daemon.state.list.get(Id(1)).map(|row| row.status.name());
+    let asked = Asked::Done("paused".to_owned());
+    daemon
+        .state
+        .talk
+        .ask(asked.clone(), "downloads.pause", &json!({}));
+    daemon.answer("downloads.pause", &download(1, "paused"));
+    assert_eq!(status(&daemon), Some("paused"));
+    // One that was forgotten meanwhile does not come back.
+    daemon.state.talk.ask(asked, "downloads.resume", &json!({}));
+    daemon.change(7, 8, &json!([]), &json!(["0000000000000001"]));
+    daemon.answer("downloads.resume", &download(1, "queued"));
+    assert_eq!(status(&daemon), None);
+}
+
+#[test]
 fn notes_go_by_themselves_and_an_idle_screen_is_left_alone() {
     let mut daemon = Daemon::new();
     daemon.snapshot(&json!([]));
