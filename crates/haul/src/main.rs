@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod human;
 mod shutdown;
+mod sys;
 mod text;
 mod web;
 

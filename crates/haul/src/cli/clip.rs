@@ -4,9 +4,6 @@
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// The longest end of a name that is taken for its extension, in cells: `.tar.zst`, `.download`.
-const EXTENSION: usize = 10;
-
 /// How many cells a text fills.
 pub(crate) fn width(text: &str) -> usize {
     text.graphemes(true).map(UnicodeWidthStr::width).sum()
@@ -47,15 +44,8 @@ pub(crate) fn middle(text: &str, cells: usize, mark: char) -> String {
     let Some(room) = cells.checked_sub(1) else {
         return String::new();
     };
-    // An extension is kept as long as half of the room is left for what comes before it.
-    let extension = text
-        .rsplit_once('.')
-        .map_or(0, |(_, extension)| width(extension) + 1);
-    let wanted = match extension {
-        1..=EXTENSION => extension.max(room / 3),
-        _ => room / 3,
-    };
-    let back = last(text, wanted.min(room / 2));
+    // As much of its end: that is where the parts of a series differ.
+    let back = last(text, room / 2);
     let front = start(text, room - width(back));
     format!("{front}{mark}{back}")
 }
@@ -100,10 +90,10 @@ mod tests {
     #[test]
     fn a_name_is_cut_in_the_middle_and_keeps_its_extension() {
         let long = "a-very-long-name-of-a-film-that-nobody-has-seen.2026.mp4";
-        assert_eq!(middle(long, 20, '…'), "a-very-long-n…26.mp4");
+        assert_eq!(middle(long, 20, '…'), "a-very-lon….2026.mp4");
         assert_eq!(
             middle("archive-2026-07-01.tar.gz", 16, '…'),
-            "archive-20…ar.gz"
+            "archive-….tar.gz"
         );
         assert_eq!(middle("short.iso", 20, '…'), "short.iso");
         assert_eq!(middle("short.iso", 0, '…'), "");

@@ -37,6 +37,8 @@ pub(crate) struct Columns {
     speed: usize,
     left: usize,
     threads: usize,
+    /// Cells behind the last column: on a wide screen, for reasons.
+    rest: usize,
 }
 
 /// A piece of a line, and how it looks.
@@ -56,6 +58,8 @@ const SHORTEST_NAME: usize = 14;
 /// On a screen that has room for everything; on others it is shorter.
 const LEAST_BAR: usize = 10;
 const WIDEST_BAR: usize = 24;
+/// The eye does not find from the end of a wider one to its figures.
+const LONGEST_NAME: usize = 64;
 
 impl Columns {
     /// The columns for lines of so many cells. What is known the longest or matters the least goes
@@ -69,6 +73,7 @@ impl Columns {
             speed: SPEED,
             left: LEFT,
             threads: THREADS,
+            rest: 0,
         };
         for column in [
             |c: &mut Columns| c.threads = 0,
@@ -89,13 +94,19 @@ impl Columns {
         if columns.bar == LEAST_BAR {
             columns.bar += (free.saturating_sub(28) / 3).min(WIDEST_BAR - LEAST_BAR);
         }
-        columns.name = width.saturating_sub(columns.fixed());
+        let free = width.saturating_sub(columns.fixed());
+        columns.name = free.min(LONGEST_NAME);
+        columns.rest = free - columns.name;
         columns
     }
 
     /// All columns but the name, and the spaces between.
     fn fixed(self) -> usize {
-        let spaced = |width: usize| if width > 0 { width + 1 } else { 0 };
+        SIGN + 1 + self.beside_name() - self.rest
+    }
+
+    /// All that is on the right of the name, each column with the space before it.
+    fn beside_name(self) -> usize {
         let others = [
             self.percent,
             self.size,
@@ -104,7 +115,7 @@ impl Columns {
             self.left,
             self.threads,
         ];
-        SIGN + 1 + others.into_iter().map(spaced).sum::<usize>()
+        others.into_iter().map(spaced).sum::<usize>() + self.rest
     }
 
     /// What stands over the columns.
@@ -136,11 +147,22 @@ impl Columns {
                 clip::name(&glyphs.text(line.name), self.name, glyphs.cut()),
             ),
         ];
-        pieces.push((None, self.figures(line)));
-        if !line.why.is_empty() {
-            pieces.push((Some(look), self.words(line, self.bar, glyphs)));
+        // While bytes come in, a reason that holds back some threads is not what matters.
+        let comes_in = line.status == Status::Downloading && line.speed > 0;
+        if !line.why.is_empty() && !comes_in {
+            // Nor are figures that are all unknown.
+            let known = line.size.is_some() || line.done > 0;
+            let figures = if known {
+                self.figures(line)
+            } else {
+                String::new()
+            };
+            let room = self.beside_name() - clip::width(&figures);
+            pieces.push((None, figures));
+            pieces.push((Some(look), words(line, room, " ", glyphs)));
             return pieces;
         }
+        pieces.push((None, self.figures(line)));
         if self.bar > 0 {
             let bar = glyphs.bar(line.tenths, self.bar);
             pieces.push((Some(look), format!(" {}", bar.filled)));
@@ -148,7 +170,11 @@ impl Columns {
         }
         pieces.push(match self.moving(line) {
             Some(moving) => (None, moving),
-            None => (Some(look), self.words(line, 0, glyphs)),
+            None => {
+                let widths = [self.speed, self.left, self.threads];
+                let room = widths.into_iter().map(spaced).sum::<usize>() + self.rest;
+                (Some(look), words(line, room, "  ", glyphs))
+            }
         });
         pieces
     }
@@ -202,29 +228,25 @@ impl Columns {
         }
         Some(told)
     }
+}
 
-    /// The status or the reason, in the place of the figures that move; a reason may have the bar's
-    /// cells, too.
-    fn words(self, line: &Line<'_>, bar: usize, glyphs: Glyphs) -> String {
-        let widths = [bar, self.speed, self.left, self.threads];
-        let room: usize = widths
-            .into_iter()
-            .filter(|width| *width > 0)
-            .map(|width| width + 1)
-            .sum();
-        if room == 0 {
-            return String::new();
-        }
-        let words = match (line.status, line.why) {
-            (Status::Downloading, "") => format!("tries again, {}x so far", line.attempts),
-            (status, "") => status.name().to_owned(),
-            (Status::Paused, why) => format!("paused: {}", glyphs.text(why)),
-            (_, why) => glyphs.text(why),
-        };
-        let space = if bar > 0 { " " } else { "  " };
-        let room = room.saturating_sub(space.len());
-        format!("{space}{}", clip::left(&words, room, glyphs.cut()))
-    }
+/// The status or the reason, in the place of figures.
+fn words(line: &Line<'_>, room: usize, space: &str, glyphs: Glyphs) -> String {
+    let Some(room) = room.checked_sub(space.len()) else {
+        return String::new();
+    };
+    let words = match (line.status, line.why) {
+        (Status::Downloading, "") => format!("tries again, {}x so far", line.attempts),
+        (status, "") => status.name().to_owned(),
+        (Status::Paused, why) => format!("paused: {}", glyphs.text(why)),
+        (_, why) => glyphs.text(why),
+    };
+    format!("{space}{}", clip::left(&words, room, glyphs.cut()))
+}
+
+/// A column with the space before it.
+fn spaced(width: usize) -> usize {
+    if width > 0 { width + 1 } else { 0 }
 }
 
 fn push(line: &mut String, text: &str, width: usize) {
@@ -280,7 +302,12 @@ mod tests {
                 ..MOVING
             },
             Line {
+                speed: 0,
                 why: "server asked to wait 30 s",
+                ..MOVING
+            },
+            Line {
+                why: "2 of 16 connections allowed by this host",
                 ..MOVING
             },
             Line {
@@ -295,6 +322,16 @@ mod tests {
             },
             Line {
                 status: Status::Failed,
+                speed: 0,
+                why: "the server answered 404 Not Found",
+                ..MOVING
+            },
+            Line {
+                status: Status::Failed,
+                size: None,
+                tenths: None,
+                done: 0,
+                speed: 0,
                 why: "the server answered 404 Not Found",
                 ..MOVING
             },
@@ -322,6 +359,20 @@ mod tests {
         .map(|line| text(80, line, Glyphs::Blocks))
         .collect();
         insta::assert_snapshot!(shown.join("\n"));
+    }
+
+    #[test]
+    fn a_wide_screen_has_its_figures_near_the_names_and_room_for_a_whole_reason() {
+        let failed = Line {
+            status: Status::Failed,
+            speed: 0,
+            why: "the name a-host-with-a-long-name.example.org has no address: failure in name resolution",
+            ..MOVING
+        };
+        let line = text(200, &failed, Glyphs::Blocks);
+        assert!(line.trim_end().ends_with(failed.why), "{line}");
+        let figures = text(200, &MOVING, Glyphs::Blocks).find("17%");
+        assert!(figures.is_some_and(|at| at < 72), "{figures:?}");
     }
 
     proptest! {

@@ -22,7 +22,13 @@ use crate::shutdown::Signals;
   haul demo
   haul demo --for 5m --port 0
 
-Everything is on this machine, in a directory that is deleted at the end.")]
+A slow server on this machine has a dozen files: one whose every second
+connection crawls, one without ranges, one without a size, one on a server
+that is busy at first, one that is missing, one with a digest to be checked,
+one that waits to be resumed. A daemon downloads them. Look at it with
+`haul watch`, in a browser, or on the console; how is told when it starts.
+
+Everything is in a directory that is deleted at the end, or at Ctrl-C.")]
 pub(crate) struct Demo {
     /// How long it lasts; the downloads take most of that time
     #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = length)]

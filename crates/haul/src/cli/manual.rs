@@ -63,6 +63,12 @@ pub(super) fn page(command: Option<&str>) -> anyhow::Result<Vec<u8>> {
         })?,
     };
     let mut page = Vec::new();
-    Man::new(told.clone()).render(&mut page)?;
+    let version = concat!("haul ", env!("CARGO_PKG_VERSION"));
+    Man::new(told.clone())
+        // A field that is empty would be left out, and the next one taken for it.
+        .date("\"\"")
+        .source(version)
+        .manual("haul")
+        .render(&mut page)?;
     Ok(page)
 }

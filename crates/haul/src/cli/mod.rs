@@ -45,13 +45,15 @@ use self::output::Verbosity;
     version,
     arg_required_else_help = true,
     propagate_version = true,
+    // What does not fit is broken by the terminal, in the middle of words.
+    term_width = 80,
     after_help = "Examples:
-  haul get https://example.org/a.iso     download here and now; the same again resumes
-  haul serve                             start the daemon on http://localhost:8765
-  haul add https://example.org/a.iso     hand it a download
-  haul ls                                see what it does
-  haul watch                             see it live
-  haul demo                              see everything move, without a network
+  haul get https://example.org/a.iso  download here; the same again resumes
+  haul serve                          start the daemon on http://localhost:8765
+  haul add https://example.org/a.iso  hand it a download
+  haul ls                             see what it does
+  haul watch                          see it live
+  haul demo                           see everything move, without a network
 
 `haul help COMMAND` says more about each."
 )]
@@ -109,7 +111,7 @@ enum Command {
     Demo(demo::Demo),
     /// Show the configuration and where each value came from
     Config(Box<settings::Settings>),
-    /// Print a script that completes haul's commands and flags in a shell
+    /// Print a script that completes commands and flags in a shell
     Completions(manual::Completions),
     /// Print a manual page
     Man(manual::Manual),

@@ -45,6 +45,14 @@ pub(crate) fn data(line: impl std::fmt::Display) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{line}")
 }
 
+/// Prints a line of data for whoever reads it: when he has gone, the work that it is about goes on.
+pub(crate) fn offer(line: impl std::fmt::Display) -> io::Result<()> {
+    match data(line) {
+        Err(gone) if gone.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
+}
+
 /// Prints a text of data as it is.
 pub(crate) fn text(text: &str) -> io::Result<()> {
     bytes(text.as_bytes())

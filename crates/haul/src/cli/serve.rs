@@ -26,7 +26,8 @@ use crate::shutdown::Signals;
   haul serve --input-file aria2.session
   haul serve --host 0.0.0.0 --tls-cert chain.pem --tls-key key.pem
 
-Every flag is also a key of haul.toml and an environment variable; `haul config` shows them.")]
+Every flag is also a key of haul.toml and an environment variable:
+`haul config` shows them.")]
 pub(crate) struct Serve {
     #[command(flatten)]
     flags: Flags<config::Serve>,

@@ -26,6 +26,25 @@ fn every_command_has_a_sentence_and_every_flag_a_help() {
 }
 
 #[test]
+fn every_help_fits_a_terminal_of_80_columns() {
+    let mut whole = Cli::command();
+    whole.build();
+    let mut commands: Vec<clap::Command> = whole.get_subcommands().cloned().collect();
+    commands.push(whole);
+    for mut command in commands {
+        let helps = [command.render_help(), command.render_long_help()];
+        for line in helps.iter().flat_map(|help| {
+            help.to_string()
+                .lines()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        }) {
+            assert!(line.chars().count() <= 80, "{}: {line}", command.get_name());
+        }
+    }
+}
+
+#[test]
 fn what_people_type_is_understood() {
     for line in [
         "haul get http://h/a",
@@ -96,7 +115,7 @@ fn help_of_add() {
 }
 
 fn help(path: &[&str]) -> String {
-    let mut command = Cli::command().term_width(100);
+    let mut command = Cli::command();
     command.build();
     let mut command = &mut command;
     for name in path {
@@ -111,7 +130,12 @@ fn every_command_has_a_manual_page_with_its_flags_and_its_examples() {
     for command in whole.get_subcommands() {
         let page = super::manual::page(Some(command.get_name())).expect("a page");
         let page = String::from_utf8(page).expect("text").replace("\\-", "-");
-        assert!(page.contains(&format!(".TH haul-{} 1", command.get_name())));
+        let fields = format!(
+            ".TH haul-{} 1 \"\" \"haul {}\" haul",
+            command.get_name(),
+            env!("CARGO_PKG_VERSION")
+        );
+        assert!(page.contains(&fields), "{fields} is not in {page}");
         for flag in command.get_arguments().filter_map(Arg::get_long) {
             assert!(
                 page.contains(&format!("--{flag}")),
@@ -124,6 +148,17 @@ fn every_command_has_a_manual_page_with_its_flags_and_its_examples() {
         }
     }
     assert!(super::manual::page(Some("nosuch")).is_err());
+}
+
+#[test]
+fn no_value_s_help_ends_the_string_that_fish_finds_it_in() {
+    for command in Cli::command().get_subcommands() {
+        let values = command.get_arguments().flat_map(Arg::get_possible_values);
+        let helps = values.filter_map(|value| value.get_help().map(ToString::to_string));
+        for help in helps {
+            assert!(!help.contains('"'), "{}: {help}", command.get_name());
+        }
+    }
 }
 
 #[test]

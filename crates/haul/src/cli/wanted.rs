@@ -41,7 +41,8 @@ pub(crate) struct Wanted {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Conflict {
-    /// Save as "name (1).ext"
+    // Without quotation marks: the script for fish puts them around it.
+    /// Save as name (1).ext
     Rename,
     /// Replace the file
     Overwrite,

@@ -133,19 +133,151 @@ async fn watch_shows_what_moves_does_what_keys_ask_and_leaves_the_terminal_as_it
     .await;
     tmux.resize(80, 24).await;
 
-    tmux.press(&["C-z"]).await;
-    tmux.until("the shell", |screen| screen.contains("Stopped"))
-        .await;
-    tmux.type_line("fg").await;
-    tmux.until("the list again", |screen| {
-        screen.contains("moving.bin") && screen.contains("q quit")
-    })
-    .await;
-
     tmux.press(&["q"]).await;
     left_as_it_was(&world, &tmux).await;
     let last = world::show(&daemon, &id).await;
     assert_eq!(last["status"], "downloading", "downloads go on without it");
+}
+
+/// The command that watches a daemon and leaves its process id in a file, for a signal.
+fn watching(port: u16) -> String {
+    format!("sh -c 'echo $$ > pid; exec {HAUL} watch --server http://127.0.0.1:{port}'")
+}
+
+fn pid(world: &World) -> u32 {
+    let pid = std::fs::read_to_string(world.path("home").join("pid")).expect("the shell wrote it");
+    pid.trim().parse().expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_urls_are_added_by_a_paste_whether_the_terminal_marks_it_or_not() {
+    let (world, origin) = (World::new(), Origin::start().await);
+    let daemon = world.daemon(&["--max-downloads", "1"]).await;
+    world::add(&daemon, &slow(&origin, "first.bin"), json!({})).await;
+    let tmux = shell(&world, 80, 24).await;
+    tmux.type_line(&watching(daemon.port())).await;
+    tmux.until("a row", |screen| screen.contains("> ↓ first.bin"))
+        .await;
+    let urls = |name: &str| {
+        let lines = (0..200).map(|n| slow(&origin, &format!("{name}-{n:03}.bin")) + "\n");
+        lines.collect::<String>()
+    };
+    let before = urls("marked");
+    assert!(before.len() > 10 * 1024, "more than is read at once");
+    let tail = |screen: &str, end: &str| {
+        let last = screen.lines().last().unwrap_or_default();
+        last.contains("add 200 URLs: ") && last.contains(end)
+    };
+
+    tmux.press(&["a"]).await;
+    tmux.paste(&before).await;
+    tmux.until("the last URL", |screen| tail(screen, "marked-199.bin"))
+        .await;
+    tmux.press(&["Enter"]).await;
+    tmux.until("them in the queue", |screen| {
+        screen.contains("3 queued 200") && screen.contains("added 200 downloads")
+    })
+    .await;
+
+    // The last line's end is left out: it is Enter, and would send them before they are seen.
+    tmux.press(&["a"]).await;
+    tmux.paste_as_keys(urls("keyed").trim_end()).await;
+    tmux.until("the last URL", |screen| tail(screen, "keyed-199.bin"))
+        .await;
+    tmux.press(&["Enter"]).await;
+    tmux.until("them in the queue", |screen| {
+        screen.contains("3 queued 400") && screen.contains("added 200 downloads")
+    })
+    .await;
+    // Where nobody has pressed `a`, a URL's letters are no commands either.
+    tmux.paste_as_keys(&urls("bare")).await;
+    tmux.until("all of them", |screen| screen.contains("3 queued 600"))
+        .await;
+    let page = world::list(&daemon).await;
+    let names = world::downloads(&page)
+        .iter()
+        .filter_map(|download| download["name"].as_str());
+    let pasted = names.filter(|name| {
+        ["marked-", "keyed-", "bare-"]
+            .iter()
+            .any(|kind| name.starts_with(kind))
+    });
+    let distinct: std::collections::HashSet<&str> = pasted.collect();
+    assert_eq!((page["total"].as_u64(), distinct.len()), (Some(601), 600));
+    tmux.press(&["q"]).await;
+    left_as_it_was(&world, &tmux).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watch_stopped_by_its_key_or_from_outside_leaves_the_terminal_and_comes_back() {
+    let (world, origin) = (World::new(), Origin::start().await);
+    let daemon = world.daemon(&["--threads", "2"]).await;
+    world::add(&daemon, &slow(&origin, "moving.bin"), json!({})).await;
+    let tmux = shell(&world, 80, 24).await;
+    tmux.type_line(&watching(daemon.port())).await;
+    let is_drawn = |screen: &str| screen.contains("> ↓ moving.bin") && screen.contains("q quit");
+    tmux.until("a row", is_drawn).await;
+    for how in ["its key", "a signal", "a signal that cannot be handled"] {
+        match how {
+            "its key" => tmux.press(&["C-z"]).await,
+            "a signal" => world::signal("TSTP", pid(&world)),
+            // The screen stays until it goes on: nothing can be done about that.
+            _ => world::signal("STOP", pid(&world)),
+        }
+        if how == "a signal that cannot be handled" {
+            world::until("it to stand", async || {
+                let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid(&world)));
+                stat.is_ok_and(|stat| stat.contains(") T ")).then_some(())
+            })
+            .await;
+        } else {
+            tmux.until(how, |screen| {
+                screen.trim_end().ends_with(PROMPT) && screen.contains("Stopped")
+            })
+            .await;
+            left_as_it_was(&world, &tmux).await;
+            tmux.type_line("clear; echo earlier text; rm after").await;
+            tmux.until("a clear screen", |screen| screen.starts_with(EARLIER))
+                .await;
+        }
+        // Whatever mode the terminal was left in, this ends a line.
+        tmux.press(&["fg", "C-j"]).await;
+        tmux.until("the list again", is_drawn).await;
+        // It is not only drawn: keys come again, without an Enter.
+        tmux.press(&["?"]).await;
+        tmux.until("the keys", |screen| screen.contains("any key closes this"))
+            .await;
+        tmux.press(&["Escape"]).await;
+        tmux.until("the list", is_drawn).await;
+    }
+    tmux.press(&["q"]).await;
+    left_as_it_was(&world, &tmux).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watch_does_not_stop_where_no_shell_could_let_it_go_on_and_ends_with_its_terminal() {
+    let (world, origin) = (World::new(), Origin::start().await);
+    let daemon = world.daemon(&["--threads", "2"]).await;
+    world::add(&daemon, &slow(&origin, "moving.bin"), json!({})).await;
+    let tmux = shell(&world, 80, 24).await;
+    tmux.type_line(&format!("exec {}", watching(daemon.port())))
+        .await;
+    tmux.until("a row", |screen| screen.contains("> ↓ moving.bin"))
+        .await;
+    tmux.press(&["C-z"]).await;
+    for _ in 0..2 {
+        let before = tmux.screen().await;
+        tmux.until("it to move on", |screen| screen != before).await;
+    }
+    tmux.press(&["?"]).await;
+    tmux.until("the keys", |screen| screen.contains("any key closes this"))
+        .await;
+    let pid = pid(&world);
+    tmux.hang_up().await;
+    world::until("its end", async || {
+        (!std::path::Path::new(&format!("/proc/{pid}/fd")).exists()).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,7 +287,7 @@ async fn watch_survives_its_daemon_and_a_signal_gives_the_terminal_back() {
     let port = daemon.port().to_string();
     world::add(&daemon, &slow(&origin, "moving.bin"), json!({})).await;
     let tmux = shell(&world, 80, 24).await;
-    let run = format!("sh -c 'echo $$ > pid; exec {HAUL} watch --server http://127.0.0.1:{port}'");
+    let run = watching(daemon.port());
     tmux.type_line(&run).await;
     tmux.until("a row", |screen| screen.contains("> ↓ moving.bin"))
         .await;
@@ -181,9 +313,7 @@ async fn watch_survives_its_daemon_and_a_signal_gives_the_terminal_back() {
     .await;
 
     for name in ["TERM", "INT", "HUP"] {
-        let pid =
-            std::fs::read_to_string(world.path("home").join("pid")).expect("the shell wrote it");
-        world::signal(name, pid.trim().parse().expect("a number"));
+        world::signal(name, pid(&world));
         tmux.until("the shell", |screen| screen.trim_end().ends_with(PROMPT))
             .await;
         tmux.type_line("echo ended: $?").await;
@@ -280,9 +410,18 @@ async fn the_bars_of_many_files_have_a_fixed_height_and_the_screen_stays() {
         2,
         "the failure is told when it happens and at the end: {screen}"
     );
+    let lines: Vec<&str> = screen.lines().collect();
+    let last = lines.iter().position(|line| line.starts_with("ended: "));
+    let told = &lines[..last.expect("it has ended")];
     assert!(
-        screen.contains("29 of 30 files") && screen.contains("check the URL"),
-        "{screen}"
+        told.last()
+            .is_some_and(|sum| sum.starts_with("29 of 30 files, ")),
+        "the sum is not scrolled away by what failed: {screen}"
+    );
+    assert_eq!(
+        screen.matches("check the URL").count(),
+        1,
+        "what to do is said once for all that failed alike: {screen}"
     );
     assert!(screen.starts_with(EARLIER), "{screen}");
     let paths = std::fs::read_to_string(world.path("home").join("paths")).expect("paths");

@@ -52,7 +52,41 @@ fn a_demo_moves_files_ends_by_itself_and_leaves_nothing_behind() {
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// The first word behind `start` in the first line that begins with it.
+#[test]
+fn a_demo_beside_a_daemon_takes_another_port_and_ends_at_ctrl_c_without_a_trace() {
+    let dir = tempfile::tempdir().expect("a directory");
+    // Where somebody else has the usual port already, he may keep it.
+    let _daemon = std::net::TcpListener::bind("127.0.0.1:8765");
+    let refused = end(&mut haul(dir.path(), &["demo", "--port", "8765"]));
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("8765") && refused.stderr.contains("--port 0"),
+        "{}",
+        refused.stderr
+    );
+    let mut child = haul(dir.path(), &["demo", "--for", "60s"])
+        .env("TMPDIR", dir.path())
+        .spawn()
+        .expect("haul starts");
+    let mut said = BufReader::new(child.stderr.take().expect("it is piped"));
+    let server = word_after(&mut said, "listening on ");
+    assert!(!server.ends_with(":8765"), "{server}");
+    let watch = word_after(&mut said, "  in a terminal    haul watch");
+    let port = server.rsplit(':').next().expect("a port");
+    assert_eq!(watch, format!("--server http://localhost:{port}"));
+    let pid = child.id().to_string();
+    let asked = std::process::Command::new("sh")
+        .args(["-c", &format!("kill -INT {pid}")])
+        .status();
+    assert!(asked.expect("a shell").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    let left: Vec<_> = std::fs::read_dir(dir.path())
+        .expect("a directory")
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// What is behind `start` in the first line that begins with it.
 fn word_after(said: &mut impl BufRead, start: &str) -> String {
     loop {
         let mut line = String::new();

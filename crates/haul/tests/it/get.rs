@@ -195,3 +195,47 @@ async fn events_tell_the_start_each_new_try_each_reason_the_end_and_the_sum() {
     assert!(last["milliseconds"].as_u64() >= Some(2_900), "{last}");
     assert_eq!(last["interrupted"], false);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_leaves_early_stops_no_download() {
+    let (origin, dir) = (
+        Origin::start().await,
+        tempfile::tempdir().expect("a directory"),
+    );
+    let urls = |range: std::ops::Range<u64>| {
+        range.map(|n| {
+            origin
+                .url(&format!("/{n}.bin?size=20K&seed={n}"))
+                .to_string()
+                + "\n"
+        })
+    };
+    for (list, events, code) in [
+        (urls(0..20).collect::<String>(), &[][..], 0),
+        (urls(20..40).collect(), &["--json"], 0),
+        (
+            urls(40..59)
+                .chain([origin.url("/gone?status=404").to_string()])
+                .collect(),
+            &[],
+            3,
+        ),
+    ] {
+        fs::write(dir.path().join("list"), &list).expect("a file");
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = haul(dir.path(), &["get", "-i", "list", "-d", "got"]);
+        command
+            .args(events)
+            .stdout(std::process::Stdio::from(writer));
+        let ended = tokio::task::spawn_blocking(move || end(&mut command));
+        let ended = ended.await.expect("it ends");
+        assert_eq!(ended.code, Some(code), "{events:?}: {}", ended.stderr);
+    }
+    let files = fs::read_dir(dir.path().join("got")).expect("files");
+    let files = files.filter(|file| {
+        file.as_ref()
+            .is_ok_and(|file| file.path().extension().is_some())
+    });
+    assert_eq!(files.count(), 59, "everything that is there was fetched");
+}

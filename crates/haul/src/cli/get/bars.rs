@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use haul_engine::{Id, Status, View};
+use haul_engine::{Id, View};
 
 use crate::cli::block::Block;
 use crate::cli::clip;
@@ -145,22 +145,15 @@ fn line(view: &View) -> Line<'_> {
         eta: view.eta,
         threads: u64::from(view.threads_active),
         attempts: u64::from(view.attempts),
-        why: why(view),
-    }
-}
-
-/// Why it does not move. While bytes come in, a reason that is left from before is none.
-fn why(view: &View) -> &str {
-    match (&view.reason, view.status) {
-        (Some(_), Status::Downloading) if view.speed > 0 => "",
-        (Some(reason), _) => reason,
-        (None, _) => "",
+        why: view.reason.as_deref().unwrap_or_default(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use haul_engine::event::Reason;
+
+    use haul_engine::Status;
 
     use super::*;
     use crate::api::sample;

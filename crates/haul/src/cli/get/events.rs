@@ -112,7 +112,7 @@ pub(super) fn ended(view: &View) -> io::Result<()> {
 /// Writes an event with the fields of a download.
 fn tell(name: &str, download: &Download<'_>) -> io::Result<()> {
     let fields = serde_json::to_string(download)?;
-    output::data(format_args!("{}", event(name, &fields)))
+    output::offer(format_args!("{}", event(name, &fields)))
 }
 
 /// A JSON object with the name of the event before its other fields.
@@ -136,7 +136,7 @@ pub(super) struct Summary {
 impl Summary {
     pub(super) fn tell(&self) -> io::Result<()> {
         let milliseconds = u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX);
-        output::data(json!({
+        output::offer(json!({
             "event": "summary",
             "files": self.files,
             "completed": self.completed,

@@ -4,6 +4,7 @@
 mod bars;
 mod events;
 mod outcome;
+mod pace;
 mod progress;
 mod resume;
 
@@ -16,7 +17,7 @@ use haul_engine::store::Store;
 use haul_engine::{Engine, Id, New, Spec};
 use tokio::runtime::Runtime;
 
-use self::outcome::Outcome;
+use self::outcome::{Outcome, Steps};
 use self::progress::Progress;
 use super::exit::{self, Failure};
 use super::output::{self, JsonOutput, LogDefault, Verbosity};
@@ -37,13 +38,16 @@ const ADDED_AT_ONCE: usize = 256;
   haul get -H 'Authorization: Bearer TOKEN' https://example.org/private.zip
   haul get -i urls.txt --json | jq -r 'select(.event == \"completed\").path'
 
-Ctrl-C stops it safely; the same command again goes on. Paths of finished files go to stdout. With
---json it is events, an object per line: started, progress, retry, waiting, completed, failed, and a
-summary at the end; with -q only those that end something.
+Ctrl-C stops it safely; the same command again goes on.
 
-Exit codes: 0 all delivered, 1 some failed, 2 usage or configuration, 3 not found, 4 refused,
-5 network, 6 the server broke the protocol, 7 disk, 8 wrong checksum, 9 the remote file changed,
-130 interrupted.")]
+Paths of finished files go to stdout, everything else to stderr. With --json
+it is events, an object per line: started, progress, retry, waiting,
+completed, failed, cancelled, and a summary at the end; with -q as well, only
+the ends and the summary.
+
+Exit codes: 0 all delivered, 1 some failed for different reasons, 2 usage or
+configuration, 3 not found, 4 refused, 5 network, 6 the server broke the
+protocol, 7 disk, 8 wrong checksum, 9 the remote file changed, 130 interrupted.")]
 pub(crate) struct Get {
     #[command(flatten)]
     wanted: Wanted,
@@ -68,7 +72,11 @@ pub(crate) fn get(asked: &Get, verbosity: Verbosity) -> anyhow::Result<u8> {
     let transfers =
         assemble::transfer_runtime(assemble::Turn::Fair).context("cannot start threads")?;
     let api = assemble::api_runtime().context("cannot start threads")?;
-    let outcome = Outcome::new(verbosity, asked.json);
+    let steps = match progress.bars() {
+        Some(_) if specs.len() > 1 => Steps::AtTheEnd,
+        _ => Steps::AtOnce,
+    };
+    let outcome = Outcome::new(verbosity, asked.json, steps);
     let ended = api.block_on(run(
         &loaded.config,
         Work {
@@ -164,7 +172,7 @@ async fn run(
     outcome.sum_up(progress.was_seen())?;
     if all?.is_none() && outcome.is_open() {
         output::note(format_args!(
-            "interrupted: {held}; run the same command again to go on"
+            "interrupted: {held}\n  run the same command again to go on"
         ));
         return Ok(Ended {
             code: INTERRUPTED,

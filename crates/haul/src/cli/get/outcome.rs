@@ -27,9 +27,26 @@ enum Tell {
     Errors,
 }
 
+/// When it is said what to do about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Steps {
+    /// With the failure: nobody may be told more.
+    AtOnce,
+    /// With the sum, once for all that failed alike.
+    AtTheEnd,
+}
+
+/// A download that failed.
+struct Failed {
+    url: String,
+    reason: String,
+    next: &'static str,
+}
+
 /// What has ended so far.
 pub(super) struct Outcome {
     tell: Tell,
+    steps: Steps,
     told: HashSet<Id>,
     delivered: usize,
     failed: Vec<u8>,
@@ -37,8 +54,8 @@ pub(super) struct Outcome {
     open: usize,
     /// Bytes held for downloads that were not delivered.
     held: u64,
-    /// How those that failed were told, to be told again.
-    failures: Vec<String>,
+    /// Those that failed with an error, to be told again.
+    failures: Vec<Failed>,
     begun: Instant,
     /// Bytes that were there before.
     before: u64,
@@ -50,7 +67,7 @@ pub(super) struct Outcome {
 const TOLD_AGAIN: usize = 20;
 
 impl Outcome {
-    pub(super) fn new(verbosity: Verbosity, json: JsonOutput) -> Outcome {
+    pub(super) fn new(verbosity: Verbosity, json: JsonOutput, steps: Steps) -> Outcome {
         let tell = match (json.json, verbosity.quiet) {
             (true, _) => Tell::Events,
             (false, true) => Tell::Errors,
@@ -58,6 +75,7 @@ impl Outcome {
         };
         Outcome {
             tell,
+            steps,
             told: HashSet::new(),
             delivered: 0,
             failed: Vec::new(),
@@ -99,19 +117,21 @@ impl Outcome {
             events::ended(view)?;
         }
         if let Some(error) = &view.error {
-            let failure = format!(
-                "{}: {}\n  {}",
-                shown(&view.url),
-                plain(&error.detail),
-                exit::next_step(error.kind)
-            );
-            output::note(format_args!("failed: {failure}"));
-            self.failures.push(failure);
+            let failed = Failed {
+                url: shown(&view.url),
+                reason: plain(&error.detail),
+                next: exit::next_step(error.kind),
+            };
+            output::note(format_args!("failed: {}\n  {}", failed.reason, failed.url));
+            if self.steps == Steps::AtOnce {
+                output::note(format_args!("  {}", failed.next));
+            }
+            self.failures.push(failed);
             return Ok(());
         }
         match &view.path {
             Some(path) if self.tell == Tell::Paths && view.status == Status::Completed => {
-                output::data(path.display())
+                output::offer(path.display())
             }
             _ => Ok(()),
         }
@@ -136,12 +156,7 @@ impl Outcome {
                 .zip(view.size)
                 .map(|((done, size), more)| (done + view.done, size + more));
         }
-        Ok(match open_size {
-            Some((done, size)) => {
-                format!("{} of {} are kept", human::size(done), human::size(size))
-            }
-            None => format!("{} are kept", human::size(self.held)),
-        })
+        Ok(left((self.open, ids.len()), self.held, open_size))
     }
 
     /// Tells what became of all of them, once stock was taken; `seen` is whether a person has watched.
@@ -163,17 +178,14 @@ impl Outcome {
         if !seen {
             return Ok(());
         }
-        output::note(in_words(&summary));
         // One that failed alone stands just above.
         if summary.files > 1 {
-            for failure in self.failures.iter().take(TOLD_AGAIN) {
-                output::note(format_args!("  {}", failure.replace('\n', "\n  ")));
-            }
-            let untold = self.failures.len().saturating_sub(TOLD_AGAIN);
-            if untold > 0 {
-                output::note(format_args!("  and {untold} more, told above"));
+            for line in again(&self.failures) {
+                output::note(line);
             }
         }
+        // At the end, where it is seen whatever has failed.
+        output::note(in_words(&summary));
         Ok(())
     }
 
@@ -195,6 +207,22 @@ impl Outcome {
             return Leave::State;
         }
         Leave::Nothing
+    }
+}
+
+/// What is left to do and what is held for it: of one file how much of it, of several how many.
+fn left((open, all): (usize, usize), held: u64, open_size: Option<(u64, u64)>) -> String {
+    let kept = match open_size {
+        Some((done, size)) => format!("{} of {} are kept", human::size(done), human::size(size)),
+        None => format!("{} are kept", human::size(held)),
+    };
+    match (all, held) {
+        (1, _) => kept,
+        (_, 0) => format!("{open} of {all} files are left"),
+        (_, held) => format!(
+            "{open} of {all} files are left, {} of them are kept",
+            human::size(held)
+        ),
     }
 }
 
@@ -223,6 +251,43 @@ fn in_words(summary: &Summary) -> String {
     format!("{files}, {fetched} in {took}, {speed}{failed}")
 }
 
+/// What failed, by reason, the most frequent first: what to do about it, and which they are.
+fn again(failures: &[Failed]) -> Vec<String> {
+    let mut alike: Vec<Vec<&Failed>> = Vec::new();
+    for failed in failures {
+        let same = |these: &&mut Vec<&Failed>| {
+            these
+                .first()
+                .is_some_and(|first| (&first.reason, first.next) == (&failed.reason, failed.next))
+        };
+        match alike.iter_mut().find(same) {
+            Some(these) => these.push(failed),
+            None => alike.push(vec![failed]),
+        }
+    }
+    alike.sort_by_key(|these| std::cmp::Reverse(these.len()));
+    let mut lines = Vec::new();
+    let (mut room, mut untold) = (TOLD_AGAIN, 0);
+    for these in &alike {
+        let (told, others) = these.split_at(these.len().min(room));
+        room -= told.len();
+        let Some(first) = told.first() else {
+            untold += others.len();
+            continue;
+        };
+        lines.push(format!("{} failed: {}", these.len(), first.reason));
+        lines.push(format!("  {}", first.next));
+        lines.extend(told.iter().map(|failed| format!("    {}", failed.url)));
+        if !others.is_empty() {
+            lines.push(format!("    and {} more, told above", others.len()));
+        }
+    }
+    if untold > 0 {
+        lines.push(format!("and {untold} more, told above"));
+    }
+    lines
+}
+
 /// A URL without what is secret in it.
 fn shown(url: &str) -> String {
     match Url::parse(url) {
@@ -240,6 +305,62 @@ fn code(view: &View) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_failed_alike_is_told_together_and_not_without_end() {
+        let failed = |n: usize, reason: &str, next| Failed {
+            url: format!("http://h/{n}"),
+            reason: reason.to_owned(),
+            next,
+        };
+        let mut failures = vec![failed(0, "403", "give credentials")];
+        failures.extend((1..=3).map(|n| failed(n, "404", "check the URL")));
+        assert_eq!(
+            again(&failures),
+            [
+                "3 failed: 404",
+                "  check the URL",
+                "    http://h/1",
+                "    http://h/2",
+                "    http://h/3",
+                "1 failed: 403",
+                "  give credentials",
+                "    http://h/0",
+            ]
+        );
+        let many: Vec<Failed> = (0..500)
+            .map(|n| failed(n, "404", "check the URL"))
+            .collect();
+        let told = again(&many);
+        assert_eq!((told.len(), told[0].as_str()), (23, "500 failed: 404"));
+        assert_eq!(told[22], "    and 480 more, told above");
+        let different: Vec<Failed> = (0..500)
+            .map(|n| failed(n, &format!("{n}"), "look"))
+            .collect();
+        let told = again(&different);
+        assert_eq!(told.len(), 3 * TOLD_AGAIN + 1);
+        assert_eq!(told[60], "and 480 more, told above");
+        assert!(again(&[]).is_empty());
+    }
+
+    #[test]
+    fn an_interrupted_run_says_how_much_of_one_file_and_how_many_of_several_are_left() {
+        let told = [
+            left((1, 1), 3 << 20, Some((3 << 20, 64 << 20))),
+            left((1, 1), 3 << 20, None),
+            left((364, 500), 0, None),
+            left((364, 500), 117 << 10, None),
+        ];
+        assert_eq!(
+            told,
+            [
+                "3.0 MiB of 64.0 MiB are kept",
+                "3.0 MiB are kept",
+                "364 of 500 files are left",
+                "364 of 500 files are left, 117.0 KiB of them are kept",
+            ]
+        );
+    }
 
     #[test]
     fn the_summary_counts_what_came_and_what_did_not() {

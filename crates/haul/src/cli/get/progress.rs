@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::bars::{Bars, Seen};
 use super::events::Events;
 use super::outcome::Outcome;
+use super::pace::Pace;
 use crate::cli::block::Block;
 use crate::cli::output::{self, JsonOutput, Verbosity};
 use crate::cli::paint::plain;
@@ -35,6 +36,7 @@ pub(super) struct Progress {
     open: HashMap<Id, Arc<View>>,
     /// Bytes of what has ended.
     ended: u64,
+    pace: Pace,
     begun: Instant,
 }
 
@@ -61,6 +63,7 @@ impl Progress {
             expected: 0,
             open: HashMap::new(),
             ended: 0,
+            pace: Pace::default(),
             begun,
         }
     }
@@ -100,7 +103,9 @@ impl Progress {
     ) -> io::Result<()> {
         let wanted: HashSet<Id> = ids.iter().copied().collect();
         let (_, views, _) = watcher.snapshot_of(ids.iter().copied(), |_| true);
-        outcome.begin(views.iter().map(|view| view.done).sum());
+        let before = views.iter().map(|view| view.done).sum();
+        outcome.begin(before);
+        self.pace.speed(Instant::now(), before);
         self.look(views, outcome)?;
         while outcome.ended() < self.expected {
             watcher.changed().await;
@@ -139,7 +144,13 @@ impl Progress {
 
     fn draw(&mut self, outcome: &Outcome) {
         // The sum over thousands of files is made only when it is shown.
-        let total = |open: &HashMap<Id, Arc<View>>| Total::of(open.values(), self.ended);
+        let now = Instant::now();
+        let ended = self.ended;
+        let mut total = |open: &HashMap<Id, Arc<View>>| {
+            let mut total = Total::of(open.values(), ended);
+            total.speed = self.pace.speed(now, total.done);
+            total
+        };
         match &mut self.show {
             Show::Nothing | Show::Events(_) => {}
             Show::Bars(bars) if bars.are_due() => {
@@ -151,7 +162,6 @@ impl Progress {
             }
             Show::Bars(_) => {}
             Show::Lines { next } => {
-                let now = Instant::now();
                 if now < *next {
                     return;
                 }
@@ -193,7 +203,7 @@ impl Total {
         open.fold(none, |sum, view| Total {
             done: sum.done + view.done,
             size: sum.size.zip(view.size).map(|(sum, size)| sum + size),
-            speed: sum.speed + view.speed,
+            speed: 0,
         })
     }
 }

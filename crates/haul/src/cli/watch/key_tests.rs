@@ -82,10 +82,12 @@ fn p_pauses_what_runs_and_lets_what_is_paused_go_on() {
             "{status}"
         );
     }
-    let mut state = screen(&["completed"]);
-    press(&mut state, "p");
-    assert!(sent(&mut state).is_empty());
-    assert_eq!(state.note.map(|note| note.tone), Some(Tone::Refused));
+    for key in ["p", "xy"] {
+        let mut state = screen(&["completed"]);
+        press(&mut state, key);
+        assert!(sent(&mut state).is_empty(), "{key}");
+        assert_eq!(state.note.map(|note| note.tone), Some(Tone::Refused));
+    }
 }
 
 #[test]

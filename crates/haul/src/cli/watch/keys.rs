@@ -8,7 +8,8 @@ use haul_engine::Status;
 use serde_json::{Value as Json, json};
 
 use super::entry::Entry;
-use super::list::{Filter, Row, Sort};
+use super::order::{Filter, Sort};
+use super::row::Row;
 use super::state::{Link, Loss, Mode, Purpose, Question, State, Tone};
 use super::talk::Asked;
 use crate::{config, human};
@@ -29,6 +30,26 @@ pub(crate) const HELP: [(&str, &str); 14] = [
     ("s", "sort by status, newest, name, size, progress"),
     ("Esc", "back; show everything again"),
     ("q  Ctrl-Z", "quit, or leave until fg; the downloads go on"),
+];
+
+/// The same where there is no room for sentences.
+pub(crate) const SHORT: [&str; 16] = [
+    "j k choose",
+    "PgUp PgDn page",
+    "g first",
+    "G last",
+    "p pause",
+    "x cancel",
+    "r retry",
+    "d forget",
+    "+ - move",
+    "a add",
+    "l limit",
+    "Tab 1-6 filter",
+    "/ search",
+    "s sort",
+    "Esc back",
+    "q quit",
 ];
 
 /// What is said of a paste that does not fit.
@@ -140,7 +161,7 @@ impl State {
     }
 
     /// Begins a line; what was said before is not about it.
-    fn type_in(&mut self, purpose: Purpose, entry: Entry) {
+    pub(super) fn type_in(&mut self, purpose: Purpose, entry: Entry) {
         self.note = None;
         self.mode = Mode::Input(purpose, entry);
     }
@@ -161,6 +182,9 @@ impl State {
         let name = &row.name;
         let params = json!({"id": row.id.to_string()});
         match (letter, row.status) {
+            ('x', status) if status.is_over() => {
+                self.say(Tone::Refused, "it has ended; d forgets it", now);
+            }
             ('x', _) => self.mode = ask(Loss::Cancel),
             ('d', _) => self.mode = ask(Loss::Forget),
             ('r', _) => self.call(
@@ -265,6 +289,16 @@ impl State {
 
     fn edit(&mut self, purpose: Purpose, mut entry: Entry, key: KeyEvent, now: Instant) {
         match key.code {
+            // What some terminals and multiplexers send for the end of a pasted line.
+            KeyCode::Char('j') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                let enter = KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE);
+                self.edit(purpose, entry, enter, now);
+            }
+            // In a list of URLs it separates two of them.
+            KeyCode::Tab if purpose == Purpose::Add => {
+                entry.insert(" ");
+                self.mode = Mode::Input(purpose, entry);
+            }
             KeyCode::Esc => {
                 if purpose == Purpose::Search {
                     self.list.search_for("");

@@ -1,21 +1,25 @@
 //! `haul watch`: the daemon's downloads live on a terminal. Joins what the daemon says, the keys and the
 //! clock to a state, and draws it; each of them has a file of its own.
 
+mod burst;
 mod entry;
+mod hear;
 mod keys;
 mod link;
 mod list;
+mod order;
+mod row;
 mod screen;
 mod state;
 mod talk;
+mod typed;
 mod view;
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use crossterm::event::{Event, EventStream};
-use futures_util::StreamExt;
+use rustix::process;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinSet;
@@ -25,6 +29,7 @@ use self::keys::Next;
 use self::link::News;
 use self::screen::Screen;
 use self::state::State;
+use self::typed::Typed;
 use self::view::Terminal;
 use super::client::Server;
 use super::exit;
@@ -37,9 +42,10 @@ use super::paint::Paint;
   haul watch
   haul watch --server https://box:8765 --token TOKEN
 
-Keys: arrows or j k choose a download, p pauses it or lets it go on, x cancels, r retries, d forgets,
-a adds URLs, l limits the speed, / searches, Tab filters, s sorts, ? shows all keys, q quits. The
-downloads go on without it.")]
+Keys: arrows or j k choose a download, p pauses it or lets it go on,
+x cancels, r retries, d forgets, a or a paste adds URLs, l limits the speed,
+/ searches, Tab filters, s sorts, ? shows all keys, Ctrl-Z leaves until fg,
+q quits. The downloads go on without it.")]
 pub(crate) struct Watch {
     #[command(flatten)]
     server: Server,
@@ -64,18 +70,21 @@ pub(crate) async fn watch(asked: Watch) -> anyhow::Result<u8> {
     held.spawn(link::hold(asked.server.clone(), socket, to_send, to_tell));
     let screen = Screen::take().context("the terminal cannot be drawn on")?;
     let name = asked.server.name().to_owned();
-    let ended = Watching::new(name, screen, orders, news)?
-        .until_over(signals)
-        .await;
+    let mut watching = Watching::new(name, screen, orders, news)?;
+    let ended = watching.until_over(signals).await;
+    let screen = watching.hang_up();
     let _ = timeout(GOODBYE, held.join_next()).await;
+    // Not before: as long as this process lives it reads keys that would be the shell's.
+    drop(screen);
     ended
 }
 
-/// Signals that end the screen, and the one that gives it back.
+/// Signals that end the screen, and those that take it away for a while and give it back.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    stop: Signal,
     go_on: Signal,
 }
 
@@ -83,6 +92,8 @@ struct Signals {
 enum Asks {
     /// To end, with this exit code: by convention 128 and the signal's number.
     End(u8),
+    /// To leave the terminal to others for a while.
+    Stop,
     /// To draw again, after somebody else had the terminal.
     GoOn,
 }
@@ -93,7 +104,8 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
-            go_on: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+            stop: signal(SignalKind::from_raw(process::Signal::TSTP.as_raw()))?,
+            go_on: signal(SignalKind::from_raw(process::Signal::CONT.as_raw()))?,
         })
     }
 
@@ -102,6 +114,7 @@ impl Signals {
             _ = self.terminate.recv() => Asks::End(143),
             _ = self.interrupt.recv() => Asks::End(130),
             _ = self.hang_up.recv() => Asks::End(129),
+            _ = self.stop.recv() => Asks::Stop,
             _ = self.go_on.recv() => Asks::GoOn,
         }
     }
@@ -142,8 +155,13 @@ impl Watching {
         })
     }
 
-    async fn until_over(mut self, mut signals: Signals) -> anyhow::Result<u8> {
-        let mut events = EventStream::new();
+    /// Lets the connection go.
+    fn hang_up(self) -> Screen {
+        self.screen
+    }
+
+    async fn until_over(&mut self, mut signals: Signals) -> anyhow::Result<u8> {
+        let mut typed = Typed::listen().context("cannot read keys")?;
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -158,17 +176,22 @@ impl Watching {
                 biased;
                 asks = signals.next() => match asks {
                     Asks::End(code) => return Ok(code),
+                    Asks::Stop => {
+                        self.screen.suspend()?;
+                        self.draw_now();
+                    }
                     Asks::GoOn => {
                         self.screen.take_again()?;
                         self.draw_now();
                     }
                 },
-                event = events.next() => {
-                    let event = event.context("the terminal is gone")??;
-                    match self.happened(event) {
+                burst = typed.burst() => {
+                    let burst = burst.context("cannot read keys")?;
+                    match self.state.burst(&burst, Instant::now()) {
                         Next::Stay => {}
                         Next::Quit => return Ok(exit::DONE),
-                        Next::Suspend => self.screen.suspend()?,
+                        // All of the shell's job, as a terminal does; this process is told by the signal.
+                        Next::Suspend => process::kill_current_process_group(process::Signal::TSTP)?,
                     }
                     self.draw_now();
                 }
@@ -196,17 +219,6 @@ impl Watching {
                 let _ = self.orders.try_send(order);
             }
         }
-    }
-
-    fn happened(&mut self, event: Event) -> Next {
-        let now = Instant::now();
-        match event {
-            Event::Key(key) => return self.state.key(key, now),
-            Event::Paste(text) => self.state.paste(&text, now),
-            // The size is looked at before each drawing.
-            _ => {}
-        }
-        Next::Stay
     }
 
     fn draw_now(&mut self) {

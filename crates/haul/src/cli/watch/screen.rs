@@ -17,9 +17,9 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use rustix::process::{Signal, kill_current_process_group};
 
 use crate::cli::exit::{self, Failure};
+use crate::sys;
 
 /// Whether the terminal is to be given back: a panic and the end of the screen may both come to that.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -95,11 +95,11 @@ impl Screen {
         Ok(())
     }
 
-    /// Gives the terminal back and stops the process as Ctrl-Z does elsewhere; takes it again when the
-    /// process goes on. Where nobody could let it go on, the system does not stop it.
+    /// Gives the terminal back and stops the process; takes it again when the process goes on. Where
+    /// nobody could let it go on, the system does not stop it.
     pub(super) fn suspend(&mut self) -> io::Result<()> {
         give_back();
-        kill_current_process_group(Signal::TSTP)?;
+        sys::stop()?;
         self.enter()
     }
 
@@ -129,4 +129,45 @@ fn give_back() {
         Show
     );
     let _ = disable_raw_mode();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    #[ignore = "panics on the terminal that it runs on: for the test below"]
+    fn panics_on_a_terminal_that_is_taken() {
+        if std::env::var_os("HAUL_TEST_PANICS").is_some() {
+            let _screen = Screen::take().expect("a terminal");
+            panic!("the words of the panic");
+        }
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back_before_it_speaks() {
+        let this = std::env::current_exe().expect("a test has a file");
+        let panics = "cli::watch::screen::tests::panics_on_a_terminal_that_is_taken";
+        let run = format!(
+            "stty -a; HAUL_TEST_PANICS=1 '{}' --ignored --exact {panics} --nocapture; stty -a",
+            this.display()
+        );
+        let on_a_terminal = Command::new("script")
+            .args(["-qec", &run, "/dev/null"])
+            .env("TERM", "xterm")
+            .output()
+            .expect("`script` gives it a terminal");
+        let seen = String::from_utf8_lossy(&on_a_terminal.stdout).into_owned();
+        let at = |what: &str| {
+            seen.find(what)
+                .unwrap_or_else(|| panic!("no {what:?}:\n{seen:?}"))
+        };
+        let (taken, left) = (at("\x1b[?1049h"), at("\x1b[?1049l"));
+        let (shown, words) = (at("\x1b[?25h"), at("the words of the panic"));
+        assert!(taken < left && left < words && shown < words, "{seen:?}");
+        let settings: Vec<&str> = seen.matches("isig icanon").collect();
+        assert_eq!(settings.len(), 2, "line editing is back: {seen:?}");
+    }
 }

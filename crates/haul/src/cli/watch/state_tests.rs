@@ -1,7 +1,7 @@
 //! What the daemon says, and what the screen then knows.
 
 use super::*;
-use crate::cli::watch::list::Filter;
+use crate::cli::watch::order::Filter;
 
 /// A screen that has just been connected, and the daemon's side of the conversation.
 struct Daemon {
@@ -266,6 +266,25 @@ fn a_lost_daemon_leaves_what_is_known_and_is_asked_anew() {
         (daemon.state.list.len(), daemon.state.chosen),
         (1, Some(Id(2)))
     );
+}
+
+#[test]
+fn the_answer_to_a_key_counts_before_the_next_change_comes() {
+    let mut daemon = Daemon::new();
+    daemon.snapshot(&json!([download(1, "downloading")]));
+    let status = |daemon: &Daemon| daemon.state.list.get(Id(1)).map(|row| row.status.name());
+    let asked = Asked::Done("paused".to_owned());
+    daemon
+        .state
+        .talk
+        .ask(asked.clone(), "downloads.pause", &json!({}));
+    daemon.answer("downloads.pause", &download(1, "paused"));
+    assert_eq!(status(&daemon), Some("paused"));
+    // One that was forgotten meanwhile does not come back.
+    daemon.state.talk.ask(asked, "downloads.resume", &json!({}));
+    daemon.change(7, 8, &json!([]), &json!(["0000000000000001"]));
+    daemon.answer("downloads.resume", &download(1, "queued"));
+    assert_eq!(status(&daemon), None);
 }
 
 #[test]

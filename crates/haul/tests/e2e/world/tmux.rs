@@ -70,6 +70,17 @@ impl Tmux {
         self.run(&["paste-buffer", "-p"]).await;
     }
 
+    /// Pastes text as one that does not: it comes as keys, and each line ends with Enter.
+    pub(crate) async fn paste_as_keys(&self, text: &str) {
+        self.run(&["set-buffer", text]).await;
+        self.run(&["paste-buffer"]).await;
+    }
+
+    /// Takes the terminal away from everything that runs on it.
+    pub(crate) async fn hang_up(&self) {
+        self.run(&["kill-server"]).await;
+    }
+
     /// Gives the terminal another size.
     pub(crate) async fn resize(&self, columns: u16, rows: u16) {
         let (columns, rows) = (columns.to_string(), rows.to_string());

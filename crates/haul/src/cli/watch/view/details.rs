@@ -7,7 +7,7 @@ use crate::cli::clip;
 use crate::cli::columns::Piece;
 use crate::cli::downloads::text;
 use crate::cli::paint::Look;
-use crate::cli::watch::list::Row;
+use crate::cli::watch::row::Row;
 use crate::human;
 
 /// The names of facts stand in a column of their own.
@@ -27,7 +27,7 @@ pub(super) fn draw(state: &State, y: u16, rows: u16, canvas: &mut Canvas<'_>) {
         canvas.line(y, shortest(row, canvas));
         return;
     }
-    canvas.line(y, title(row, canvas));
+    canvas.line(y, title(row, &place(state), canvas));
     let facts = match &state.details {
         Some(details) if details.id == row.id => &details.facts,
         _ => &Json::Null,
@@ -52,8 +52,8 @@ pub(super) fn draw(state: &State, y: u16, rows: u16, canvas: &mut Canvas<'_>) {
     }
     lines.push(("from", from(facts)));
     lines.push(("to", text(facts, "path")));
-    let blocks = facts["blocks"].as_array().into_iter().flatten();
-    lines.extend(blocks.map(|block| ("thread", thread(block))));
+    lines.push(("took", cost(facts, canvas)));
+    lines.extend(threads(facts));
     // A map that is not there yet, or a path that is not known, leaves its line to others.
     lines.retain(|(_, told)| !told.is_empty());
     for ((name, told), y) in lines.iter().zip(y + 1..y + rows) {
@@ -85,24 +85,33 @@ fn shortest(row: &Row, canvas: &Canvas<'_>) -> Vec<Piece> {
     vec![(Some(Look::Dim), format!("  {name}: ")), (None, why)]
 }
 
-/// `── name ─────`, the name with as much of it as fits.
-fn title(row: &Row, canvas: &Canvas<'_>) -> Vec<Piece> {
+/// Where the chosen one stands in a list of which not all is seen.
+fn place(state: &State) -> String {
+    match state.list.len() {
+        all if all > state.layout.rows() => format!(" {} of {all} ", state.place() + 1),
+        _ => String::new(),
+    }
+}
+
+/// `── name ───── 5 of 100 ──`, the name with as much of it as fits.
+fn title(row: &Row, place: &str, canvas: &Canvas<'_>) -> Vec<Piece> {
     let glyphs = canvas.glyphs();
     let line = |cells| std::iter::repeat_n(glyphs.rule(), cells).collect::<String>();
     let name = clip::middle(
         &glyphs.text(&row.name),
-        canvas.width().saturating_sub(6),
+        canvas.width().saturating_sub(9 + place.len()),
         glyphs.cut(),
     );
-    let rest = canvas.width().saturating_sub(4 + clip::width(&name));
+    let taken = 6 + clip::width(&name) + place.len();
+    let rest = line(canvas.width().saturating_sub(taken));
     vec![
         (Some(Look::Dim), line(2) + " "),
         (Some(Look::Bold), name),
-        (Some(Look::Dim), format!(" {}", line(rest))),
+        (Some(Look::Dim), format!(" {rest}{place}{}", line(2))),
     ]
 }
 
-/// How far it is and what it took.
+/// How far it is, and with what.
 fn standing(row: &Row, facts: &Json, canvas: &Canvas<'_>) -> String {
     let number = |field: &str| facts[field].as_u64().filter(|number| *number > 0);
     let of = row
@@ -113,7 +122,8 @@ fn standing(row: &Row, facts: &Json, canvas: &Canvas<'_>) -> String {
         row.status.name(),
         human::size(row.done)
     )];
-    if let Some(most) = facts["threads"]["limit"].as_u64() {
+    let most = facts["threads"]["limit"].as_u64();
+    if let Some(most) = most.filter(|_| row.status.is_active()) {
         told.push(format!("{} of {most} threads", row.threads));
     }
     if let Some(place) = row.position {
@@ -122,15 +132,18 @@ fn standing(row: &Row, facts: &Json, canvas: &Canvas<'_>) -> String {
     if let Some(limit) = number("speed_limit") {
         told.push(format!("limit {}", human::speed(limit)));
     }
-    if let Some(tries) = number("attempts") {
-        told.push(match tries {
-            1 => "1 new try".to_owned(),
-            tries => format!("{tries} new tries"),
-        });
-    }
-    if let Some(wasted) = number("wasted") {
-        told.push(format!("{} fetched twice", human::size(wasted)));
-    }
+    told.join(canvas.glyphs().dot())
+}
+
+/// What it took beside its bytes; the empty string when nothing went wrong.
+fn cost(facts: &Json, canvas: &Canvas<'_>) -> String {
+    let number = |field: &str| facts[field].as_u64().filter(|number| *number > 0);
+    let tries = number("attempts").map(|tries| match tries {
+        1 => "1 new try".to_owned(),
+        tries => format!("{tries} new tries"),
+    });
+    let wasted = number("wasted").map(|wasted| format!("{} fetched twice", human::size(wasted)));
+    let told: Vec<String> = tries.into_iter().chain(wasted).collect();
     told.join(canvas.glyphs().dot())
 }
 
@@ -146,6 +159,33 @@ fn from(facts: &Json) -> String {
     }
 }
 
+/// What all threads do, where there are several, and each of them: first those that bytes come to.
+fn threads(facts: &Json) -> Vec<(&'static str, String)> {
+    let mut blocks: Vec<&Json> = facts["blocks"].as_array().into_iter().flatten().collect();
+    blocks.sort_by_key(|block| {
+        let speed = block["speed"].as_u64().unwrap_or_default();
+        (speed == 0, text(block, "state") != "streaming")
+    });
+    let mut lines = Vec::new();
+    if blocks.len() > 1 {
+        let mut states: Vec<(String, usize)> = Vec::new();
+        for block in &blocks {
+            let state = text(block, "state");
+            match states.iter_mut().find(|(known, _)| *known == state) {
+                Some((_, count)) => *count += 1,
+                None => states.push((state, 1)),
+            }
+        }
+        let told: Vec<String> = states
+            .iter()
+            .map(|(state, count)| format!("{count} {state}"))
+            .collect();
+        lines.push(("threads", told.join(", ")));
+    }
+    lines.extend(blocks.into_iter().map(|block| ("thread", thread(block))));
+    lines
+}
+
 /// What one thread does.
 fn thread(block: &Json) -> String {
     let number = |field: &str| block[field].as_u64().unwrap_or_default();
@@ -154,11 +194,11 @@ fn thread(block: &Json) -> String {
         format!(" of {}", human::size(size))
     });
     format!(
-        "{:>3}  {:<10}  {:>12}  {}{of} from byte {}",
+        "{:>3}  {:<10}  {:>12}  {}{of} at {}",
         number("thread"),
         text(block, "state"),
         human::speed(number("speed")),
         human::size(number("done")),
-        number("start"),
+        human::size(number("start")),
     )
 }

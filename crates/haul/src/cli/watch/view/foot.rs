@@ -111,13 +111,16 @@ fn input(
     canvas: &mut Canvas<'_>,
 ) -> u16 {
     let purpose = match purpose {
-        Purpose::Search => " search: ",
-        Purpose::Add => " add URLs: ",
-        Purpose::Limit => " limit, like 2M, 0 for none: ",
+        Purpose::Search => " search: ".to_owned(),
+        Purpose::Add => match entry.text().split_whitespace().count() {
+            0 | 1 => " add URLs: ".to_owned(),
+            urls => format!(" add {urls} URLs: "),
+        },
+        Purpose::Limit => " limit, like 2M, 0 for none: ".to_owned(),
     };
     let refusal = note.filter(|note| note.tone == Tone::Refused);
     let (look, before) = match refusal {
-        None => (Look::Bold, purpose.to_owned()),
+        None => (Look::Bold, purpose),
         Some(note) => {
             let text = format!(" ! {}", canvas.glyphs().text(&note.text));
             // The text that it is about is seen, too.

@@ -69,19 +69,23 @@ fn first(state: &State, canvas: &Canvas<'_>) -> Vec<Piece> {
 
 fn lost(state: &State, since: Instant, canvas: &Canvas<'_>) -> Vec<Piece> {
     let ago = state.clock.saturating_duration_since(since).as_secs();
-    let told = format!(
-        "NO CONNECTION, trying again; this was {} ago",
-        human::time(ago)
-    );
+    let ago = human::time(ago);
     let server = format!("{}  ", canvas.glyphs().text(short(&state.server)));
     let room = canvas.width().saturating_sub(5 + clip::width(&server));
+    let long = format!("NO CONNECTION, trying again; this was {ago} ago");
+    let told = match room >= long.len() {
+        true => long,
+        false => format!("NO CONNECTION {ago}"),
+    };
+    // That it is gone is seen, if not where it was.
+    let (before, server) = match room >= told.len() {
+        true => ("haul ", server),
+        false => ("", String::new()),
+    };
     vec![
-        (Some(Look::Bold), "haul ".to_owned()),
+        (Some(Look::Bold), before.to_owned()),
         (None, server),
-        (
-            Some(Look::Red),
-            clip::end(&told, room, canvas.glyphs().cut()),
-        ),
+        (Some(Look::Red), told),
     ]
 }
 
@@ -93,47 +97,69 @@ fn short(server: &str) -> &str {
         .trim_end_matches('/')
 }
 
-/// `[1 all 47]  2 active 4 …`: what is shown stands in brackets.
+/// `[1 all 47]  2 active 4 …  by status`: what is shown stands in brackets. Where that does not fit,
+/// without what there is none of, and then without the keys, which the help tells.
 fn counts(state: &State, canvas: &Canvas<'_>) -> Vec<Piece> {
-    let order = state.list.sort().name();
     let search = state.list.search();
-    let mut more = format!("  by {order}");
+    let mut more = format!("  by {}", state.list.sort().name());
     if !search.is_empty() {
-        more = format!("  /{}{more}", canvas.glyphs().text(search));
+        let search = canvas.glyphs().text(search);
+        more = format!("  /{search} {} found{more}", state.list.len());
     }
+    let width = canvas.width();
+    let told = [
+        |key, name: &str, count| format!("{key} {name} {count}"),
+        |key, name: &str, count| match count {
+            0 => String::new(),
+            _ => format!("{key} {name} {count}"),
+        },
+        |_, name: &str, count| match count {
+            0 => String::new(),
+            _ => format!("{name} {count}"),
+        },
+    ];
+    let told = told.map(|told: fn(usize, &str, usize) -> String| filters(state, told));
+    let fits = |pieces: &Vec<Piece>| widths(pieces) + clip::width(&more) <= width;
+    let best = told.iter().position(fits).unwrap_or(told.len() - 1);
+    let mut pieces = told.into_iter().nth(best).unwrap_or_default();
+    // That some are hidden is never left unsaid: others leave before what is shown does.
+    let needed = if search.is_empty() {
+        0
+    } else {
+        clip::width(&more).min(width / 2)
+    };
+    while widths(&pieces) + needed > width && pieces.len() > 1 {
+        let last = pieces.iter().rposition(|(look, _)| look.is_none());
+        pieces.remove(last.unwrap_or(0));
+    }
+    let room = width.saturating_sub(widths(&pieces));
+    if clip::width(&more) <= room || !search.is_empty() {
+        pieces.push((
+            Some(Look::Dim),
+            clip::end(&more, room, canvas.glyphs().cut()),
+        ));
+    }
+    pieces
+}
+
+/// How many there are for each filter, as `told` says it; the empty string for one that is not worth it.
+fn filters(state: &State, told: impl Fn(usize, &str, usize) -> String) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for (key, (filter, count)) in (1..).zip(state.list.counts()) {
-        let told = format!("{key} {} {count}", filter.name());
-        pieces.push(if filter == state.list.filter() {
-            (Some(Look::Bold), format!("[{told}]"))
-        } else {
-            (None, format!(" {told} "))
-        });
+        let told = told(key, filter.name(), count);
+        if filter == state.list.filter() {
+            let told = match told.as_str() {
+                "" => format!("{} {count}", filter.name()),
+                _ => told,
+            };
+            pieces.push((Some(Look::Bold), format!("[{told}]")));
+        } else if !told.is_empty() {
+            pieces.push((None, format!(" {told} ")));
+        }
     }
-    let full: usize = pieces.iter().map(|(_, text)| clip::width(text)).sum();
-    let width = canvas.width();
-    // In which order may be left unsaid, but not that some are hidden.
-    let needed = match search {
-        "" => full,
-        _ => full + clip::width(&more),
-    };
-    if needed > width {
-        // Without the keys, which the help tells, and without what there is none of.
-        let shown = state
-            .list
-            .counts()
-            .filter(|(filter, count)| *count > 0 || *filter == state.list.filter());
-        pieces = shown
-            .map(|(filter, count)| match filter == state.list.filter() {
-                true => (Some(Look::Bold), format!("[{} {count}]", filter.name())),
-                false => (None, format!(" {} {count} ", filter.name())),
-            })
-            .collect();
-    }
-    let used: usize = pieces.iter().map(|(_, text)| clip::width(text)).sum();
-    pieces.push((
-        Some(Look::Dim),
-        clip::end(&more, width.saturating_sub(used), canvas.glyphs().cut()),
-    ));
     pieces
+}
+
+fn widths(pieces: &[Piece]) -> usize {
+    pieces.iter().map(|(_, text)| clip::width(text)).sum()
 }

@@ -140,8 +140,8 @@ fn nothing(state: &State) -> &'static str {
         return "waiting for the daemon ...";
     }
     match all {
-        0 => "no downloads yet: press a and paste a URL",
-        _ => "none of the downloads is like that: Esc shows all of them",
+        0 => "no downloads yet: a adds URLs",
+        _ => "none is like that: Esc shows all",
     }
 }
 

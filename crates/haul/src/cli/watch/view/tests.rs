@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::cli::watch::entry::Entry;
-use crate::cli::watch::list::Filter;
+use crate::cli::watch::order::Filter;
 use crate::cli::watch::state::{Loss, Mode, Purpose, Question, Tone};
 
 const PLAIN: Terminal = Terminal {
@@ -243,6 +243,71 @@ fn the_help_fits_where_the_screen_works() {
         assert!(seen.contains(keys), "{keys} is missing:\n{seen}");
         assert!(seen.contains(what), "{what} is cut:\n{seen}");
     }
+}
+
+#[test]
+fn on_a_small_screen_the_help_is_short_and_whole() {
+    for size in [(40, 12), (24, 12), (80, 10)] {
+        let mut state = state(size, &samples());
+        state.mode = Mode::Help;
+        let seen = seen(&state, PLAIN, size);
+        for key in crate::cli::watch::keys::SHORT {
+            assert!(seen.contains(key), "{key} is missing or cut:\n{seen}");
+        }
+    }
+}
+
+#[test]
+fn what_is_filtered_by_is_never_cut_off_and_the_order_is_told_whole_or_not() {
+    for (width, height) in [(120, 24), (81, 24), (80, 24), (60, 24), (40, 24), (24, 24)] {
+        let mut state = state((width, height), &samples());
+        for (filter, name) in [
+            (Filter::All, "all"),
+            (Filter::Failed, "failed"),
+            (Filter::Done, "done"),
+        ] {
+            state.list.show(filter);
+            state.settle();
+            let seen = seen(&state, PLAIN, (width, height));
+            let counts = seen
+                .lines()
+                .nth(1)
+                .expect("a second line")
+                .trim_end_matches('|');
+            let inside = counts.split(['[', ']']).nth(1).expect("brackets");
+            assert!(inside.contains(name), "{counts}");
+            assert!(!counts.contains('…'), "{counts}");
+            assert_eq!(
+                counts.contains("  by"),
+                counts.ends_with("by status"),
+                "{counts}"
+            );
+        }
+    }
+}
+
+#[test]
+fn of_many_threads_it_is_told_what_they_do_and_first_those_that_bytes_come_to() {
+    let mut state = state((80, 30), &samples());
+    let block = |thread: u64, doing: &str, speed: u64| {
+        json!({"thread": thread, "start": thread << 24, "end": (thread + 1) << 24, "done": 0,
+               "speed": speed, "state": doing})
+    };
+    let mut blocks: Vec<Json> = (1..=60).map(|thread| block(thread, "waiting", 0)).collect();
+    blocks.push(block(61, "connecting", 0));
+    blocks.extend((62..=64).map(|thread| block(thread, "streaming", 1 << 20)));
+    let change =
+        json!({"subscription": "s2", "downloads": [{"id": "00000000000000a1", "blocks": blocks}]});
+    state.hear(
+        json!({"method": "changed", "params": change}),
+        Instant::now(),
+    );
+    let seen = seen(&state, PLAIN, (80, 30));
+    assert!(
+        seen.contains(" threads 3 streaming, 60 waiting, 1 connecting"),
+        "{seen}"
+    );
+    assert!(seen.contains(" thread   62  streaming"), "{seen}");
 }
 
 #[test]
