@@ -39,6 +39,9 @@ const SIZE: (u16, u16) = (96, 30);
 /// How long each screen of a film is seen.
 const EACH: Duration = Duration::from_millis(400);
 
+/// Cells of the curve of `haul watch` that make one worth showing.
+const CURVE: usize = 24;
+
 /// What can be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Picture {
@@ -98,25 +101,36 @@ fn run(asked: &[Picture]) -> Result<()> {
 
 async fn take(asked: &[Picture]) -> Result<()> {
     let binary = tools::target().join("debug/haul");
-    println!("   setting the scene: a daemon, and downloads in every state");
-    let scene = Scene::set(&binary).await?;
     let docs = tools::root().join("docs");
+    if asked.contains(&Picture::Page) || asked.contains(&Picture::Watch) {
+        take_scene(asked, &binary, &docs).await?;
+    }
+    if asked.contains(&Picture::Get) {
+        println!("   filming haul get");
+        film_get(&binary, &docs.join("get.svg")).await?;
+    }
+    if asked.contains(&Picture::Page) {
+        shrink_page(&docs)?;
+    }
+    Ok(())
+}
+
+/// What shows a daemon.
+async fn take_scene(asked: &[Picture], binary: &Path, docs: &Path) -> Result<()> {
+    println!("   setting the scene: a daemon, and downloads in every state");
+    let scene = Scene::set(binary).await?;
     // Its curve begins with it: while the page is taken it gets one.
     let watch = match asked.contains(&Picture::Watch) {
-        true => Some(start_watch(&scene, &binary).await?),
+        true => Some(start_watch(&scene, binary).await?),
         false => None,
     };
     if asked.contains(&Picture::Page) {
         println!("   taking the page");
-        take_page(&scene, &docs).await?;
+        take_page(&scene, docs).await?;
     }
     if let Some(watch) = watch {
         println!("   filming haul watch");
         film_watch(&watch, &docs.join("watch.svg")).await?;
-    }
-    if asked.contains(&Picture::Get) {
-        println!("   filming haul get");
-        film_get(&scene, &binary, &docs.join("get.svg")).await?;
     }
     let status = scene.daemon.terminate().await;
     if !status.success() {
@@ -139,7 +153,11 @@ async fn take_page(scene: &Scene, docs: &Path) -> Result<()> {
         .env("HAUL_TEST_CHROMIUM", tools::chromium()?)
         .env("HAUL_TEST_PICTURES_OF", scene.daemon.url("/"))
         .env("HAUL_TEST_PICTURES", docs);
-    tokio::task::spawn_blocking(move || report::run(&mut command)).await??;
+    tokio::task::spawn_blocking(move || report::run(&mut command)).await?
+}
+
+/// What the browser has written, with a palette.
+fn shrink_page(docs: &Path) -> Result<()> {
     for entry in std::fs::read_dir(docs)? {
         let place = entry?.path();
         let name = place.file_name().unwrap_or_default().to_string_lossy();
@@ -155,7 +173,7 @@ async fn start_watch(scene: &Scene, binary: &Path) -> Result<Tmux> {
         "HAUL_SERVER",
         scene.daemon.url("/").replace("127.0.0.1", "localhost"),
     );
-    let tmux = shell(&scene.dir(), SIZE, binary, server).await?;
+    let tmux = shell(scene.dir(), SIZE, binary, server).await?;
     tmux.write("haul watch")?;
     tmux.press(&["Enter"])?;
     tmux.until("the list", |screen| screen.contains(CHOSEN))
@@ -185,6 +203,15 @@ async fn shell(
 
 /// What moves, another download chosen, paused and let go on.
 async fn film_watch(tmux: &Tmux, place: &Path) -> Result<()> {
+    let has_curve = |screen: &str| {
+        let first = screen.lines().next().unwrap_or_default();
+        first
+            .chars()
+            .filter(|sign| ('▁'..='█').contains(sign))
+            .count()
+            >= CURVE
+    };
+    tmux.until("a curve", has_curve).await?;
     let mut screens = Vec::new();
     tmux.film(&mut screens, 6, EACH).await?;
     for _ in 0..2 {
@@ -214,11 +241,12 @@ async fn film_watch(tmux: &Tmux, place: &Path) -> Result<()> {
 }
 
 /// A command from its first letter to the shell's next prompt.
-async fn film_get(scene: &Scene, binary: &Path, place: &Path) -> Result<()> {
-    let dir = scene.dir();
-    let hosts = scene::hosts_of_get(&dir).await?;
+async fn film_get(binary: &Path, place: &Path) -> Result<()> {
+    let dir = scene::directory().context("cannot make a directory")?;
+    let dir = dir.path();
+    let hosts = scene::hosts_of_get(dir).await?;
     let size = (SIZE.0, 15);
-    let tmux = shell(&dir, size, binary, ("HAUL_PROXY", hosts.proxy())).await?;
+    let tmux = shell(dir, size, binary, ("HAUL_PROXY", hosts.proxy())).await?;
     let mut screens: Vec<Vec<Row>> = Vec::new();
     tmux.film(&mut screens, 1, EACH).await?;
     for command in ["cat urls.txt", "haul get -i urls.txt -d Videos"] {

@@ -21,11 +21,11 @@ const TICK: Duration = Duration::from_millis(50);
 const MOST_LATE: Duration = Duration::from_millis(400);
 
 /// The pace, in per cent, changes that often between these: no line is even.
-const GUST: Duration = Duration::from_millis(700);
-const GUSTS: [u64; 11] = [100, 112, 96, 81, 90, 108, 124, 117, 94, 78, 100];
+const GUST: Duration = Duration::from_millis(1300);
+const GUSTS: [u64; 11] = [100, 118, 131, 112, 84, 71, 80, 96, 122, 104, 82];
 
 /// Bytes/s of a connection as long as nobody looks.
-const UNSEEN: u64 = 24 << 20;
+const UNSEEN: u64 = 10 << 20;
 
 /// No head of haul's is longer.
 const LONGEST_HEAD: usize = 16 << 10;
@@ -155,7 +155,7 @@ async fn answers(
         let passed = now.duration_since(last).min(MOST_LATE);
         last = now;
         let gust = now.duration_since(begun).as_millis() / GUST.as_millis();
-        let gust = usize::try_from(gust).unwrap_or(0) + 3 * number;
+        let gust = usize::try_from(gust).unwrap_or(0) + number % 3;
         let pace = lines.paces[about.load(Ordering::Relaxed)].load(Ordering::Relaxed);
         let millis = u64::try_from(passed.as_millis()).unwrap_or(0);
         let due = pace * GUSTS[gust % GUSTS.len()] / 100 * millis / 1000;

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::BufReader;
+use std::iter::repeat_n;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -20,9 +21,9 @@ const FREQUENT: usize = 96;
 /// Writes the picture anew, and returns how many bytes it has.
 pub(super) fn shrink(place: &Path) -> Result<u64> {
     let (width, pixels) = read(place).with_context(|| format!("{}", place.display()))?;
-    let mut counts: HashMap<Rgb, u64> = HashMap::new();
-    for pixel in &pixels {
-        *counts.entry(*pixel).or_default() += 1;
+    let mut counts: HashMap<Rgb, usize> = HashMap::new();
+    for run in runs(&pixels) {
+        *counts.entry(run[0]).or_default() += run.len();
     }
     let palette = palette(&counts);
     let numbers: HashMap<Rgb, u8> = counts
@@ -38,11 +39,18 @@ pub(super) fn shrink(place: &Path) -> Result<u64> {
     encoder.set_compression(Compression::High);
     // Neighbours in a palette are no neighbours in colour.
     encoder.set_filter(Filter::NoFilter);
-    let indexed: Vec<u8> = pixels.iter().map(|pixel| numbers[pixel]).collect();
+    let indexed: Vec<u8> = runs(&pixels)
+        .flat_map(|run| repeat_n(numbers[&run[0]], run.len()))
+        .collect();
     let mut writer = encoder.write_header()?;
     writer.write_image_data(&indexed)?;
     writer.finish()?;
     Ok(fs::metadata(place)?.len())
+}
+
+/// Neighbours of one colour: a page is mostly that.
+fn runs(pixels: &[Rgb]) -> impl Iterator<Item = &[Rgb]> {
+    pixels.chunk_by(|one, other| one == other)
 }
 
 /// How wide it is, and its pixels, line by line.
@@ -62,8 +70,8 @@ fn read(place: &Path) -> Result<(u32, Vec<Rgb>)> {
 }
 
 /// The most frequent colours, and then always the one that is farthest from all others.
-fn palette(counts: &HashMap<Rgb, u64>) -> Vec<Rgb> {
-    let mut colours: Vec<(u64, Rgb)> = counts.iter().map(|(rgb, count)| (*count, *rgb)).collect();
+fn palette(counts: &HashMap<Rgb, usize>) -> Vec<Rgb> {
+    let mut colours: Vec<(usize, Rgb)> = counts.iter().map(|(rgb, count)| (*count, *rgb)).collect();
     colours.sort_unstable();
     let mut colours: Vec<Rgb> = colours.into_iter().rev().map(|(_, rgb)| rgb).collect();
     // Each with how far it is from the nearest one that is kept.

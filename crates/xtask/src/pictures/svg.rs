@@ -20,6 +20,9 @@ const TALL: f64 = HIGH - 2.0 * GAP;
 const EDGE: f64 = 12.0;
 const BAR: f64 = 28.0;
 
+/// Seconds.
+const INSIDE: f64 = 0.01;
+
 /// Whatever the system has of letters of one width.
 const FONTS: &str =
     "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace";
@@ -142,10 +145,11 @@ impl Film<'_> {
         out.push_str(".m{visibility:hidden}.s{visibility:visible}\n@media (prefers-reduced-motion:no-preference){\n");
         let _ = writeln!(out, ".m{{animation:{}s step-end infinite}}", number(whole));
         for length in lengths {
-            let share = number(100.0 * length as f64 / count as f64);
+            // Exact, so that what goes and what comes in its place are not seen together.
+            let share = 100.0 * length as f64 / count as f64;
             let _ = writeln!(
                 out,
-                ".l{length}{{animation-name:l{length}}}@keyframes l{length}{{0%{{visibility:visible}}{share}%,to{{visibility:hidden}}}}"
+                ".l{length}{{animation-name:l{length}}}@keyframes l{length}{{0%{{visibility:visible}}{share:.5}%,to{{visibility:hidden}}}}"
             );
         }
         out.push_str("}\n");
@@ -159,8 +163,9 @@ impl Film<'_> {
         }
         let (from, until) = stay.times();
         let is_still = (from..until).contains(&self.still);
-        // As if it had begun in a round before this one.
-        let begun = (self.screens.len() - from) as f64 * self.each.as_secs_f64();
+        // As if it had begun in a round before this one. The first moment, which may be the only one that is
+        // drawn, lies well inside the first screen and not where the last one goes.
+        let begun = (self.screens.len() - from) as f64 * self.each.as_secs_f64() + INSIDE;
         let _ = write!(
             out,
             r#"<g class="m l{}{}" style="animation-delay:-{}s">"#,
@@ -304,16 +309,16 @@ mod tests {
 .m{visibility:hidden}.s{visibility:visible}
 @media (prefers-reduced-motion:no-preference){
 .m{animation:1.5s step-end infinite}
-.l1{animation-name:l1}@keyframes l1{0%{visibility:visible}33.33%,to{visibility:hidden}}
-.l2{animation-name:l2}@keyframes l2{0%{visibility:visible}66.67%,to{visibility:hidden}}
+.l1{animation-name:l1}@keyframes l1{0%{visibility:visible}33.33333%,to{visibility:hidden}}
+.l2{animation-name:l2}@keyframes l2{0%{visibility:visible}66.66667%,to{visibility:hidden}}
 }
 </style>
 <rect x=".5" y=".5" width="107" height="75" rx="8" fill="#0d1117" stroke="#3d444d"/>
 <text x="54" y="19" text-anchor="middle" font-size="13" fill="#9198a1">a &lt;title&gt;</text>
 <g transform="translate(12 28)">
-<g class="m l1" style="animation-delay:-1.5s"><rect x="0" y="18" width="25.2" height="18" fill="#d1d9e0"/><path class="c0" d="M0 20h8.4v14h-8.4zM8.4 20h4.2v14h-4.2z"/><text class="c0" x="16.8" y="31.5">·</text><text class="c2" x="42" y="31.5">1</text></g>
+<g class="m l1" style="animation-delay:-1.51s"><rect x="0" y="18" width="25.2" height="18" fill="#d1d9e0"/><path class="c0" d="M0 20h8.4v14h-8.4zM8.4 20h4.2v14h-4.2z"/><text class="c0" x="16.8" y="31.5">·</text><text class="c2" x="42" y="31.5">1</text></g>
 <g><text class="c1" x="0" y="13.5" textLength="16.8">ok</text><text class="c2" x="25.2" y="13.5" textLength="33.6">&amp; so</text></g>
-<g class="m l2 s" style="animation-delay:-1s"><path class="c2" d="M0 20h8.4v14h-8.4zM8.4 20h8.4v14h-8.4z"/><text class="c2" x="16.8" y="31.5">·</text><text class="c2" x="42" y="31.5">2</text></g>
+<g class="m l2 s" style="animation-delay:-1.01s"><path class="c2" d="M0 20h8.4v14h-8.4zM8.4 20h8.4v14h-8.4z"/><text class="c2" x="16.8" y="31.5">·</text><text class="c2" x="42" y="31.5">2</text></g>
 </g>
 </svg>
 "##;
