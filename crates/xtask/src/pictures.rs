@@ -240,22 +240,24 @@ async fn film_watch(tmux: &Tmux, place: &Path) -> Result<()> {
     write(&film, place)
 }
 
-/// A command from its first letter to the shell's next prompt.
+/// A command from its last letter to the shell's next prompt.
 async fn film_get(binary: &Path, place: &Path) -> Result<()> {
     let dir = scene::directory().context("cannot make a directory")?;
     let dir = dir.path();
     let hosts = scene::hosts_of_get(dir).await?;
     let size = (SIZE.0, 15);
     let tmux = shell(dir, size, binary, ("HAUL_PROXY", hosts.proxy())).await?;
+    let is_over = |screen: &str| screen.trim_end().ends_with(PROMPT);
+    // The film does not begin with an empty screen: many viewers show its first moment only.
+    tmux.write("cat urls.txt")?;
+    tmux.press(&["Enter"])?;
+    let is_listed = |screen: &str| screen.contains("http://") && is_over(screen);
+    tmux.until("the list", is_listed).await?;
     let mut screens: Vec<Vec<Row>> = Vec::new();
-    tmux.film(&mut screens, 1, EACH).await?;
-    for command in ["cat urls.txt", "haul get -i urls.txt -d Videos"] {
-        tmux.write(command)?;
-        tmux.film(&mut screens, 2, EACH).await?;
-        tmux.press(&["Enter"])?;
-        let is_over = |screen: &str| screen.trim_end().ends_with(PROMPT);
-        tmux.film_until(&mut screens, EACH, is_over).await?;
-    }
+    tmux.write("haul get -i urls.txt -d Videos")?;
+    tmux.film(&mut screens, 3, EACH).await?;
+    tmux.press(&["Enter"])?;
+    tmux.film_until(&mut screens, EACH, is_over).await?;
     // Long enough to be read.
     tmux.film(&mut screens, 10, EACH).await?;
     let film = Film {
