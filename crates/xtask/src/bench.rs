@@ -20,6 +20,7 @@ mod picture;
 mod programs;
 mod queued;
 mod race;
+mod readme;
 mod rtt;
 mod slow;
 mod small;

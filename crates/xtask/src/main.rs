@@ -17,6 +17,8 @@ mod kill;
 mod page;
 #[cfg(feature = "trials")]
 mod peers;
+#[cfg(feature = "trials")]
+mod pictures;
 mod report;
 #[cfg(feature = "trials")]
 mod soak;
@@ -59,6 +61,9 @@ The project's chores.
   cargo xtask ariang DIR   AriaNg, a web page for aria2, in Chromium with haul in aria2c's place: its
                            built page (an AriaNg release unpacked) in a directory; pictures of what is
                            to be seen go to target/ariang
+  cargo xtask pictures [page] [watch] [get]
+                           takes the pictures of docs/ and the README anew, of the real program at work:
+                           the page in Chromium, the terminal in tmux; --help says more
   cargo xtask help         this text
 
 What a test run needs beyond cargo (nginx, Chromium, Python and Node with clients, cargo-deny) is
@@ -76,7 +81,9 @@ fn main() -> ExitCode {
             Some(fuzz) => fuzz.run(),
             None => return unknown(&words),
         },
-        ["bench" | "soak" | "floor" | "measure", ..] | ["faults", "--peers", ..] => trial(&words),
+        ["bench" | "soak" | "floor" | "measure" | "pictures", ..] | ["faults", "--peers", ..] => {
+            trial(&words)
+        }
         ["api", rest @ ..] => match api::api(rest) {
             Some(outcome) => outcome,
             None => return unknown(&words),
@@ -122,6 +129,7 @@ fn trial(words: &[&str]) -> Result<()> {
         ["floor", words @ ..] => bench::floor(words),
         ["measure", ..] => bench::measure(),
         ["soak", words @ ..] => soak::soak(words),
+        ["pictures", words @ ..] => pictures::pictures(words),
         ["faults", "--peers"] => peers::compare(peers::Page::Keep),
         ["faults", "--peers", "--write"] => peers::compare(peers::Page::Rewrite),
         _ => anyhow::bail!("unknown trial \"{}\"", words.join(" ")),

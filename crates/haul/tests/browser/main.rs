@@ -11,6 +11,7 @@ mod ariang;
 mod chromium;
 mod hand;
 mod page;
+mod pictures;
 mod proxied;
 mod site;
 mod strangers;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         ariang::every_page_of_settings_opens_and_what_is_set_holds,
         ariang::over_http_with_a_secret_it_adds_and_a_wrong_one_is_said_to_be_wrong,
     ];
+    let picture_plays = plays![pictures::the_page_at_work_in_each_theme_language_and_width];
     let runtime = tokio::runtime::Runtime::new().expect("threads");
     let runtime = Arc::new(runtime);
     let chromium = match Chromium::find() {
@@ -107,7 +109,14 @@ fn main() -> ExitCode {
         Trial::test(name, run).with_ignored_flag(is_left_out)
     };
     let of_ariang = ariang_plays.into_iter().map(|play| (play, has_ariang));
+    let of_pictures = picture_plays
+        .into_iter()
+        .map(|play| (play, pictures::are_wanted()));
     let plays = plays.into_iter().map(|play| (play, true));
-    let trials = plays.chain(of_ariang).map(trial).collect();
+    let trials = plays
+        .chain(of_ariang)
+        .chain(of_pictures)
+        .map(trial)
+        .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -6,5 +6,6 @@ mod config;
 mod demo;
 mod fake;
 mod get;
+mod links;
 mod security;
 mod serve;

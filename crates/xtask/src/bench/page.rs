@@ -1,15 +1,15 @@
-//! What is kept of a benchmark: `docs/benchmarks.md` with a section and a picture for each work, and the
-//! summary in the README. A section that was not measured this time stays as it is.
+//! What is kept of a benchmark: `docs/benchmarks.md` with a section and a picture for each work. A section that was not measured this time stays as it is.
 
 use std::fmt::Write as _;
 use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::WORKS;
 use super::found::{Bar, Bars, Better, Found, Whose};
 use super::picture::{self, figure};
 use super::programs;
+use super::readme;
 use crate::tools;
 
 const INTRO: &str = "\
@@ -38,10 +38,7 @@ shown here, and stays shown until it is met.
 - haul syncs a file before it calls it done, and its time includes that. The peers do not sync.
 ";
 
-const BEGIN: &str = "<!-- bench begin: written by `cargo xtask bench --write` -->";
-const END: &str = "<!-- bench end -->";
-
-/// Replaces the sections of these works on the page, draws their pictures, and brings the README up to
+/// Replaces the sections of these works on the page, draws their pictures, and brings the READMEs up to
 /// date. `load` is what the machine had to do before.
 pub(super) fn keep(found: &[(&str, Found)], runs: usize, load: &str) -> Result<()> {
     let docs = tools::root().join("docs");
@@ -67,14 +64,9 @@ pub(super) fn keep(found: &[(&str, Found)], runs: usize, load: &str) -> Result<(
     }
     let versions = programs::versions().join(", ");
     let text = format!("{INTRO}- Versions: {versions}.\n\n{}", sections.join("\n"));
-    fs::write(&page, text)?;
+    fs::write(&page, &text)?;
 
-    let readme = tools::root().join("README.md");
-    let text = fs::read_to_string(&readme)?;
-    let summary = summary(&sections);
-    let text =
-        between_marks(&text, &summary).context("the README has no marks for the benchmark")?;
-    fs::write(&readme, text).context("the README cannot be written")
+    readme::keep(&text)
 }
 
 fn begin(name: &str) -> String {
@@ -131,28 +123,6 @@ fn row(title: &str, bars: &Bars) -> Option<String> {
     ))
 }
 
-/// What the README shows.
-fn summary(sections: &[String]) -> String {
-    let mut text = String::from(
-        "![How long one file of 2 GiB takes](docs/bench-big.svg)\n\n\
-         | | haul | best of the others | floor or ideal |\n|---|---|---|---|\n",
-    );
-    let rows = sections.iter().filter_map(|section| {
-        let (_, rest) = section.split_once("<!-- row ")?;
-        Some(rest.split_once(" -->")?.0)
-    });
-    for row in rows {
-        let _ = writeln!(text, "{row}");
-    }
-    text
-}
-
-fn between_marks(text: &str, inner: &str) -> Option<String> {
-    let (before, rest) = text.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{inner}{END}{after}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::found::Table;
@@ -201,15 +171,5 @@ mod tests {
         assert_eq!(kept(&page, "one"), Some(one.clone()));
         assert_eq!(kept(&page, "other"), Some(other.clone()));
         assert_eq!(kept(&page, "third"), None);
-        let summary = summary(&[one, other]);
-        assert!(summary.contains("**2.00 s**") && summary.contains("**4.00 s**"));
-    }
-
-    #[test]
-    fn only_what_is_between_the_marks_is_replaced() {
-        let text = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
-        let new = between_marks(&text, "new\n").expect("both marks are there");
-        assert_eq!(new, format!("before\n{BEGIN}\nnew\n{END}\nafter\n"));
-        assert_eq!(between_marks("no marks", "new"), None);
     }
 }
