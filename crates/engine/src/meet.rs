@@ -43,22 +43,30 @@ pub(crate) struct Stranger {
     pub(crate) scratch: Arc<dyn Scratch>,
     /// Its bytes that are held.
     pub(crate) held: RangeSet,
+    /// Whether a digest will tell in the end whether the bytes of several sources are one file.
+    pub(crate) is_checked: bool,
     /// Most bytes of one request.
     pub(crate) cap: u64,
 }
 
-/// What a source has shown that has the file.
-pub(crate) struct Met {
-    /// How it describes the file.
-    pub(crate) resource: Resource,
-    /// How many bytes were fetched again for it.
-    pub(crate) compared: u64,
+/// What a source has shown.
+pub(crate) enum Met {
+    /// It has the file that was begun.
+    Same {
+        /// How it describes it.
+        resource: Arc<Resource>,
+        /// How many bytes were fetched again to know.
+        compared: u64,
+    },
+    /// It may have it in another version, as the error says: no byte of it goes beside others.
+    Apart(Error),
 }
 
 impl Stranger {
     /// Makes sure that it has the file, and returns how it describes it. It has to have as many bytes,
     /// to give them in parts, and to have those that are held: at many places, at a few ones when it
-    /// gives the file the same strong tag.
+    /// gives the file the same strong tag. And it must not call it another version, unless a digest will
+    /// tell: samples would miss a few bytes.
     ///
     /// Takes one connection at a time. An error of [`Kind::Changed`] says that it has another file.
     pub(crate) async fn meet(self) -> Result<Met> {
@@ -99,6 +107,13 @@ impl Stranger {
         source.found_at(known.final_url.clone());
         source.took(found.first_byte);
         read_to_end(found).await;
+        if !self.is_checked && file.validators.speak_against(&known.validators) {
+            let why = "it calls the file another version (ETag, date); \
+                       with a checksum it is used beside the others";
+            return Ok(Met::Apart(
+                Error::new(Kind::Changed, why).at(&source.home),
+            ));
+        }
         let windows = match file.validators.compare(&known.validators) {
             Identity::Same => ends(&self.held, FEW_WINDOWS, SHORT_PROOF.min(self.cap)),
             _ => ends(&self.held, MOST_WINDOWS, PROOF.min(self.cap)),
@@ -109,8 +124,8 @@ impl Stranger {
                 return another("it has other bytes".to_owned());
             }
         }
-        Ok(Met {
-            resource: known,
+        Ok(Met::Same {
+            resource: known.into(),
             compared,
         })
     }

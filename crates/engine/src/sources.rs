@@ -26,6 +26,8 @@ pub(crate) struct Sources {
     alone: bool,
     /// Digests of whole files that were not what was expected.
     digests: Vec<String>,
+    /// A digest tells in the end whether the bytes are one file.
+    checked: bool,
     /// Bytes that are held since an earlier run, and may be those of several.
     inherited: RangeSet,
 }
@@ -52,8 +54,12 @@ enum Standing {
     Asked,
     /// It has the file that was begun, which it describes like this.
     Good(Arc<Resource>),
-    /// It is of no use.
+    /// It calls the file another version: it may give the whole of it, and nothing beside others.
+    Apart(Error),
+    /// It is of no use while this is the file.
     Aside(Error),
+    /// It is not asked again.
+    Out(Error),
 }
 
 /// How much patience is left with a place that fails.
@@ -73,6 +79,7 @@ impl Sources {
             lead: None,
             alone: false,
             digests: Vec::new(),
+            checked: spec.checksum.is_some(),
             inherited: RangeSet::new(),
         };
         for url in std::iter::once(&spec.url).chain(&spec.mirrors) {
@@ -118,17 +125,21 @@ impl Sources {
         }
     }
 
-    /// The file starts over: whoever had another one may have the next one. A source that alone gave a
-    /// wrong file is not asked again.
+    /// The file starts over: whoever had another one may have the next one.
     pub(crate) fn start_over(&mut self) {
         self.lead = None;
         self.inherited = RangeSet::new();
         for place in &mut self.places {
             place.given = RangeSet::new();
-            if !place.is_wrong() {
+            if !place.is_out() {
                 place.standing = Standing::New;
             }
         }
+    }
+
+    /// Whether a digest will tell whether the bytes are one file.
+    pub(crate) fn are_checked(&self) -> bool {
+        self.checked
     }
 
     /// This place says what the file is.
@@ -182,7 +193,27 @@ impl Sources {
     }
 
     pub(crate) fn is_aside(&self, at: usize) -> bool {
-        matches!(self.places[at].standing, Standing::Aside(_))
+        let standing = &self.places[at].standing;
+        matches!(standing, Standing::Aside(_) | Standing::Apart(_) | Standing::Out(_))
+    }
+
+    /// It calls the file another version than the one that was begun.
+    pub(crate) fn keep_apart(&mut self, at: usize, why: Error) {
+        tracing::info!(source = %redacted(&self.source(at).home), "a source calls the file another version");
+        self.places[at].standing = Standing::Apart(why);
+    }
+
+    /// Whether the file may be begun anew at a source that is kept apart, because the one that began it
+    /// gives no more of it for this reason. That one is not asked again.
+    pub(crate) fn turn_to_one_apart(&mut self, why: &Error) -> bool {
+        let is_apart = |place: &Place| matches!(place.standing, Standing::Apart(_));
+        // Where there is no network there is none for the other one.
+        if why.retry == Retry::NoNetwork || !self.places.iter().any(is_apart) {
+            return false;
+        }
+        let lead = self.lead();
+        self.places[lead].standing = Standing::Out(why.clone());
+        true
     }
 
     /// It has failed, and is asked again at `until` at the soonest.
@@ -367,12 +398,8 @@ impl Place {
         }
     }
 
-    /// Whether it alone gave a wrong file.
-    fn is_wrong(&self) -> bool {
-        match &self.standing {
-            Standing::Aside(why) => why.kind == Kind::ChecksumMismatch,
-            _ => false,
-        }
+    fn is_out(&self) -> bool {
+        matches!(self.standing, Standing::Out(_))
     }
 }
 

@@ -92,6 +92,11 @@ impl Download {
             self.wait_after(&error).await?;
             return Ok(After::StartOver);
         }
+        // The one that began it has been tried with all patience.
+        if resource.ranges && tries.sources.turn_to_one_apart(&error) {
+            tracing::info!(id = %self.record.id, %error, "starting over with a source that calls the file another version");
+            return Ok(After::StartOver);
+        }
         // Its threads have been patient already; without ranges every new try starts at byte 0.
         if resource.ranges && !self.may_outwait(&error) {
             return Err(Halt::Failed(error));

@@ -10,7 +10,9 @@ use super::Download;
 use super::again::Tries;
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result, Retry};
-use crate::meet::{FEW_WINDOWS, MOST_WINDOWS, PROOF, SHORT_PROOF, Stranger, are_same, ends};
+use crate::meet::{
+    FEW_WINDOWS, MOST_WINDOWS, Met, PROOF, SHORT_PROOF, Stranger, are_same, ends,
+};
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
 use crate::source::Source;
@@ -65,6 +67,7 @@ impl Download {
         };
         let mut windows = self.windows(windows);
         let sources = &mut tries.sources;
+        let mut rounds = 0;
         loop {
             for at in sources.in_turn() {
                 let met = if sources.said_by(at).is_some() {
@@ -73,7 +76,10 @@ impl Download {
                         .compare(&source, resource, scratch, &mut windows)
                         .await?
                     {
-                        Compared::Same => Ok(resource.clone()),
+                        Compared::Same => Ok(Met::Same {
+                            resource: resource.clone(),
+                            compared: 0,
+                        }),
                         Compared::Different => Err(has_changed(&source)),
                         Compared::Changed(error) | Compared::Unknown(error) => Err(error),
                     }
@@ -81,10 +87,15 @@ impl Download {
                     self.meet(sources, at, resource, scratch).await?
                 };
                 match met {
-                    Ok(known) => {
+                    Ok(Met::Same {
+                        resource: known,
+                        compared,
+                    }) => {
+                        self.record.wasted += compared;
                         sources.proven(at, known);
                         return Ok(true);
                     }
+                    Ok(Met::Apart(why)) => sources.keep_apart(at, why),
                     Err(error) if error.kind == Kind::Changed => sources.set_aside(at, error),
                     Err(error) if sources.said_by(at).is_none() && is_no_use(&error) => {
                         sources.set_aside(at, error);
@@ -95,22 +106,31 @@ impl Download {
             if sources.is_file_gone() {
                 return Ok(false);
             }
-            match self.wait_after(&sources.verdict()).await {
+            let verdict = sources.verdict();
+            let waited = self.wait_after(&verdict).await;
+            rounds += 1;
+            let is_given_up = match &waited {
                 // Whoever gives no parts cannot be compared with, but may give the whole.
                 Err(Halt::Failed(last)) if last.retry == Retry::NoParts => return Ok(false),
-                waited => waited?,
+                Err(Halt::Failed(_)) => true,
+                // A server that cannot be reached is waited for without end, if there is no other one.
+                _ => rounds > self.context.patience().retries,
+            };
+            if is_given_up && sources.turn_to_one_apart(&verdict) {
+                return Ok(false);
             }
+            waited?;
         }
     }
 
     /// Asks a source of which nothing is known whether it has the file that was begun.
     async fn meet(
-        &mut self,
+        &self,
         sources: &Sources,
         at: usize,
         file: &Arc<Resource>,
         scratch: &Arc<dyn Scratch>,
-    ) -> Result<Result<Arc<Resource>>, Halt> {
+    ) -> Result<Result<Met>, Halt> {
         let stranger = Stranger {
             client: self.context.client.clone(),
             source: sources.source(at).clone(),
@@ -119,16 +139,13 @@ impl Download {
             file: file.clone(),
             scratch: scratch.clone(),
             held: self.record.done.clone(),
+            is_checked: sources.are_checked(),
             cap: self.tuning.borrow().block_size,
         };
-        let met = tokio::select! {
-            () = self.stop.cancelled() => return Err(Halt::Stopped),
-            met = stranger.meet() => met,
-        };
-        Ok(met.map(|met| {
-            self.record.wasted += met.compared;
-            Arc::new(met.resource)
-        }))
+        tokio::select! {
+            () = self.stop.cancelled() => Err(Halt::Stopped),
+            met = stranger.meet() => Ok(met),
+        }
     }
 
     /// After the last byte: whether all answers spoke of one version. A file that changed on the way

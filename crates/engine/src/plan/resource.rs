@@ -83,9 +83,26 @@ impl Validators {
         }
     }
 
+    /// Whether what another source says of its file speaks for another version: another strong tag or
+    /// another date, and neither of them alike. Servers make their tags in ways of their own, and who
+    /// copies files keeps their dates or does not; so one that is alike is enough.
+    pub fn speak_against(&self, other: &Validators) -> bool {
+        let tags = self.strong_tag().zip(other.strong_tag());
+        let tags = tags.map(|(one, another)| one == another);
+        let dates = self.last_modified.zip(other.last_modified);
+        let dates = dates.map(|(one, another)| one == another);
+        let both = [tags, dates];
+        both.contains(&Some(false)) && !both.contains(&Some(true))
+    }
+
+    fn strong_tag(&self) -> Option<&str> {
+        let strong = self.etag.as_ref().filter(|etag| !etag.weak);
+        strong.map(|etag| etag.tag.as_str())
+    }
+
     /// Whether a strong `ETag` can prove identity.
     pub fn is_strong(&self) -> bool {
-        self.etag.as_ref().is_some_and(|etag| !etag.weak)
+        self.strong_tag().is_some()
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use tokio::time::Instant;
 
-use super::{Patience, Sources};
+use super::{Patience, Sources, Standing};
 use crate::error::Error;
 use crate::plan::ranges::RangeSet;
 
@@ -57,10 +57,10 @@ impl Sources {
         self.digests.push(digest);
         if !self.are_mixed() {
             let giver = self.givers().first().copied().unwrap_or(self.lead());
-            self.set_aside(giver, why.clone());
+            self.places[giver].standing = Standing::Out(why.clone());
         }
         self.alone = true;
         // Whoever was set aside has another file than the one that is wrong.
-        self.places.iter().any(|place| !place.is_wrong())
+        self.places.iter().any(|place| !place.is_out())
     }
 }

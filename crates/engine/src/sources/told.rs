@@ -36,7 +36,7 @@ impl Sources {
     fn trouble(&self, at: usize) -> Option<&Error> {
         let place = &self.places[at];
         match &place.standing {
-            Standing::Aside(why) => Some(why),
+            Standing::Apart(why) | Standing::Aside(why) | Standing::Out(why) => Some(why),
             _ => place.rest.as_ref().map(|(_, error)| error),
         }
     }
@@ -44,7 +44,10 @@ impl Sources {
     /// Which sources are not used, and why.
     pub(crate) fn unused(&self) -> Option<String> {
         let aside = (0..self.len()).filter_map(|at| match &self.places[at].standing {
-            Standing::Aside(why) => Some(format!("{}: not used", self.named(at, why))),
+            Standing::Apart(why) => Some(format!("{}: kept in reserve", self.named(at, why))),
+            Standing::Aside(why) | Standing::Out(why) => {
+                Some(format!("{}: not used", self.named(at, why)))
+            }
             _ => None,
         });
         let mut told: Vec<String> = aside.take(NAMED).collect();

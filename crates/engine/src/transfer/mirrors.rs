@@ -155,6 +155,7 @@ impl Transfer<'_> {
             file: self.resource.clone(),
             scratch: self.scratch.clone(),
             held: self.plan.done().clone(),
+            is_checked: self.sources.are_checked(),
             cap: self.tuning.borrow().block_size,
         };
         self.sources.is_asked(at);
@@ -172,9 +173,13 @@ impl Transfer<'_> {
             Halt::Failed(Error::new(Kind::IllegalState, detail))
         })?;
         match met {
-            Ok(Met { resource, compared }) => {
+            Ok(Met::Same { resource, compared }) => {
                 self.wasted_before += compared;
-                self.sources.proven(at, resource.into());
+                self.sources.proven(at, resource);
+                Ok(())
+            }
+            Ok(Met::Apart(why)) => {
+                self.sources.keep_apart(at, why);
                 Ok(())
             }
             Err(error) if is_no_use(&error) => self.do_without(at, error),
