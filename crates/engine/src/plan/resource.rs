@@ -135,3 +135,38 @@ pub struct Resource {
     /// The name from `Content-Disposition` or the URL, made safe.
     pub name: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn says(etag: &str, date: Option<u64>) -> Validators {
+        Validators {
+            etag: ETag::parse(etag),
+            last_modified: date
+                .map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)),
+            encoding: None,
+        }
+    }
+
+    #[test]
+    fn one_validator_that_is_alike_speaks_for_one_version() {
+        let one = says("\"a\"", Some(1));
+        for (other, speaks_against) in [
+            (says("\"a\"", Some(1)), false),
+            (says("\"a\"", Some(2)), false),
+            (says("\"b\"", Some(1)), false),
+            (says("", None), false),
+            (says("\"b\"", Some(2)), true),
+            (says("\"b\"", None), true),
+            (says("", Some(2)), true),
+            (says("W/\"b\"", None), false),
+            (says("W/\"a\"", Some(2)), true),
+        ] {
+            assert_eq!(one.speak_against(&other), speaks_against, "{other:?}");
+            assert_eq!(other.speak_against(&one), speaks_against, "{other:?}");
+        }
+    }
+}
