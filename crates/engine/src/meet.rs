@@ -110,9 +110,7 @@ impl Stranger {
         if !self.is_checked && file.validators.speak_against(&known.validators) {
             let why = "it calls the file another version (ETag, date); \
                        with a checksum it is used beside the others";
-            return Ok(Met::Apart(
-                Error::new(Kind::Changed, why).at(&source.home),
-            ));
+            return Ok(Met::Apart(Error::new(Kind::Changed, why).at(&source.home)));
         }
         let windows = match file.validators.compare(&known.validators) {
             Identity::Same => ends(&self.held, FEW_WINDOWS, SHORT_PROOF.min(self.cap)),

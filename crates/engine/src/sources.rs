@@ -194,7 +194,10 @@ impl Sources {
 
     pub(crate) fn is_aside(&self, at: usize) -> bool {
         let standing = &self.places[at].standing;
-        matches!(standing, Standing::Aside(_) | Standing::Apart(_) | Standing::Out(_))
+        matches!(
+            standing,
+            Standing::Aside(_) | Standing::Apart(_) | Standing::Out(_)
+        )
     }
 
     /// It calls the file another version than the one that was begun.

@@ -10,9 +10,7 @@ use super::Download;
 use super::again::Tries;
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result, Retry};
-use crate::meet::{
-    FEW_WINDOWS, MOST_WINDOWS, Met, PROOF, SHORT_PROOF, Stranger, are_same, ends,
-};
+use crate::meet::{FEW_WINDOWS, MOST_WINDOWS, Met, PROOF, SHORT_PROOF, Stranger, are_same, ends};
 use crate::plan::ranges::RangeSet;
 use crate::plan::resource::Resource;
 use crate::source::Source;
