@@ -154,18 +154,8 @@ impl Download {
     async fn wait_so_long_for_room(&self, wait: Duration, why: String) -> Result<(), Halt> {
         self.check_may_wait_for_room(&why)?;
         self.say(Some(Reason::disk_space(why)));
-        self.show_rest();
+        self.show_standstill();
         self.sleep(wait).await
-    }
-
-    /// What was shown of the transfer that ended is over.
-    fn show_rest(&self) {
-        self.context.live.update(self.record.id, |view| {
-            view.speed = 0;
-            view.eta = None;
-            view.threads_active = 0;
-            view.blocks = Arc::default();
-        });
     }
 
     fn check_may_wait_for_room(&self, why: &str) -> Result<(), Halt> {
