@@ -355,12 +355,19 @@ impl Download {
             view.started_at = self.record.started_at;
             view.done = self.record.done.len();
             view.size = self.record.resource.as_ref().and_then(|known| known.size);
-            if status != Status::Downloading {
-                view.threads_active = 0;
-                view.speed = 0;
-                view.eta = None;
-                view.blocks = Arc::default();
-            }
+        });
+        if status != Status::Downloading {
+            self.show_standstill();
+        }
+    }
+
+    /// Shows that nothing moves: no transfer runs.
+    fn show_standstill(&self) {
+        self.context.live.update(self.record.id, |view| {
+            view.threads_active = 0;
+            view.speed = 0;
+            view.eta = None;
+            view.blocks = Arc::default();
         });
     }
 

@@ -31,6 +31,9 @@ pub use watcher::Watcher;
 /// So many removals are remembered at least, for watchers who lose their connection and come back.
 const REMOVALS_KEPT: usize = 1024;
 
+/// Free space that differs by less from what was told last, in bytes, is not told.
+const FREE_SPACE_STEP: u64 = 1 << 20;
+
 /// A piece of a list, as it was at one moment.
 #[derive(Debug)]
 pub struct Piece {
@@ -345,12 +348,28 @@ impl Live {
 
     /// Sets the number of open connections, a total that no single download holds.
     pub(crate) fn set_connections(&self, connections: u64) {
-        self.lock().connections = connections;
+        let mut table = self.lock();
+        if table.connections == connections {
+            return;
+        }
+        table.connections = connections;
+        table.advance();
+        self.announce(table);
     }
 
-    /// Sets the free bytes where finished files go.
+    /// Sets the free bytes where finished files go. On a disk that others write to they change all the
+    /// time: a little more or less is not worth telling.
     pub(crate) fn set_free_space(&self, bytes: u64) {
-        self.lock().free_space = bytes;
+        let mut table = self.lock();
+        let is_scarce = table.free_space.min(bytes) < FREE_SPACE_STEP;
+        if table.free_space == bytes
+            || (!is_scarce && table.free_space.abs_diff(bytes) < FREE_SPACE_STEP)
+        {
+            return;
+        }
+        table.free_space = bytes;
+        table.advance();
+        self.announce(table);
     }
 
     fn announce(&self, table: MutexGuard<'_, Table>) {

@@ -43,7 +43,7 @@ impl Limits {
     }
 
     /// Puts new caps and the overall rate in force. A lower cap on connections closes idle ones at
-    /// once and busy ones as they return.
+    /// once and busy ones as they return, or as their owners see that they are a surplus.
     pub(crate) fn set(&self, settings: &Settings) {
         self.permits
             .set_caps(settings.max_connections, settings.max_connections_per_host);
@@ -69,6 +69,16 @@ impl Limits {
     /// Connections to the host of `url` that `owner` may have beside those of others.
     pub(crate) fn left_for(&self, url: &Url, owner: Owner) -> usize {
         self.permits.left_for(&Host::of(url), owner)
+    }
+
+    /// Connections to `host` that `owner` has to give back, because the cap was lowered.
+    pub(crate) fn surplus_to(&self, host: &Host, owner: Owner) -> usize {
+        self.permits.surplus_to(host, owner)
+    }
+
+    /// The same of its connections to all hosts.
+    pub(crate) fn surplus(&self, owner: Owner) -> usize {
+        self.permits.surplus(owner)
     }
 
     /// The host of `url` seems to accept no more connections than are at work now, although it does

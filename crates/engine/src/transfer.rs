@@ -300,6 +300,7 @@ impl<'a> Transfer<'a> {
                     self.observe(now);
                     self.move_on(now);
                     self.replace_hopeless();
+                    self.give_back();
                     self.publish();
                     self.tell_settled();
                     self.look_for_room(now)?;

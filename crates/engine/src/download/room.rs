@@ -154,6 +154,7 @@ impl Download {
     async fn wait_so_long_for_room(&self, wait: Duration, why: String) -> Result<(), Halt> {
         self.check_may_wait_for_room(&why)?;
         self.say(Some(Reason::disk_space(why)));
+        self.show_standstill();
         self.sleep(wait).await
     }
 

@@ -48,6 +48,37 @@ pub(super) fn view(id: u64) -> View {
     }
 }
 
+/// Connections close, and room is made, after the last download has changed.
+#[test]
+fn totals_that_change_alone_are_told() {
+    let live = Live::new();
+    live.set_connections(6);
+    live.set_free_space(1 << 30);
+    let mut watcher = live.watch();
+    let mut told = || {
+        let changes = watcher.take();
+        let is_news = changes.to > changes.from;
+        is_news.then_some((changes.stats.connections, changes.stats.free_space))
+    };
+    live.set_connections(0);
+    assert_eq!(told(), Some((0, 1 << 30)));
+    live.set_connections(0);
+    assert_eq!(told(), None);
+    // Whatever else is written there must not wake every watcher.
+    live.set_free_space((1 << 30) - 4096);
+    assert_eq!(told(), None);
+    assert_eq!(
+        live.stats().free_space,
+        1 << 30,
+        "what was told is what is said"
+    );
+    live.set_free_space((1 << 30) - FREE_SPACE_STEP);
+    assert_eq!(told(), Some((0, (1 << 30) - FREE_SPACE_STEP)));
+    live.set_free_space(4096);
+    live.set_free_space(0);
+    assert_eq!(told(), Some((0, 0)), "a full disk is full");
+}
+
 /// Of a completed download little is kept, and no watcher is told less or more for it.
 #[test]
 fn a_completed_download_keeps_apart_only_what_somebody_has_not_been_told() {

@@ -133,6 +133,14 @@ impl Permits {
         self.lock().left_for(host, owner)
     }
 
+    pub(super) fn surplus_to(&self, host: &Host, owner: Owner) -> usize {
+        self.lock().surplus_to(host, owner)
+    }
+
+    pub(super) fn surplus(&self, owner: Owner) -> usize {
+        self.lock().surplus(owner)
+    }
+
     pub(super) fn crowded(&self, host: &Host) {
         self.lock().crowded(host, Instant::now());
         self.refused.notify_one();

@@ -1,5 +1,7 @@
 //! Who works on what: blocks for threads, help for the slow, new connections for those that crawl.
 
+use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use tokio::time::Instant;
 use super::hand::Hand;
 use super::{Transfer, Worker};
 use crate::event::ThreadState;
+use crate::limit::{Host, Owner};
 use crate::plan::retry::Patience;
 use crate::plan::split::{self, Idle};
 use crate::plan::{Job, Lease};
@@ -71,6 +74,34 @@ impl Transfer<'_> {
         let limit = self.thread_limit();
         let above = self.workers.values().filter(|worker| worker.number > limit);
         above.for_each(|worker| worker.stop.cancel());
+    }
+
+    /// Stops the threads whose connections are above a lowered cap; what they have written stays. Without
+    /// ranges all of it would be lost, and the one connection is let go on.
+    pub(super) fn give_back(&self) {
+        if !self.resource.ranges {
+            return;
+        }
+        let (limits, owner) = (&self.context.limits, Owner::Download(self.id));
+        let is_connected =
+            |worker: &&Worker| !worker.span.waits() && worker.span.state() != ThreadState::Retrying;
+        let mut connected: Vec<(Host, &Worker)> = self
+            .workers
+            .values()
+            .filter(is_connected)
+            .map(|worker| (Host::of(&worker.source.address()), worker))
+            .collect();
+        // Those that stop already come first: their connections are still counted.
+        connected.sort_by_key(|(_, worker)| (!worker.stop.is_cancelled(), Reverse(worker.number)));
+        let hosts: HashSet<&Host> = connected.iter().map(|(host, _)| host).collect();
+        for host in hosts {
+            let there = connected.iter().filter(|(other, _)| other == host);
+            let above = there.take(limits.surplus_to(host, owner));
+            above.for_each(|(_, worker)| worker.stop.cancel());
+        }
+        connected.sort_by_key(|(_, worker)| (!worker.stop.is_cancelled(), Reverse(worker.number)));
+        let above = connected.iter().take(limits.surplus(owner));
+        above.for_each(|(_, worker)| worker.stop.cancel());
     }
 
     fn hire(&mut self, at: usize, lease: &Lease) {

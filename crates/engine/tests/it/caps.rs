@@ -116,6 +116,62 @@ async fn threads_that_wait_for_a_connection_are_not_active_and_the_reason_is_tol
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lowered_caps_on_connections_hold_for_what_runs() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| {
+        c.settings.threads = 8;
+        c.settings.max_connections_per_host = 16;
+        c.settings.block_size = MIB;
+    })
+    .await;
+    let slow = "size=16M&etag=%22x%22&rate=512K";
+    let first = world
+        .add(origin.url(&format!("/a.bin?seed=1&{slow}")))
+        .await;
+    let other = world
+        .add(origin.url(&format!("/b.bin?seed=2&{slow}")))
+        .await;
+    for id in [first, other] {
+        world.until(id, |view| view.threads_active == 8).await;
+    }
+    let per_host = SettingsChange {
+        max_connections_per_host: Some(4),
+        ..SettingsChange::default()
+    };
+    let of_all = SettingsChange {
+        max_connections: Some(2),
+        ..SettingsChange::default()
+    };
+    for (change, each) in [(per_host, 2), (of_all, 1)] {
+        world.engine.change_settings(change).await.expect("it runs");
+        for id in [first, other] {
+            let view = world.until(id, |view| view.threads_active <= each).await;
+            assert_eq!(view.status, Status::Downloading, "long before its end");
+        }
+        let is_held = || open_sockets_to(origin.address()) <= usize::from(each) * 2;
+        world.until_true("connections are closed", is_held).await;
+        for id in [first, other] {
+            world.until(id, |view| view.threads_active == each).await;
+        }
+    }
+    let at_once = SettingsChange {
+        max_connections: Some(16),
+        max_connections_per_host: Some(16),
+        ..SettingsChange::default()
+    };
+    world
+        .engine
+        .change_settings(at_once)
+        .await
+        .expect("it runs");
+    for (seed, id) in [(1, first), (2, other)] {
+        let view = world.ended(id).await;
+        assert_right(&view, seed, 16 * MIB);
+        assert_eq!((view.wasted, view.attempts), (0, 0), "bytes are kept");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lowered_block_size_holds_for_every_later_request() {
     let origin = Origin::start().await;
     let world = World::with(|c| {

@@ -37,6 +37,11 @@ async fn a_disk_that_fills_up_makes_the_download_wait_and_go_on() {
     let reason = waiting.reason.as_deref().expect("a reason");
     assert!(reason.contains("disk space"), "{reason}");
     assert_eq!(waiting.error, None);
+    // Nothing moves meanwhile, and nothing is shown to move.
+    let waiting = world.until(id, |view| view.speed == 0).await;
+    assert_eq!((waiting.eta, waiting.threads_active), (None, 0));
+    assert_eq!(*waiting.blocks, []);
+    assert_eq!(world.engine.live().stats().speed, 0);
     disk.fail_writes(None);
     disk.claim_free(None);
     assert_right(&*world.ended(id).await, 1, 8 * MIB);

@@ -4,6 +4,7 @@
 mod upgrade;
 
 use std::collections::VecDeque;
+use std::future::{poll_fn, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,14 @@ pub(super) const MOST_BYTES_OUT: usize = 128 << 20;
 /// Most bytes of a message that leave at once. A socket keeps room for as much, however long the
 /// message is.
 const PIECE: usize = 16 << 10;
+
+/// So much is said ahead of a client at most: then a ping goes out, and nothing more until its answer shows
+/// that all of it was read. What changes meanwhile is merged by whoever would say it. The buffers on the
+/// way would take minutes of small messages instead, and a client that reads slowly would read old news.
+const MOST_AHEAD: Ahead = Ahead {
+    messages: 16,
+    bytes: 64 << 10,
+};
 
 /// Most pings and pongs of a client from one ping of ours to the next.
 const MOST_CONTROLS: u32 = 1000;
@@ -237,6 +246,25 @@ impl Rest {
     }
 }
 
+/// What was said since the client has last shown that it keeps up.
+#[derive(Default)]
+struct Ahead {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Ahead {
+    fn said(&mut self, text: &Utf8Bytes) {
+        self.messages += 1;
+        self.bytes += text.len();
+    }
+
+    /// The last message may overshoot.
+    fn is_far(&self) -> bool {
+        self.messages >= MOST_AHEAD.messages || self.bytes >= MOST_AHEAD.bytes
+    }
+}
+
 async fn converse(socket: Socket, mut talk: impl Talk, stop: &CancellationToken) -> End {
     let (mut sink, mut stream) = socket.split();
     let end = exchange(&mut sink, &mut stream, &mut talk, stop).await;
@@ -265,7 +293,12 @@ async fn exchange(
     // While true, the sink holds one piece of a message that the client has not taken yet, and nothing
     // more is put into it.
     let mut flushing = false;
+    // Whether the client had to make room for that piece.
+    let mut is_held_up = false;
     let mut rest = Rest::default();
+    let mut ahead = Ahead::default();
+    // Whether the ping is out whose answer shows that the client keeps up.
+    let mut is_asked = false;
     loop {
         let full = talk.is_full();
         if full && !flushing {
@@ -284,9 +317,13 @@ async fn exchange(
                     None => continue,
                 }
             }
-            flushed = sink.flush(), if flushing => match flushed {
+            flushed = flush(sink, &mut is_held_up), if flushing => match flushed {
                 Ok(()) => {
                     flushing = false;
+                    if std::mem::take(&mut is_held_up) {
+                        // It has read something.
+                        heard = Instant::now();
+                    }
                     match rest.next() {
                         Some(piece) => piece,
                         None => continue,
@@ -299,7 +336,11 @@ async fn exchange(
                 match message {
                     None => return End::Left,
                     Some(Err(error)) => return End::of(&error),
-                    Some(Ok(message)) => match text(message) {
+                    Some(Ok(message)) => {
+                      if keeps_up(&message) {
+                          (ahead, is_asked) = (Ahead::default(), false);
+                      }
+                      match text(message) {
                         Ok(Some(text)) => talk.hear(text),
                         Ok(None) => {
                             controls += 1;
@@ -308,7 +349,8 @@ async fn exchange(
                             }
                         }
                         Err(end) => return end,
-                    },
+                    }
+                    }
                 }
                 continue;
             }
@@ -318,13 +360,40 @@ async fn exchange(
                 controls = 0;
                 Message::Ping(Bytes::new())
             }
-            text = talk.say(), if !flushing => rest.begin(text),
+            () = ready(()), if !flushing && ahead.is_far() && !is_asked => {
+                is_asked = true;
+                Message::Ping(Bytes::new())
+            }
+            text = talk.say(), if !flushing && !ahead.is_far() => {
+                ahead.said(&text);
+                rest.begin(text)
+            }
         };
         if sink.feed(next).await.is_err() {
             return End::Left;
         }
         flushing = true;
     }
+}
+
+/// Returns when the client, or a buffer on the way to it, has taken all; `is_held_up` is set when it has to be
+/// waited for.
+async fn flush<S: Sink<Message> + Unpin>(
+    sink: &mut S,
+    is_held_up: &mut bool,
+) -> Result<(), S::Error> {
+    poll_fn(|context| {
+        let flushed = sink.poll_flush_unpin(context);
+        *is_held_up |= flushed.is_pending();
+        flushed
+    })
+    .await
+}
+
+/// Whether a client that sends this has read what was said before, or talks while it reads. Its own pings
+/// tell nothing: they go on while it does not read.
+fn keeps_up(message: &Message) -> bool {
+    !matches!(message, Message::Ping(_))
 }
 
 /// The text of a message; `None` for what the protocol deals with itself.

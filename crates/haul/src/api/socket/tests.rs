@@ -82,12 +82,16 @@ async fn server(flood: Option<(String, Arc<AtomicUsize>)>) -> Server {
     }
 }
 
+/// The next message; the client has answered the pings before it.
 async fn hear(client: &mut Client) -> Sent {
-    let next = timeout(Duration::from_secs(10), client.next());
-    next.await
-        .expect("in time")
-        .expect("not over")
-        .expect("a message")
+    loop {
+        let next = timeout(Duration::from_secs(10), client.next());
+        let next = next.await.expect("in time").expect("not over");
+        let message = next.expect("a message");
+        if !message.is_ping() {
+            return message;
+        }
+    }
 }
 
 async fn code(client: &mut Client) -> u16 {
@@ -242,6 +246,53 @@ async fn a_client_that_answers_pings_stays() {
     let end = exchange(&mut sink, &mut stream, &mut Echo::default(), &stop).await;
     assert_eq!(end, End::Left);
     assert_eq!(begun.elapsed(), PING_EVERY * 11);
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_is_not_told_more_than_a_little_in_advance() {
+    let said = Arc::new(AtomicUsize::new(0));
+    let mut server = server(Some(("x".repeat(100), said.clone()))).await;
+    // It answers pings as it reads, as all do.
+    for read in 0..10 * MOST_AHEAD.messages {
+        hear(&mut server.client).await;
+        let ahead = said.load(Ordering::Relaxed) - read;
+        assert!(
+            ahead <= 2 * MOST_AHEAD.messages,
+            "{ahead} messages for later"
+        );
+    }
+}
+
+/// A talk that never runs out of long messages.
+fn endless(len: usize) -> Echo {
+    Echo {
+        flood: Some(("x".repeat(len), Arc::default())),
+        ..Echo::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_bytes_now_and_then_stays() {
+    let (mut sink, mut stream, mut sent) = channels();
+    let begun = Instant::now();
+    let stop = CancellationToken::new();
+    let reads = async {
+        // One message of many pieces: no answer to a ping can come before its end.
+        for _ in 0..10 {
+            sleep(LONGEST_SILENCE - Duration::from_secs(1)).await;
+            sent.recv().await.expect("a piece");
+        }
+        std::future::pending::<()>().await;
+    };
+    let mut talk = endless(40 * PIECE);
+    let end = tokio::select! {
+        end = exchange(&mut sink, &mut stream, &mut talk, &stop) => end,
+        () = reads => unreachable!("it never returns"),
+    };
+    assert_eq!(end, End::Silent, "who takes nothing more is given up");
+    let stayed = begun.elapsed();
+    assert!(stayed > LONGEST_SILENCE * 10, "{stayed:?}");
+    assert!(stayed < LONGEST_SILENCE * 11, "{stayed:?}");
 }
 
 #[test]

@@ -12,6 +12,11 @@ use tokio::time::{Instant, timeout};
 
 use crate::bench::watched::Times;
 
+/// The first byte of a ping, and an answer to it that is masked with zeroes: who answers none is told no more
+/// after a while.
+const PING: u8 = 0x89;
+const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
+
 /// Enough of a message to find its revision in: it stands before the downloads.
 const BEGINNING: usize = 256;
 
@@ -90,7 +95,7 @@ async fn begin(port: u16) -> Result<BufReader<TcpStream>> {
 
 /// Reads a frame: the revision in it, if there is one, and its length.
 async fn frame(stream: &mut BufReader<TcpStream>) -> Result<(Option<u64>, u64)> {
-    stream.read_u8().await?;
+    let kind = stream.read_u8().await?;
     let length = match stream.read_u8().await? {
         126 => u64::from(stream.read_u16().await?),
         127 => stream.read_u64().await?,
@@ -101,6 +106,9 @@ async fn frame(stream: &mut BufReader<TcpStream>) -> Result<(Option<u64>, u64)> 
     stream.read_exact(&mut beginning[..kept]).await?;
     let mut rest = stream.take(length - kept as u64);
     tokio::io::copy_buf(&mut rest, &mut tokio::io::sink()).await?;
+    if kind == PING {
+        stream.write_all(&PONG).await?;
+    }
     Ok((revision(&beginning[..kept]), length))
 }
 
