@@ -145,7 +145,7 @@ fn command(command: Command, verbosity: Verbosity) -> anyhow::Result<u8> {
         Command::Completions(asked) => manual::completions(&asked),
         Command::Man(asked) => manual::manual(&asked),
         Command::Add(asked) => talk(add::add(*asked, verbosity)),
-        Command::Ls(asked) => talk(list::ls(asked)),
+        Command::Ls(asked) => talk(list::ls(asked, verbosity)),
         Command::Show(asked) => talk(list::show(asked)),
         Command::Pause(which) => talk(control::act(Action::Pause, which, verbosity)),
         Command::Resume(which) => talk(control::act(Action::Resume, which, verbosity)),
