@@ -108,7 +108,9 @@ async fn ls_goes_through_all_pages() {
     assert_eq!(heard[0].1["status"], json!(["queued", "downloading"]));
     assert_eq!(heard[1].1["cursor"], "2");
 
+    let (before, _) = run(&["--json", "ls"]).await;
     let (ended, _) = run(&["ls", "--json"]).await;
+    assert_eq!(before.stdout, ended.stdout);
     let ids: Vec<Value> = ended
         .stdout
         .lines()
@@ -333,6 +335,8 @@ fn wrong_usage_exits_with_2_and_says_nothing_on_stdout() {
             "http://localhost:8765",
         ),
         (vec!["add"], "haul add"),
+        (vec!["--json", "man"], "--json"),
+        (vec!["get", "--limit", "2MB", "http://h/a"], "--limit"),
     ] {
         let ended = end(&mut haul(dir.path(), &arguments));
         assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.stderr);

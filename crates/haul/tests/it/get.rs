@@ -61,9 +61,7 @@ async fn a_redirect_that_cannot_be_followed_is_the_server_s_fault() {
         Origin::start().await,
         tempfile::tempdir().expect("a directory"),
     );
-    let url = origin
-        .url("/a.bin?redirect_to=ftp://h/a.bin")
-        .to_string();
+    let url = origin.url("/a.bin?redirect_to=ftp://h/a.bin").to_string();
     let ended = get(dir.path(), &[&url]).await;
     assert_eq!(ended.code, Some(6), "{}", ended.stderr);
     assert!(!ended.stderr.contains("--targets"), "{}", ended.stderr);
