@@ -31,5 +31,6 @@ mod writer;
 pub use engine::{Change, Engine, Files, Key, New, Probed, Seat};
 pub use error::{Error, Kind, Result, Retry};
 pub use event::{Live, Stats, View, Watcher};
+pub use http::Trust;
 pub use plan::state::Status;
 pub use spec::{Config, Id, OnFull, OnLoss, Settings, SettingsChange, Spec};

@@ -22,6 +22,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod trust;
 mod wire;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,6 +50,7 @@ use cookies::Jar;
 use dial::Dialer;
 use redirect::{Cookies, Trail};
 use request::{Form, Requests};
+pub use trust::Trust;
 
 /// Whoever is reached, and has not answered so long after the first try to reach him, is far away: one
 /// more round trip is worth being saved.

@@ -20,6 +20,7 @@ use url::Url;
 use crate::error::{Error, Kind, Result};
 
 use super::fault;
+use super::trust::Trust;
 
 /// Opens TLS over connected sockets.
 pub(super) struct Tls {
@@ -124,18 +125,20 @@ fn verifier(
     match Verifier::new(provider.clone()) {
         Ok(platform) if more.is_empty() => Ok(Arc::new(platform)),
         Ok(_) => {
-            let both = Verifier::new_with_extra_roots(more, provider.clone());
-            Ok(Arc::new(both.map_err(|cause| broken(&cause))?))
+            let both = Verifier::new_with_extra_roots(more.iter().cloned(), provider.clone());
+            let both = both.map_err(|cause| broken(&cause))?;
+            Ok(Arc::new(Trust::new(Arc::new(both), more)))
         }
         Err(cause) => {
             tracing::warn!("the system's certificate store is unusable ({cause}); using Mozilla's");
             let mut roots = rustls::RootCertStore::empty();
             roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-            roots.add_parsable_certificates(more);
+            roots.add_parsable_certificates(more.iter().cloned());
             let built =
                 WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
                     .build();
-            Ok(built.map_err(|cause| broken(&cause))?)
+            let authorities = built.map_err(|cause| broken(&cause))?;
+            Ok(Arc::new(Trust::new(authorities, more)))
         }
     }
 }

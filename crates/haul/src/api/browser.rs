@@ -74,7 +74,7 @@ fn by_origin(
     }
     // Behind a proxy that adds TLS, our own page has an origin that had to be allowed. WebSockets come
     // without the browser's word for it, and proxies may change the host.
-    let is_own = !served.is_allowed(text)
+    let is_own = served.is_own(text, host)
         || served.is_shown(text, host)
         || headers.get(SITE).is_some_and(|site| site == "same-origin");
     Ok(match is_own {
@@ -213,6 +213,10 @@ mod tests {
         // What the browser says of a page that may not call changes nothing.
         let evil = ("origin", "https://evil.example");
         assert!(ask("POST /api", &[evil, same]).is_err());
+        // Under another name of ours it is our page, too, but the cookie is not that name's.
+        let twin = ("origin", "http://127.0.0.1:8765");
+        let other_name = Ok(Asker::OtherPage(HeaderValue::from_static(twin.1)));
+        assert_eq!(ask("POST /api", &[twin]), other_name);
         // Chromium says nothing about a WebSocket.
         let upgrade = http::Request::builder()
             .uri("/api/v1/ws")

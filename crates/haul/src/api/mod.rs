@@ -37,6 +37,7 @@ use tokio_util::task::TaskTracker;
 pub(crate) use error::Code;
 pub(crate) use serve::serve;
 pub(crate) use tls::acceptor;
+pub(crate) use types::add::is_own_header;
 #[cfg(test)]
 pub(crate) use types::download::tests::sample;
 pub(crate) use types::download::{Detail, Download};

@@ -86,14 +86,31 @@ impl Served {
 
     /// Whether a page of `origin` may call, when asked at `host`.
     pub(crate) fn admits(&self, origin: &str, host: &str) -> bool {
-        self.is_allowed(origin) || self.is_own(origin, host)
+        self.is_allowed(origin) || self.is_own(origin, host) || self.is_neighbour(origin, host)
+    }
+
+    /// Whether both `origin` and `host` are names of ours on this machine alone, like `localhost` and
+    /// `127.0.0.1`, with our scheme and port: what is served there is served by us.
+    fn is_neighbour(&self, origin: &str, host: &str) -> bool {
+        let Some(Place { name, port }) = Place::read(host).filter(|_| self.serves(host)) else {
+            return false;
+        };
+        let mut alone = self.names.iter().filter(|name| is_loopback(name));
+        let is_page = |name: &String| {
+            let name = name.clone();
+            is_at(origin, &Place { name, port })
+        };
+        is_loopback(&name) && self.is_our_scheme(origin) && alone.any(is_page)
     }
 
     /// Whether a page of `origin` was served by us at `host`. On the same host and port another scheme is
     /// another server's.
-    fn is_own(&self, origin: &str, host: &str) -> bool {
-        let is_our_scheme = Url::parse(origin).is_ok_and(|url| url.scheme() == self.scheme.name());
-        is_our_scheme && Place::read(host).is_some_and(|place| is_at(origin, &place))
+    pub(crate) fn is_own(&self, origin: &str, host: &str) -> bool {
+        self.is_our_scheme(origin) && Place::read(host).is_some_and(|place| is_at(origin, &place))
+    }
+
+    fn is_our_scheme(&self, origin: &str) -> bool {
+        Url::parse(origin).is_ok_and(|url| url.scheme() == self.scheme.name())
     }
 
     /// Whether a proxy shows us to the world at `origin`, when asked at `host`: an operator has allowed it
@@ -145,6 +162,12 @@ impl Place {
 fn bare(host: &str) -> String {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+}
+
+/// Whether a name or an address is this machine's alone.
+fn is_loopback(name: &str) -> bool {
+    let address = name.parse::<IpAddr>();
+    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// Whether the page of `origin` lies at `place`; a port left out is the scheme's own.
@@ -240,6 +263,9 @@ mod tests {
             ("http://[::1]:8765", "[::1]:8765"),
             ("http://localhost", "localhost"),
             ("http://localhost", "localhost:80"),
+            ("http://localhost:8765", "127.0.0.1:8765"),
+            ("http://127.0.0.1:8765", "localhost:8765"),
+            ("http://localhost", "127.0.0.1"),
             ("https://ui.example", "localhost:8765"),
             ("chrome-extension://abc", "localhost:8765"),
         ] {
@@ -251,7 +277,15 @@ mod tests {
             ("http://localhost:3000", "localhost:8765"),
             ("http://localhost", "localhost:8765"),
             ("http://localhost:8765", "localhost"),
-            ("http://127.0.0.1:8765", "localhost:8765"),
+            ("http://localhost:8765", "127.0.0.1"),
+            ("http://localhost:80", "127.0.0.1:8765"),
+            ("http://127.0.0.1", "localhost:8765"),
+            ("http://127.0.0.2:8765", "localhost:8765"),
+            ("http://[::1]:8765", "127.0.0.1:8765"),
+            ("https://127.0.0.1:8765", "localhost:8765"),
+            ("http://localhost.evil.example:8765", "127.0.0.1:8765"),
+            ("http://evil.example:8765", "127.0.0.1:8765"),
+            ("http://localhost:8765", "evil.example:8765"),
             ("https://ui.example.evil", "localhost:8765"),
             ("http://ui.example", "localhost:8765"),
             ("ftp://localhost:8765", "localhost:8765"),
@@ -264,6 +298,22 @@ mod tests {
             ("chrome-extension://abd", "localhost:8765"),
         ] {
             assert!(!served.admits(origin, host), "{origin} at {host}");
+        }
+    }
+
+    #[test]
+    fn only_a_daemon_on_loopback_has_several_names_for_its_page() {
+        let both = at(&["127.0.0.1:8765", "[::1]:8765"], "localhost", &[]);
+        assert!(both.admits("http://[::1]:8765", "127.0.0.1:8765"));
+        assert!(both.admits("http://localhost:8765", "[::1]:8765"));
+        for beyond in ["0.0.0.0:8765", "10.0.0.5:8765"] {
+            let served = at(&[beyond], "nas.lan", &[]);
+            for host in ["10.0.0.5:8765", "nas.lan:8765"] {
+                assert!(!served.admits("http://localhost:8765", host), "{host}");
+            }
+            for origin in ["http://127.0.0.1:8765", "http://nas.lan:8765"] {
+                assert!(!served.admits(origin, "localhost:8765"), "{origin}");
+            }
         }
     }
 

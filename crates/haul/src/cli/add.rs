@@ -33,7 +33,7 @@ pub(crate) struct Add {
     #[arg(long, value_name = "SIZE", value_parser = config::parse_size)]
     block_size: Option<u64>,
     /// A request header for each of them
-    #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = config::header)]
+    #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = config::free_header)]
     header: Vec<(String, String)>,
     /// Most bytes per second for each of them; 0 is no limit
     #[arg(long, visible_alias = "speed-limit", value_name = "SIZE", value_parser = config::parse_size)]
@@ -62,7 +62,7 @@ const CALL: usize = 1 << 20;
 pub(crate) async fn add(asked: Add, verbosity: Verbosity) -> anyhow::Result<u8> {
     let specs: Vec<Spec> = asked
         .wanted
-        .specs()?
+        .specs(verbosity)?
         .into_iter()
         .map(|spec| asked.complete(spec))
         .collect();

@@ -254,7 +254,11 @@ fn refusal(error: &Json) -> Failure {
         .unwrap_or("the daemon refuses");
     let message = super::paint::plain(message);
     if let Some(kind) = Kind::from_code(name) {
-        return Failure::new(exit::code(kind, None), message).next(exit::next_step(kind));
+        let failure = Failure::new(exit::code(kind, None), message);
+        return Failure {
+            kind: Some(kind),
+            ..failure.next(exit::next_step(kind, None))
+        };
     }
     Failure::new(
         match name {

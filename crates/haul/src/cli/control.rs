@@ -1,6 +1,7 @@
 //! `haul pause`, `resume`, `cancel`, `retry`, `rm`, `move` and `limit`: telling the daemon what to do.
 
 use clap::Args;
+use haul_engine::Kind;
 use serde_json::{Value as Json, json};
 
 use super::client::{Client, Server};
@@ -120,6 +121,7 @@ pub(crate) async fn act(action: Action, which: Which, verbosity: Verbosity) -> a
         complete(&mut client, &which.ids).await?
     };
     let mut refused = Vec::new();
+    let mut overtaken = 0;
     for id in &ids {
         match client.call(action.method(), action.params(id)).await {
             Ok(download) if which.json.json => output::data(&download)?,
@@ -131,6 +133,8 @@ pub(crate) async fn act(action: Action, which: Which, verbosity: Verbosity) -> a
                     text(&download, "name")
                 ));
             }
+            // It has moved on since the list was made, so it is none of those that were meant.
+            Err(failure) if which.all && has_moved_on(&failure) => overtaken += 1,
             // A broken connection ends it all; a refusal concerns one download.
             Err(failure) if failure.code == exit::NETWORK => return Err(failure.into()),
             Err(failure) => {
@@ -139,11 +143,19 @@ pub(crate) async fn act(action: Action, which: Which, verbosity: Verbosity) -> a
             }
         }
     }
-    if ids.is_empty() && !verbosity.quiet {
+    if ids.len() == overtaken && !verbosity.quiet {
         output::note("no download to do that to");
     }
     client.close().await;
     Ok(exit::code_of_all(refused))
+}
+
+/// Whether the download's state does not allow what was asked, or it is gone.
+fn has_moved_on(failure: &Failure) -> bool {
+    matches!(
+        failure.kind,
+        Some(Kind::IllegalState | Kind::NoSuchDownload)
+    )
 }
 
 /// `haul move`.

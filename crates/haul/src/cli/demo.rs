@@ -68,7 +68,7 @@ pub(crate) fn demo(asked: &Demo, verbosity: Verbosity) -> anyhow::Result<u8> {
     let transfers =
         assemble::transfer_runtime(assemble::Turn::AfterAnswers).context("cannot start threads")?;
     let api = assemble::api_runtime().context("cannot start threads")?;
-    let ended = api.block_on(run(asked, &config, &state, &transfers));
+    let ended = api.block_on(run(asked, verbosity, &config, &state, &transfers));
     transfers.shutdown_background();
     api.shutdown_background();
     ended
@@ -76,6 +76,7 @@ pub(crate) fn demo(asked: &Demo, verbosity: Verbosity) -> anyhow::Result<u8> {
 
 async fn run(
     asked: &Demo,
+    verbosity: Verbosity,
     config: &Config,
     state: &State,
     transfers: &tokio::runtime::Runtime,
@@ -98,9 +99,15 @@ async fn run(
             _ = origin.serve() => {}
         }
     };
-    let greet = |addresses: &[SocketAddr]| greet(asked.length, &config.dir, addresses);
+    let greet = |addresses: &[SocketAddr]| {
+        if !verbosity.quiet {
+            greet(asked.length, &config.dir, addresses);
+        }
+    };
     let code = daemon.run(signals, over, greet).await?;
-    output::note("the demo is over; its files are deleted");
+    if !verbosity.quiet {
+        output::note("the demo is over; its files are deleted");
+    }
     Ok(code)
 }
 

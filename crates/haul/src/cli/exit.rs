@@ -30,6 +30,8 @@ pub(crate) const CHANGED: u8 = 9;
 /// The exit code for a download that failed with this kind and, if an answer was the cause, status.
 pub(crate) fn code(kind: Kind, status: Option<u16>) -> u8 {
     match kind {
+        // Only a redirect has a status here: whatever `targets` says, it cannot be followed.
+        Kind::TargetRefused if status.is_some() => PROTOCOL,
         Kind::InvalidUrl | Kind::InvalidOption | Kind::TargetRefused => USAGE,
         Kind::NotFound | Kind::NoSuchDownload => NOT_FOUND,
         Kind::Refused => REFUSED,
@@ -67,9 +69,10 @@ pub(crate) fn code_of_all(failed: impl IntoIterator<Item = u8>) -> u8 {
     }
 }
 
-/// What a user can do about it.
-pub(crate) fn next_step(kind: Kind) -> &'static str {
+/// What a user can do about a failure of this kind and, if an answer was the cause, status.
+pub(crate) fn next_step(kind: Kind, status: Option<u16>) -> &'static str {
     match kind {
+        Kind::TargetRefused if status.is_some() => "check the URL; a browser shows where it leads",
         Kind::InvalidUrl => "give an absolute http:// or https:// URL",
         Kind::InvalidOption => "correct the option and run the command again",
         Kind::HtmlPage => "give the file's own URL, or --accept-html to keep the page",
@@ -87,7 +90,9 @@ pub(crate) fn next_step(kind: Kind) -> &'static str {
         Kind::Protocol => "run the command again, with --threads 1 if it repeats",
         Kind::TooManyRedirects => "check the URL, perhaps it needs cookies: --cookies-file",
         Kind::Changed => "run the command again to fetch the new file",
-        Kind::DiskFull => "make room and run the command again; it goes on where it stopped",
+        Kind::DiskFull => {
+            "make room, or lower --min-free-space, and run the command again; it goes on where it stopped"
+        }
         Kind::DiskPermission => "give a directory that you may write to: -d DIR",
         Kind::DiskIo | Kind::Store => "check the disk, then run the command again",
         Kind::ChecksumMismatch => "check the expected digest and the source",
@@ -102,6 +107,8 @@ pub(crate) fn next_step(kind: Kind) -> &'static str {
 #[error("{message}")]
 pub(crate) struct Failure {
     pub(crate) code: u8,
+    /// What a daemon calls it, where it does.
+    pub(crate) kind: Option<Kind>,
     pub(crate) message: String,
     pub(crate) next: Option<String>,
 }
@@ -110,6 +117,7 @@ impl Failure {
     pub(crate) fn new(code: u8, message: impl Into<String>) -> Failure {
         Failure {
             code,
+            kind: None,
             message: message.into(),
             next: None,
         }
@@ -130,12 +138,15 @@ pub(crate) fn explain(error: &anyhow::Error) -> Option<(u8, String)> {
         return told(failure.code, failure.next.as_deref().unwrap_or_default());
     }
     if let Some(error) = error.downcast_ref::<Error>() {
-        return told(code(error.kind, error.status), next_step(error.kind));
+        return told(
+            code(error.kind, error.status),
+            next_step(error.kind, error.status),
+        );
     }
     if error.is::<config::Error>() {
         return told(
             USAGE,
-            "`haul config` shows every key and where its value comes from",
+            "`haul config --markdown` shows every key with its default",
         );
     }
     if let Some(error) = error.downcast_ref::<assemble::Error>() {
@@ -171,6 +182,7 @@ mod tests {
             (Kind::InvalidUrl, None, 2),
             (Kind::InvalidOption, None, 2),
             (Kind::TargetRefused, None, 2),
+            (Kind::TargetRefused, Some(302), 6),
             (Kind::NotFound, Some(404), 3),
             (Kind::NotFound, Some(410), 3),
             (Kind::Refused, Some(401), 4),
@@ -212,7 +224,15 @@ mod tests {
     #[test]
     fn every_kind_says_what_to_do_next() {
         for kind in Kind::ALL {
-            assert!(!next_step(kind).is_empty(), "{kind:?}");
+            assert!(!next_step(kind, None).is_empty(), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn what_cannot_help_is_not_advised() {
+        let redirect = next_step(Kind::TargetRefused, Some(302));
+        assert!(!redirect.contains("--targets"), "{redirect}");
+        assert!(next_step(Kind::TargetRefused, None).contains("--targets any"));
+        assert!(next_step(Kind::DiskFull, None).contains("--min-free-space"));
     }
 }

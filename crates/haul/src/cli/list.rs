@@ -7,7 +7,7 @@ use super::client::{Client, Server};
 use super::downloads::{Pages, complete, text};
 use super::exit::{self, Failure};
 use super::glyphs::Glyphs;
-use super::output::{self, JsonOutput};
+use super::output::{self, JsonOutput, Verbosity};
 use super::paint::Paint;
 use super::rows::{facts, heading, row};
 use haul_engine::Status;
@@ -59,7 +59,7 @@ pub(crate) fn statuses(text: &str) -> Result<String, String> {
 }
 
 /// Lists downloads, a line each; with `--json` an object each.
-pub(crate) async fn ls(asked: Ls) -> anyhow::Result<u8> {
+pub(crate) async fn ls(asked: Ls, verbosity: Verbosity) -> anyhow::Result<u8> {
     let mut client = Client::connect(&asked.server).await?;
     let paint = Paint::stdout();
     let mut pages = Pages::of(asked.status.as_deref());
@@ -77,7 +77,7 @@ pub(crate) async fn ls(asked: Ls) -> anyhow::Result<u8> {
             shown += 1;
         }
     }
-    if shown == 0 && !asked.json.json {
+    if shown == 0 && !asked.json.json && !verbosity.quiet {
         output::note("no downloads; `haul add URL` adds one");
     }
     client.close().await;

@@ -60,6 +60,9 @@ use self::output::Verbosity;
 struct Cli {
     #[command(flatten)]
     verbosity: Verbosity,
+    /// Before the command it means what it means behind it
+    #[arg(long, global = true, hide = true)]
+    json: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -117,12 +120,28 @@ enum Command {
     Man(manual::Manual),
 }
 
+impl Command {
+    fn prints_data(&self) -> bool {
+        use Command::{Completions, Console, Demo, Man, Serve, Watch};
+        !matches!(
+            self,
+            Serve(_) | Watch(_) | Console(_) | Demo(_) | Completions(_) | Man(_)
+        )
+    }
+}
+
 /// Runs the command that the process was called with.
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     // Both ends of haul speak TLS; it fails only when a provider is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let failed = match command(cli.command, cli.verbosity) {
+    let asked = match cli.json && !cli.command.prints_data() {
+        true => {
+            Err(exit::Failure::new(exit::USAGE, "--json is for commands that print data").into())
+        }
+        false => command(cli.command, cli.verbosity),
+    };
+    let failed = match asked {
         Ok(code) => return ExitCode::from(code),
         Err(failed) => failed,
     };
@@ -145,7 +164,7 @@ fn command(command: Command, verbosity: Verbosity) -> anyhow::Result<u8> {
         Command::Completions(asked) => manual::completions(&asked),
         Command::Man(asked) => manual::manual(&asked),
         Command::Add(asked) => talk(add::add(*asked, verbosity)),
-        Command::Ls(asked) => talk(list::ls(asked)),
+        Command::Ls(asked) => talk(list::ls(asked, verbosity)),
         Command::Show(asked) => talk(list::show(asked)),
         Command::Pause(which) => talk(control::act(Action::Pause, which, verbosity)),
         Command::Resume(which) => talk(control::act(Action::Resume, which, verbosity)),

@@ -4,13 +4,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::verify_server_name;
-use rustls::crypto::CryptoProvider;
+use haul_engine::Trust;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, Error};
 use rustls_platform_verifier::Verifier;
 
 use super::exit::{self, Failure};
@@ -33,7 +30,8 @@ pub(crate) fn client(ca_file: Option<&Path>) -> Result<ClientConfig, Failure> {
         )
         .next("give the daemon's certificate with --ca-file FILE"),
     };
-    let trust = Trust::new(own, provider.clone()).map_err(refuse)?;
+    let authorities = Verifier::new_with_extra_roots(own.iter().cloned(), provider.clone());
+    let trust = Trust::new(Arc::new(authorities.map_err(refuse)?), own);
     let versions = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(refuse)?;
@@ -71,115 +69,4 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
 fn unusable(path: &Path, why: &str) -> Failure {
     Failure::new(exit::USAGE, format!("--ca-file {}: {why}", path.display()))
         .next("give PEM certificates (-----BEGIN CERTIFICATE-----)")
-}
-
-/// The system's authorities and the user's own certificates.
-#[derive(Debug)]
-struct Trust {
-    authorities: Verifier,
-    own: Vec<CertificateDer<'static>>,
-}
-
-impl Trust {
-    fn new(
-        own: Vec<CertificateDer<'static>>,
-        provider: Arc<CryptoProvider>,
-    ) -> Result<Self, Error> {
-        Ok(Trust {
-            authorities: Verifier::new_with_extra_roots(own.iter().cloned(), provider)?,
-            own,
-        })
-    }
-}
-
-impl ServerCertVerifier for Trust {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let verdict = self.authorities.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        );
-        match verdict {
-            // `openssl req -x509` marks a certificate as an authority's, which a server must not
-            // show. When it is the very one that the user handed over, its dates were looked at
-            // before its marks, and only its name is left to be checked.
-            Err(Error::InvalidCertificate(CertificateError::Other(_)))
-                if self.own.iter().any(|own| own == end_entity) =>
-            {
-                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-                Ok(ServerCertVerified::assertion())
-            }
-            verdict => verdict,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.authorities.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.authorities.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.authorities.supported_verify_schemes()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    /// A certificate for localhost that signed itself, marked as an authority's.
-    fn marked() -> CertificateDer<'static> {
-        let mut params =
-            rcgen::CertificateParams::new(vec!["localhost".into()]).expect("parameters");
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let key = rcgen::KeyPair::generate().expect("a key");
-        params.self_signed(&key).expect("a certificate").into()
-    }
-
-    fn verdict(
-        own: &CertificateDer<'static>,
-        shown: &CertificateDer<'_>,
-        name: &str,
-        at: UnixTime,
-    ) -> bool {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let trust = Trust::new(vec![own.clone()], provider).expect("a verifier");
-        let name = ServerName::try_from(name).expect("a name");
-        trust.verify_server_cert(shown, &[], &name, &[], at).is_ok()
-    }
-
-    #[test]
-    fn a_certificate_handed_over_is_trusted_for_its_own_name_and_time_only() {
-        let (own, other) = (marked(), marked());
-        let now = UnixTime::now();
-        assert!(verdict(&own, &own, "localhost", now));
-        assert!(!verdict(&own, &own, "elsewhere", now));
-        assert!(!verdict(&own, &other, "localhost", now));
-        let long_ago = UnixTime::since_unix_epoch(Duration::ZERO);
-        assert!(!verdict(&own, &own, "localhost", long_ago));
-    }
 }

@@ -10,7 +10,7 @@ use haul_engine::spec::{Checksum, OnConflict};
 
 use super::exit::{Failure, USAGE};
 use super::input::{self, Entry};
-use super::output;
+use super::output::{self, Verbosity};
 use crate::api::aria2::options::{self, Refused, save_as};
 
 /// What to download, and under which name.
@@ -65,7 +65,7 @@ impl From<Conflict> for OnConflict {
 
 impl Wanted {
     /// Every download asked for. Options of an input file that mean nothing here are noted once.
-    pub(crate) fn specs(&self) -> Result<Vec<Spec>, Failure> {
+    pub(crate) fn specs(&self, verbosity: Verbosity) -> Result<Vec<Spec>, Failure> {
         let mut specs = Vec::with_capacity(self.urls.len());
         for url in &self.urls {
             specs.push(self.spec(url)?);
@@ -82,10 +82,12 @@ impl Wanted {
             specs[0].mirrors.push(mirror);
         }
         if let Some(name) = &self.output {
-            save_as(&mut specs[0], name).map_err(|why| Failure::new(USAGE, why))?;
+            save_as(&mut specs[0], name).map_err(|why| {
+                Failure::new(USAGE, why).next("-o names the file; give its directory with -d DIR")
+            })?;
         }
         if let Some(path) = &self.input {
-            specs.extend(self.listed(path)?);
+            specs.extend(self.listed(path, verbosity)?);
         }
         if specs.is_empty() {
             return Err(Failure::new(USAGE, "the list holds no URL"));
@@ -104,12 +106,12 @@ impl Wanted {
         })
     }
 
-    fn listed(&self, path: &Path) -> Result<Vec<Spec>, Failure> {
+    fn listed(&self, path: &Path, verbosity: Verbosity) -> Result<Vec<Spec>, Failure> {
         let text = read(path).map_err(|cause| {
             Failure::new(USAGE, format!("cannot read {}: {cause}", path.display()))
         })?;
         let (specs, ignored) = self.list(path, &text)?;
-        if !ignored.is_empty() {
+        if !ignored.is_empty() && !verbosity.quiet {
             let names: Vec<String> = ignored.into_iter().collect();
             output::note(format_args!(
                 "ignored, not known here: {}",
@@ -222,6 +224,8 @@ mod tests {
             ("out", "../up"),
             ("out", ".."),
             ("out", ""),
+            ("out", "sub/"),
+            ("out", "sub/."),
         ] {
             let why = applied(&[(name, value)]).expect_err(value);
             assert!(why.contains(value), "{why}");

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::keys::KEYS;
 use super::load::Source;
 
 /// Why a configuration cannot be used. Each text names what to change.
@@ -18,9 +19,11 @@ pub(crate) enum Error {
         allowed: String,
     },
     /// A key that does not exist.
-    #[error("unknown key \"{key}\" in {}{}", file.display(), suggestion(*near))]
+    #[error("unknown key \"{key}\" = {value} in {}{}", file.display(), suggestion(*near))]
     UnknownKey {
         key: String,
+        /// As TOML; masked when it may be a secret.
+        value: String,
         file: PathBuf,
         near: Option<&'static str>,
     },
@@ -54,6 +57,9 @@ pub(crate) enum Error {
 fn suggestion(near: Option<&'static str>) -> String {
     match near {
         Some(key) => format!("; did you mean \"{key}\"?"),
-        None => "; `haul config` lists the keys".to_owned(),
+        None => {
+            let names: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
+            format!("; the keys are {}", names.join(", "))
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
+use super::form::MASK;
 use super::keys::{KEYS, Key};
 
 /// A configuration file whose keys are all known.
@@ -48,14 +49,15 @@ impl File {
             path: path.to_owned(),
             cause: Box::new(cause),
         })?;
-        if let Some(key) = table
-            .keys()
-            .find(|name| !KEYS.iter().any(|key| key.name == **name))
+        if let Some((name, value)) = table
+            .iter()
+            .find(|(name, _)| !KEYS.iter().any(|key| key.name == **name))
         {
             return Err(Error::UnknownKey {
-                key: key.clone(),
+                key: name.clone(),
+                value: unknown(value),
                 file: path.to_owned(),
-                near: nearest(key),
+                near: nearest(name),
             });
         }
         Ok(File {
@@ -94,6 +96,14 @@ fn user_directory(variable: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> 
     }
     let home = variable("HOME").filter(|home| !home.is_empty())?;
     Some(Path::new(&home).join(".config"))
+}
+
+/// The value of an unknown key, which may be a secret when it is text.
+fn unknown(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(_) | toml::Value::Array(_) | toml::Value::Table(_) => MASK.to_owned(),
+        plain => plain.to_string(),
+    }
 }
 
 /// A value of a type that its key does not take.

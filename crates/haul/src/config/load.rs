@@ -28,7 +28,13 @@ impl fmt::Display for Source {
             Source::Default => f.write_str("default"),
             Source::File(path) => write!(f, "file {}", path.display()),
             Source::Environment(variable) => write!(f, "environment {variable}"),
-            Source::Flag(flag) => write!(f, "flag --{flag}"),
+            Source::Flag(flag) => {
+                let key = KEYS.iter().find(|key| key.about.flag == *flag);
+                match key.and_then(|key| key.about.alias) {
+                    Some(alias) => write!(f, "flag --{flag} or --{alias}"),
+                    None => write!(f, "flag --{flag}"),
+                }
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) use load::{Loaded, Source};
 pub(crate) use settle::is_loopback;
 pub(crate) use show::{json, table, table_markdown};
 pub(crate) use units::{parse_duration, parse_size, print_duration};
-pub(crate) use web::header;
+pub(crate) use web::{free_header, header};
 
 use std::path::{Path, PathBuf};
 

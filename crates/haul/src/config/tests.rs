@@ -169,7 +169,7 @@ fn an_unknown_key_is_told_with_its_file_and_the_nearest_key() {
     });
     assert_eq!(
         told,
-        "unknown key \"thread\" in /etc/haul.toml; did you mean \"threads\"?"
+        "unknown key \"thread\" = 4 in /etc/haul.toml; did you mean \"threads\"?"
     );
     let told = refusal(&Given {
         file: "block-size = 4",
@@ -177,10 +177,12 @@ fn an_unknown_key_is_told_with_its_file_and_the_nearest_key() {
     });
     assert!(told.contains("did you mean \"block_size\"?"), "{told}");
     let told = refusal(&Given {
-        file: "zzz = 4",
+        file: "zzz = \"hush\"",
         ..NOTHING
     });
     assert!(!told.contains("did you mean"), "{told}");
+    assert!(told.contains("the keys are threads, block_size"), "{told}");
+    assert!(!told.contains("hush"), "it may be a secret: {told}");
     let told = refusal(&Given {
         file: "threads = ",
         ..NOTHING

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 use url::Url;
 
 use super::form::{Form, MASK, only};
+use crate::api::is_own_header;
 
 /// The address of a proxy.
 pub(crate) struct Proxy;
@@ -60,7 +61,7 @@ impl Form for Headers {
     const SEPARATOR: Option<char> = Some('\n');
 
     fn read(&self, texts: &[String]) -> Result<Self::Value, String> {
-        texts.iter().map(|text| header(text)).collect()
+        texts.iter().map(|text| free_header(text)).collect()
     }
 
     fn show(&self, value: &Self::Value) -> String {
@@ -108,6 +109,15 @@ pub(crate) fn header(text: &str) -> Result<(String, String), String> {
         ));
     }
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Reads one `Name: value` that a user asks for: none of those that haul sets itself.
+pub(crate) fn free_header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = header(text)?;
+    if is_own_header(&name) {
+        return Err(format!("{name} is set by haul itself; leave it out"));
+    }
+    Ok((name, value))
 }
 
 /// Origins of web pages.

@@ -44,7 +44,7 @@ async fn get_on_a_disk_that_fills_up_says_so_and_goes_on_when_there_is_room() {
     };
     let (ended, ballast) = tokio::join!(get_onto(&disk, &world, &args), filling);
     assert_eq!(ended.code, Some(7), "{}", ended.stderr);
-    for part in ["no room", "make room", "goes on"] {
+    for part in ["no room", "make room", "--min-free-space", "goes on"] {
         assert!(
             ended.stderr.contains(part),
             "{part} is missing: {}",

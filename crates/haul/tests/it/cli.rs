@@ -108,7 +108,9 @@ async fn ls_goes_through_all_pages() {
     assert_eq!(heard[0].1["status"], json!(["queued", "downloading"]));
     assert_eq!(heard[1].1["cursor"], "2");
 
+    let (before, _) = run(&["--json", "ls"]).await;
     let (ended, _) = run(&["ls", "--json"]).await;
+    assert_eq!(before.stdout, ended.stdout);
     let ids: Vec<Value> = ended
         .stdout
         .lines()
@@ -151,6 +153,48 @@ async fn all_means_those_that_it_can_be_done_to() {
         heard.last().expect("calls").1,
         json!({"id": SECOND, "files": false})
     );
+}
+
+/// The list has two; one has ended before its turn, the other is gone.
+fn moved_on(method: &str, params: &Value) -> Result<Value, Value> {
+    let refused = |code: &str, detail: &str| json!({"code": -32000, "message": "no", "data": {"code": code, "detail": detail}});
+    match method {
+        "downloads.list" => answer(method, params),
+        _ if params["id"] == FIRST => Err(refused(
+            "illegal_state",
+            "it cannot be paused: it is completed",
+        )),
+        _ => Err(refused("no_such_download", "no such download")),
+    }
+}
+
+#[tokio::test]
+async fn all_passes_over_what_has_moved_on_meanwhile_and_an_id_does_not() {
+    let fake = Fake::start(moved_on).await;
+    let dir = tempfile::tempdir().expect("a directory");
+    for command in ["pause", "resume", "cancel", "retry", "rm"] {
+        let ended = at(&fake, dir.path(), &[command, "--all", "-q"], None).await;
+        assert_eq!(ended.code, Some(0), "{command}: {}", ended.stderr);
+        assert_eq!(ended.stderr, "", "{command}");
+    }
+    let ended = at(&fake, dir.path(), &["pause", FIRST], None).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("it is completed"), "{}", ended.stderr);
+}
+
+/// Nothing is there.
+fn empty(_: &str, _: &Value) -> Result<Value, Value> {
+    Ok(json!({"downloads": [], "total": 0, "revision": 1, "next": null}))
+}
+
+#[tokio::test]
+async fn an_empty_list_has_a_hint_unless_silence_is_asked_for() {
+    let fake = Fake::start(empty).await;
+    let dir = tempfile::tempdir().expect("a directory");
+    let told = at(&fake, dir.path(), &["ls"], None).await;
+    assert!(told.stderr.contains("haul add URL"), "{}", told.stderr);
+    let silent = at(&fake, dir.path(), &["ls", "-q"], None).await;
+    assert_eq!((silent.stdout.as_str(), silent.stderr.as_str()), ("", ""));
 }
 
 #[tokio::test]
@@ -273,11 +317,26 @@ fn wrong_usage_exits_with_2_and_says_nothing_on_stdout() {
         (vec!["get", "-i", "list"], "line 2"),
         (vec!["get", "-i", "none"], "none"),
         (vec!["get", "-o", "../n", "http://h/a"], "../n"),
+        (vec!["get", "-o", "sub/", "http://h/a"], "-d DIR"),
+        (
+            vec!["get", "-H", "Range: bytes=0-1", "http://h/a"],
+            "Range is set by haul",
+        ),
+        (
+            vec!["get", "--header", "host: x", "http://h/a"],
+            "host is set by haul",
+        ),
+        (
+            vec!["add", "-H", "Content-Length: 1", "http://h/a"],
+            "Content-Length is set by haul",
+        ),
         (
             vec!["ls", "--server", "localhost:8765"],
             "http://localhost:8765",
         ),
         (vec!["add"], "haul add"),
+        (vec!["--json", "man"], "--json"),
+        (vec!["get", "--limit", "2MB", "http://h/a"], "--limit"),
     ] {
         let ended = end(&mut haul(dir.path(), &arguments));
         assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.stderr);

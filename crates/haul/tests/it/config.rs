@@ -85,7 +85,17 @@ fn a_wrong_configuration_exits_with_2_and_says_what_is_wrong() {
         "unit is missing",
     );
     fs::write(dir.path().join("haul.toml"), "threds = 4").expect("a file");
+    refused(&["config"], "1", "\"threds\" = 4");
     refused(&["config"], "1", "did you mean \"threads\"?");
+    fs::write(dir.path().join("haul.toml"), "word = \"secret\"").expect("a file");
+    refused(&["serve"], "1", "the keys are threads, block_size, host,");
+    refused(&["serve"], "1", "\"word\" = ********");
+    fs::write(dir.path().join("haul.toml"), "headers = [\"Range: x\"]").expect("a file");
+    refused(&["serve"], "1", "Range is set by haul itself");
+    refused(&["get", "http://h/a"], "1", "`haul config --markdown`");
+    // What is advised works where the file is wrong.
+    let table = end(&mut haul(dir.path(), &["config", "--markdown"]));
+    assert_eq!(table.code, Some(0), "{}", table.stderr);
 }
 
 #[test]

@@ -53,6 +53,20 @@ fn a_demo_moves_files_ends_by_itself_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_silent_demo_says_only_where_it_listens() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut command = haul(dir.path(), &["demo", "-q", "--for", "1s", "--port", "0"]);
+    let ended = end(command.env("TMPDIR", dir.path()));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let mut said = ended.stderr.lines();
+    assert!(
+        said.all(|line| line.starts_with("listening on ")),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
 fn a_demo_beside_a_daemon_takes_another_port_and_ends_at_ctrl_c_without_a_trace() {
     let dir = tempfile::tempdir().expect("a directory");
     // Where somebody else has the usual port already, he may keep it.

@@ -42,6 +42,32 @@ async fn finished_paths_go_to_stdout_and_no_state_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_list_adds_paused_is_fetched_since_nobody_could_resume_it() {
+    let (origin, dir) = (
+        Origin::start().await,
+        tempfile::tempdir().expect("a directory"),
+    );
+    let list = format!("{}\n  pause=true\n", origin.url("/a.bin?size=10K&seed=1"));
+    fs::write(dir.path().join("list"), list).expect("a file");
+    let ended = get(dir.path(), &["-i", "list"]).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("pause"), "{}", ended.stderr);
+    assert!(dir.path().join("a.bin").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_that_cannot_be_followed_is_the_server_s_fault() {
+    let (origin, dir) = (
+        Origin::start().await,
+        tempfile::tempdir().expect("a directory"),
+    );
+    let url = origin.url("/a.bin?redirect_to=ftp://h/a.bin").to_string();
+    let ended = get(dir.path(), &[&url]).await;
+    assert_eq!(ended.code, Some(6), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("--targets"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_came_to_nothing_leaves_nothing() {
     let (origin, dir) = (
         Origin::start().await,

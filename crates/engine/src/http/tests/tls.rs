@@ -7,7 +7,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
 };
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{PrivateKeyDer, pem::PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tokio_rustls::TlsAcceptor;
 use url::Url;
 
@@ -50,14 +50,7 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let leaf = params.signed_by(&key, &self.issuer).expect("a certificate");
         let secret = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).expect("a key");
-        let config =
-            rustls::ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-                .with_safe_default_protocol_versions()
-                .expect("versions")
-                .with_no_client_auth()
-                .with_single_cert(vec![leaf.der().clone()], secret)
-                .expect("a key that fits");
-        TlsAcceptor::from(Arc::new(config))
+        acceptor(leaf.der().clone(), secret)
     }
 
     pub(super) fn client(&self) -> Client {
@@ -65,6 +58,18 @@ impl Authority {
         config.ca_file = Some(self.file());
         client(&config).0
     }
+}
+
+/// A server's end for a certificate and its key.
+fn acceptor(own: CertificateDer<'static>, secret: PrivateKeyDer<'static>) -> TlsAcceptor {
+    let config =
+        rustls::ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![own], secret)
+            .expect("a key that fits");
+    TlsAcceptor::from(Arc::new(config))
 }
 
 async fn refused(client: &Client, url: &Url) -> Error {
@@ -85,6 +90,26 @@ async fn a_server_under_the_given_authority_is_trusted_and_its_connection_kept()
         assert_eq!(read(answer).await.expect("read").len(), 100_000);
     }
     assert_eq!(server.connections(), [0, 0]);
+}
+
+#[tokio::test]
+async fn the_very_certificate_in_ca_file_is_trusted_though_marked_as_an_authority_s() {
+    // As `openssl req -x509` makes it.
+    let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("a name");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let own = params.self_signed(&key).expect("a certificate");
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("own.pem");
+    std::fs::write(&file, own.pem()).expect("written");
+    let secret = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).expect("a key");
+    let tls = acceptor(own.der().clone(), secret);
+    let server = Server::start_tls(tls, |_, _| Reply::ok("x")).await;
+    let mut config = config();
+    config.ca_file = Some(file);
+    let answer = get(&client(&config).0, &server.url("/")).await;
+    assert_eq!(read(answer.expect("an answer")).await.as_deref(), Ok("x"));
+    refused(&Authority::new().client(), &server.url("/")).await;
 }
 
 #[tokio::test]

@@ -176,6 +176,9 @@ pub(crate) fn within(text: &str, range: std::ops::RangeInclusive<u16>) -> Result
 
 /// Takes a name over; directories in front of it go to the download's directory.
 pub(crate) fn save_as(spec: &mut Spec, path: &str) -> Result<(), String> {
+    if path.ends_with('/') || path.ends_with("/.") {
+        return Err(format!("\"{path}\" names a directory, not a file"));
+    }
     let path = Path::new(path);
     let plain = path
         .components()

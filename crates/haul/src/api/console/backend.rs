@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::api::App;
+use crate::api::types::download::shown_url;
 
 /// Longest wait for the answer of a URL's server.
 const LONGEST_PROBE: Duration = Duration::from_secs(10);
@@ -189,6 +190,22 @@ impl Daemon {
         self.live().of_url(url.as_str())
     }
 
+    /// The one download whose URL the lists show like this, without its password.
+    fn of_shown_url(&self, url: &Url) -> Option<Arc<View>> {
+        url.password()?;
+        let shown = shown_url(url.as_str());
+        if shown != url.as_str() {
+            return None;
+        }
+        let all = Status::ALL.into_iter().collect();
+        let views = self.live().in_states(all).1.into_iter();
+        let mut alike = views.filter(|view| shown_url(&view.url) == shown);
+        match (alike.next(), alike.next()) {
+            (Some(view), None) => Some(view),
+            _ => None,
+        }
+    }
+
     /// What is known of a URL without asking its server.
     async fn known(&self, url: &Url) -> Option<Checked<Probed>> {
         let views = self.of_url(url);
@@ -271,7 +288,10 @@ impl Backend for Daemon {
     }
 
     async fn act(&self, verb: Verb, url: Url) -> Acted {
-        let views = self.of_url(&url);
+        let mut views = self.of_url(&url);
+        if views.is_empty() {
+            views.extend(self.of_shown_url(&url));
+        }
         if views.is_empty() {
             return Acted::NoSuchUrl;
         }

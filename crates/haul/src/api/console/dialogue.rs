@@ -219,7 +219,7 @@ impl<B: Backend> Console<B> {
             match backend.act(verb, url.clone()).await {
                 Acted::Done => Phrase::Done {
                     what: done,
-                    url: url.into(),
+                    url: shown_url(url.as_str()).into_owned(),
                 },
                 Acted::NoSuchUrl => phrase::NO_SUCH_URL,
                 Acted::NotNow => phrase::NOT_NOW,

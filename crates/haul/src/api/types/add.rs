@@ -59,7 +59,7 @@ const OWN_HEADERS: [&str; 12] = [
 ];
 
 /// Whether haul sets this header itself.
-pub(in crate::api) fn is_own_header(name: &str) -> bool {
+pub(crate) fn is_own_header(name: &str) -> bool {
     let mut own = OWN_HEADERS.iter();
     own.any(|own| own.eq_ignore_ascii_case(name))
 }

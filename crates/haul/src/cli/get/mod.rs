@@ -66,7 +66,9 @@ pub(crate) fn get(asked: &Get, verbosity: Verbosity) -> anyhow::Result<u8> {
     let progress = Progress::start(verbosity, asked.json);
     let _log = output::start_logging(&loaded, verbosity, LogDefault::Error, progress.bars());
     let dir = std::path::absolute(&asked.dir).context("the current directory cannot be told")?;
-    let specs = resume::settle(asked.wanted.specs()?, &dir);
+    let mut specs = asked.wanted.specs(verbosity)?;
+    set_going(&mut specs, verbosity);
+    let specs = resume::settle(specs, &dir);
     assemble::create_dir(&dir)?;
     let state = State::take(&dir.join(".haul").join(resume::name(&specs))).map_err(taken)?;
     let transfers =
@@ -98,6 +100,15 @@ pub(crate) fn get(asked: &Get, verbosity: Verbosity) -> anyhow::Result<u8> {
             .context("cannot remove the state of the finished command")?;
     }
     Ok(ended.code)
+}
+
+/// Without a daemon nobody could resume what an input file adds paused: the command would never end.
+fn set_going(specs: &mut [Spec], verbosity: Verbosity) {
+    let mut paused = specs.iter_mut().filter(|spec| spec.paused).peekable();
+    if paused.peek().is_some() && !verbosity.quiet {
+        output::note("ignored, nobody could resume it here: pause");
+    }
+    paused.for_each(|spec| spec.paused = false);
 }
 
 /// The same command runs already: says what it is doing, and what to do.

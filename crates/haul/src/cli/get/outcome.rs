@@ -120,7 +120,7 @@ impl Outcome {
             let failed = Failed {
                 url: shown(&view.url),
                 reason: plain(&error.detail),
-                next: exit::next_step(error.kind),
+                next: exit::next_step(error.kind, error.status),
             };
             output::note(format_args!("failed: {}\n  {}", failed.reason, failed.url));
             if self.steps == Steps::AtOnce {

@@ -111,7 +111,13 @@ async fn an_origin_is_ours_to_the_letter_or_it_is_refused() {
         "https://127.0.0.1:PORT",
         "http://127.0.0.1",
         "http://127.0.0.1:1",
-        "http://localhost:PORT",
+        "http://localhost",
+        "http://localhost:1",
+        "https://localhost:PORT",
+        "http://127.0.0.2:PORT",
+        "http://[::1]:PORT",
+        "http://localhost.evil.example:PORT",
+        "http://evil.localhost:PORT",
         "http://127.0.0.1:PORT.evil.example",
         "http://127.0.0.1:PORT@evil.example",
         "http://evil.example/http://127.0.0.1:PORT",
@@ -139,7 +145,12 @@ async fn an_origin_is_ours_to_the_letter_or_it_is_refused() {
         "Origin: https://evil",
     ];
     assert_eq!(status_of(&daemon, "GET /api/v1/stats", &twice).await, 403);
-    for origin in ["http://127.0.0.1:PORT", "https://Friend.example"] {
+    // The daemon listens on loopback, where `localhost` is its name, too.
+    for origin in [
+        "http://127.0.0.1:PORT",
+        "http://localhost:PORT",
+        "https://Friend.example",
+    ] {
         let origin = format!("Origin: {origin}");
         let status = status_of(&daemon, "GET /api/v1/stats", &[HOST, &origin]).await;
         assert_eq!(status, 200, "{origin}");

@@ -15,6 +15,35 @@ use crate::world::{World, add, until, until_status};
 const SECRET: &str = "s3cr3t";
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_console_says_no_password_and_understands_a_url_as_it_shows_it() {
+    let (world, origin) = (World::new(), Origin::start().await);
+    let daemon = world.daemon(&["--lang", "en"]).await;
+    let (mut console, _) = tokio_tungstenite::connect_async(daemon.ws("/"))
+        .await
+        .expect("the console is open");
+    let mut says = async |line: String| {
+        console.send(Message::text(line)).await.expect("sent");
+        let said = console.next().await.expect("an answer").expect("a message");
+        said.into_text().expect("text").to_string()
+    };
+    let url = |password: &str| {
+        let url = origin.url("/a.bin?size=1M&seed=1&rate=1K").to_string();
+        url.replacen("://", &format!("://user:{password}@"), 1)
+    };
+    let (whole, shown) = (url(SECRET), url("***"));
+    add(&daemon, &whole, json!({"paused": true})).await;
+    for given in [&whole, &shown] {
+        let said = says(format!("pause {given}")).await;
+        assert_eq!(said, format!("Paused: {shown}"));
+    }
+    let nobody = says(format!("pause {}", url("guess"))).await;
+    // The same place for another password: now the lists show two downloads alike.
+    add(&daemon, &url("other"), json!({"paused": true})).await;
+    assert_eq!(says(format!("pause {shown}")).await, nobody);
+    assert!(!nobody.contains("Paused:"), "{nobody}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_secret_reaches_the_log_however_much_is_logged() {
     let origin = Origin::start().await;
     let world = World::new();
