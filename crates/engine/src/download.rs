@@ -25,7 +25,7 @@ use crate::crash::{Point, point};
 use crate::deliver::Target;
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Result};
-use crate::event::Reason;
+use crate::event::{Reason, View};
 use crate::limit::{Owner, Rates};
 use crate::opened::{self, Opened};
 use crate::plan::name;
@@ -355,19 +355,9 @@ impl Download {
             view.started_at = self.record.started_at;
             view.done = self.record.done.len();
             view.size = self.record.resource.as_ref().and_then(|known| known.size);
-        });
-        if status != Status::Downloading {
-            self.show_standstill();
-        }
-    }
-
-    /// Shows that nothing moves: no transfer runs.
-    fn show_standstill(&self) {
-        self.context.live.update(self.record.id, |view| {
-            view.threads_active = 0;
-            view.speed = 0;
-            view.eta = None;
-            view.blocks = Arc::default();
+            if status != Status::Downloading {
+                stands_still(view);
+            }
         });
     }
 
@@ -379,4 +369,12 @@ impl Download {
             view.attempts = attempts;
         });
     }
+}
+
+/// No transfer runs: nothing moves.
+fn stands_still(view: &mut View) {
+    view.threads_active = 0;
+    view.speed = 0;
+    view.eta = None;
+    view.blocks = Arc::default();
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Download;
 use super::again::After;
+use super::{Download, stands_still};
 use crate::disk::Scratch;
 use crate::error::{Error, Kind, Retry};
 use crate::event::Reason;
@@ -154,7 +154,7 @@ impl Download {
     async fn wait_so_long_for_room(&self, wait: Duration, why: String) -> Result<(), Halt> {
         self.check_may_wait_for_room(&why)?;
         self.say(Some(Reason::disk_space(why)));
-        self.show_standstill();
+        self.context.live.update(self.record.id, stands_still);
         self.sleep(wait).await
     }
 

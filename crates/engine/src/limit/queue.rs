@@ -6,6 +6,8 @@
 //! Hosts take turns, so that none can starve another. A host at its own cap is passed over, and a
 //! host that has refused a connection has a lower cap for a while.
 
+mod surplus;
+
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
@@ -160,28 +162,6 @@ impl Queue {
         };
         let taken = self.lanes.get(host).map_or(0, others);
         self.cap(host).saturating_sub(taken)
-    }
-
-    /// Connections to `host` that `owner` has to give back, above a cap of ours that was lowered. What the
-    /// host itself accepts no longer is not counted: those that work go on.
-    pub(super) fn surplus_to(&self, host: &Host, owner: Owner) -> usize {
-        let lane = self.lanes.get(host);
-        let lane = lane.filter(|lane| lane.at_work() > self.most_per_host);
-        lane.map_or(0, |lane| {
-            surplus(lane.busy.clone(), self.most_per_host, owner)
-        })
-    }
-
-    /// The same of connections to all hosts.
-    pub(super) fn surplus(&self, owner: Owner) -> usize {
-        if self.open - self.idle <= self.most {
-            return 0;
-        }
-        let mut busy = HashMap::new();
-        for (owner, count) in self.lanes.values().flat_map(|lane| &lane.busy) {
-            *busy.entry(*owner).or_default() += count;
-        }
-        surplus(busy, self.most, owner)
     }
 
     /// A connection to `host` was refused while it was counted: as many as the others are is all
@@ -517,21 +497,4 @@ impl Queue {
         }
         due
     }
-}
-
-/// How many of its `busy` connections `owner` gives back until `most` are left of all: each time whoever
-/// has the most gives one.
-fn surplus(mut busy: HashMap<Owner, usize>, most: usize, owner: Owner) -> usize {
-    let above = busy.values().sum::<usize>().saturating_sub(most);
-    let mut own = 0;
-    for _ in 0..above {
-        let richest = busy
-            .iter_mut()
-            .max_by_key(|(owner, count)| (**count, **owner));
-        if let Some((richest, count)) = richest {
-            *count -= 1;
-            own += usize::from(*richest == owner);
-        }
-    }
-    own
 }

@@ -42,7 +42,7 @@ const PIECE: usize = 16 << 10;
 /// that all of it was read. What changes meanwhile is merged by whoever would say it. The buffers on the
 /// way would take minutes of small messages instead, and a client that reads slowly would read old news.
 const MOST_AHEAD: Ahead = Ahead {
-    messages: 16,
+    messages: 8,
     bytes: 64 << 10,
 };
 
