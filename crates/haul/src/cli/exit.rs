@@ -78,7 +78,9 @@ pub(crate) fn next_step(kind: Kind, status: Option<u16>) -> &'static str {
         Kind::HtmlPage => "give the file's own URL, or --accept-html to keep the page",
         Kind::Dns => "check the host's name and your network",
         Kind::Connect => "check the host, the port and your network, then run the command again",
-        Kind::Tls => "check the URL; for a private authority give --ca-file FILE",
+        Kind::Tls => {
+            "check the URL; for a private authority, or a certificate that signed itself, give --ca-file FILE"
+        }
         Kind::TargetRefused => "give --targets any if you trust the URL",
         Kind::Proxy => "check --proxy",
         Kind::HttpStatus => "check the URL, or run the command again later",
