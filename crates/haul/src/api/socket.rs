@@ -337,19 +337,19 @@ async fn exchange(
                     None => return End::Left,
                     Some(Err(error)) => return End::of(&error),
                     Some(Ok(message)) => {
-                      if keeps_up(&message) {
-                          (ahead, is_asked) = (Ahead::default(), false);
-                      }
-                      match text(message) {
-                        Ok(Some(text)) => talk.hear(text),
-                        Ok(None) => {
-                            controls += 1;
-                            if controls > MOST_CONTROLS {
-                                return End::Flood;
-                            }
+                        if keeps_up(&message) {
+                            (ahead, is_asked) = (Ahead::default(), false);
                         }
-                        Err(end) => return end,
-                    }
+                        match text(message) {
+                            Ok(Some(text)) => talk.hear(text),
+                            Ok(None) => {
+                                controls += 1;
+                                if controls > MOST_CONTROLS {
+                                    return End::Flood;
+                                }
+                            }
+                            Err(end) => return end,
+                        }
                     }
                 }
                 continue;
