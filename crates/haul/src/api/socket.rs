@@ -42,8 +42,8 @@ const PIECE: usize = 16 << 10;
 /// that all of it was read. What changes meanwhile is merged by whoever would say it. The buffers on the
 /// way would take minutes of small messages instead, and a client that reads slowly would read old news.
 const MOST_AHEAD: Ahead = Ahead {
-    messages: 8,
-    bytes: 64 << 10,
+    messages: 32,
+    bytes: 128 << 10,
 };
 
 /// Most pings and pongs of a client from one ping of ours to the next.
@@ -305,6 +305,8 @@ async fn exchange(
             // It is us who keep the client waiting.
             heard = Instant::now();
         }
+        // An answer behind all that fills us could not be read before some of that is dealt with.
+        let is_far = ahead.is_far() && !full;
         let deadline = talk.deadline();
         let next = tokio::select! {
             biased;
@@ -337,13 +339,15 @@ async fn exchange(
                     None => return End::Left,
                     Some(Err(error)) => return End::of(&error),
                     Some(Ok(message)) => {
+                        // What we asked for is no flood.
+                        let was_asked = is_asked && message.is_pong();
                         if keeps_up(&message) {
                             (ahead, is_asked) = (Ahead::default(), false);
                         }
                         match text(message) {
                             Ok(Some(text)) => talk.hear(text),
                             Ok(None) => {
-                                controls += 1;
+                                controls += u32::from(!was_asked);
                                 if controls > MOST_CONTROLS {
                                     return End::Flood;
                                 }
@@ -360,11 +364,11 @@ async fn exchange(
                 controls = 0;
                 Message::Ping(Bytes::new())
             }
-            () = ready(()), if !flushing && ahead.is_far() && !is_asked => {
+            () = ready(()), if !flushing && is_far && !is_asked => {
                 is_asked = true;
                 Message::Ping(Bytes::new())
             }
-            text = talk.say(), if !flushing && !ahead.is_far() => {
+            text = talk.say(), if !flushing && !is_far => {
                 ahead.said(&text);
                 rest.begin(text)
             }

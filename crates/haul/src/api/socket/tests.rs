@@ -263,6 +263,32 @@ async fn a_client_that_reads_slowly_is_not_told_more_than_a_little_in_advance() 
     }
 }
 
+#[tokio::test]
+async fn a_client_that_answers_each_ping_of_ours_is_no_flood() {
+    let mut server = server(Some(("x".to_owned(), Arc::default()))).await;
+    let pings = usize::try_from(MOST_CONTROLS).expect("few") + 10;
+    for _ in 0..pings * MOST_AHEAD.messages {
+        assert!(hear(&mut server.client).await.is_text());
+    }
+}
+
+/// The answer to a ping of ours stands behind all that was sent before.
+#[tokio::test]
+async fn a_client_that_sends_much_before_it_reads_is_answered() {
+    let mut server = server(None).await;
+    for number in 0..3000 {
+        let text = Sent::text(number.to_string());
+        server.client.feed(text).await.expect("sent");
+    }
+    server.client.flush().await.expect("sent");
+    for number in 0..3000 {
+        assert_eq!(
+            hear(&mut server.client).await,
+            Sent::text(number.to_string())
+        );
+    }
+}
+
 /// A talk that never runs out of long messages.
 fn endless(len: usize) -> Echo {
     Echo {
