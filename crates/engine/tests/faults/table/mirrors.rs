@@ -6,8 +6,8 @@ use super::RIGHT;
 use crate::row::{Moment, Outcome, Row};
 use crate::within::Within;
 
-/// The same file, named differently.
-const SAME: &str = "size=512K&seed=7&etag=%22elsewhere%22";
+/// The same file, of which its server says nothing.
+const SAME: &str = "size=512K&seed=7";
 
 const NOT_FOUND: Outcome = Outcome::Fails(Kind::NotFound);
 
