@@ -26,18 +26,23 @@ export class Hands {
     this.on = on;
     this.beside = matchMedia("(min-width: 1100px)");
     /** The finger or mouse that is down, or was last. */
-    this.down = { kind: "mouse", x: 0, y: 0, resting: 0, hasChosen: false };
+    this.down = { kind: "mouse", x: 0, y: 0, id: /** @type {string | null} */ (null), resting: 0, hasChosen: false };
     const { rows } = list;
     rows.addEventListener("pointerdown", (event) => this.#press(event));
     rows.addEventListener("pointermove", (event) => {
       if (Math.hypot(event.clientX - this.down.x, event.clientY - this.down.y) > TREMBLES) this.#lift();
     });
-    for (const end of ["pointerup", "pointercancel"]) rows.addEventListener(end, () => this.#lift());
-    // Some browsers have a long press of their own, and end ours with it.
+    rows.addEventListener("pointercancel", () => this.#lift());
+    rows.addEventListener("pointerup", () => {
+      this.#lift();
+      this.down.id = null;
+    });
+    // Some browsers have a long press of their own, and end ours with it. It may be told late, when the finger
+    // has left, or is on another row.
     rows.addEventListener("contextmenu", (event) => {
       if (this.down.kind !== "touch") return;
       event.preventDefault();
-      if (this.down.resting) this.#choose(idOf(event));
+      if (this.down.id !== null && this.down.id === idOf(event)) this.#choose(this.down.id);
     });
     rows.addEventListener("click", (event) => this.#click(event));
     document.addEventListener("keydown", (event) => {
@@ -52,20 +57,21 @@ export class Hands {
   /** @param {PointerEvent} event */
   #press(event) {
     this.#lift();
-    this.down = { kind: event.pointerType, x: event.clientX, y: event.clientY, resting: 0, hasChosen: false };
+    this.down = { kind: event.pointerType, x: event.clientX, y: event.clientY, id: null, resting: 0, hasChosen: false };
     const id = idOf(event);
     // A tap on these is enough, and by its grip a row is carried.
     if (event.pointerType !== "touch" || id === null || closest(event, ".act, .lead")) return;
+    this.down.id = id;
     this.down.resting = setTimeout(() => this.#choose(id), RESTS);
   }
 
   /**
    * Chooses a row for the finger that rests on it, once.
-   * @param {string | null} id
+   * @param {string} id
    */
   #choose(id) {
     this.#lift();
-    if (id === null || this.down.hasChosen) return;
+    if (this.down.hasChosen) return;
     this.down.hasChosen = true;
     this.context.selection.toggle(id);
   }
