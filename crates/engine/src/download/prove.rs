@@ -112,7 +112,9 @@ impl Download {
                 Err(Halt::Failed(last)) if last.retry == Retry::NoParts => return Ok(false),
                 Err(Halt::Failed(_)) => true,
                 // A server that cannot be reached is waited for without end, if there is no other one.
-                _ => rounds > self.context.patience().retries,
+                Ok(()) => rounds > self.context.patience().retries,
+                // Whoever is stopped or gives way keeps what is held.
+                Err(_) => false,
             };
             if is_given_up && sources.turn_to_one_apart(&verdict) {
                 return Ok(false);

@@ -1,3 +1,5 @@
+//! What the sources of a download become as they answer, fail and give bytes.
+
 use std::time::Duration;
 
 use super::*;
