@@ -3,6 +3,7 @@
 
 mod again;
 mod arrive;
+mod ask;
 mod digest;
 mod finish;
 mod held;

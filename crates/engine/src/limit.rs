@@ -71,6 +71,12 @@ impl Limits {
         self.permits.left_for(&Host::of(url), owner)
     }
 
+    /// While `owner` waits for a connection: how many it has to that host, and the most that the host is
+    /// given.
+    pub(crate) fn waits(&self, owner: Owner) -> Option<(u16, usize)> {
+        self.permits.waits(owner)
+    }
+
     /// Connections to `host` that `owner` has to give back, because the cap was lowered.
     pub(crate) fn surplus_to(&self, host: &Host, owner: Owner) -> usize {
         self.permits.surplus_to(host, owner)

@@ -125,10 +125,8 @@ impl Download {
         if matches!(manner, Manner::Block(_)) {
             source.ahead.allow(self.other_threads());
         }
-        let answer = tokio::select! {
-            () = self.stop.cancelled() => return Err(Halt::Stopped),
-            answer = probe::probe(&self.context.client, source, manner, self.html()) => answer,
-        };
+        let probing = probe::probe(&self.context.client, source, manner, self.html());
+        let answer = self.asking(probing).await?;
         let of_use = |found: &Found| blocks_to_come(found).min(self.other_threads());
         source.ahead.keep(answer.as_ref().map_or(0, of_use));
         Ok(answer)

@@ -142,10 +142,7 @@ impl Download {
             is_checked: sources.are_checked(),
             cap: self.tuning.borrow().block_size,
         };
-        tokio::select! {
-            () = self.stop.cancelled() => Err(Halt::Stopped),
-            met = stranger.meet() => Ok(met),
-        }
+        self.asking(stranger.meet()).await
     }
 
     /// After the last byte: whether all answers spoke of one version. A file that changed on the way
@@ -261,11 +258,8 @@ impl Download {
         while !windows.left.is_empty() {
             let some = &windows.left[..at_once.min(windows.left.len())];
             let client = &self.context.client;
-            let compared = tokio::select! {
-                () = self.stop.cancelled() => return Err(Halt::Stopped),
-                compared = are_same(client, source, resource, scratch, some) => compared,
-            };
-            match compared {
+            let comparing = are_same(client, source, resource, scratch, some);
+            match self.asking(comparing).await? {
                 Ok(true) => {}
                 Ok(false) => return Ok(Compared::Different),
                 Err(error) if error.kind == Kind::Changed => return Ok(Compared::Changed(error)),

@@ -133,6 +133,10 @@ impl Permits {
         self.lock().left_for(host, owner)
     }
 
+    pub(super) fn waits(&self, owner: Owner) -> Option<(u16, usize)> {
+        self.lock().waits(owner)
+    }
+
     pub(super) fn surplus_to(&self, host: &Host, owner: Owner) -> usize {
         self.lock().surplus_to(host, owner)
     }

@@ -80,6 +80,11 @@ impl Lane {
         self.waiting.iter().any(|waiter| !waiter.turn.is_closed())
     }
 
+    fn is_wanted_by(&self, owner: Owner) -> bool {
+        let is_own = |waiter: &Waiter| waiter.owner == owner && !waiter.turn.is_closed();
+        self.waiting.iter().any(is_own)
+    }
+
     fn at_work(&self) -> usize {
         self.open - self.idle.len()
     }
@@ -162,6 +167,15 @@ impl Queue {
         };
         let taken = self.lanes.get(host).map_or(0, others);
         self.cap(host).saturating_sub(taken)
+    }
+
+    /// While `owner` waits for a connection: how many it has to that host, and the most that the host is
+    /// given.
+    pub(super) fn waits(&self, owner: Owner) -> Option<(u16, usize)> {
+        let lane = self.lanes.values().find(|lane| lane.is_wanted_by(owner))?;
+        let busy = lane.busy.get(&owner).copied().unwrap_or(0);
+        let busy = u16::try_from(busy).unwrap_or(u16::MAX);
+        Some((busy, lane.cap(self.most_per_host)))
     }
 
     /// A connection to `host` was refused while it was counted: as many as the others are is all

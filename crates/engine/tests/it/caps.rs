@@ -116,6 +116,28 @@ async fn threads_that_wait_for_a_connection_are_not_active_and_the_reason_is_tol
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_download_that_waits_for_its_first_connection_says_so() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| c.settings.max_connections_per_host = 1).await;
+    let first = world
+        .add(origin.url("/a.bin?size=1M&seed=7&gate=go&gate_after=64K"))
+        .await;
+    origin.wait_gate("go", 1).await;
+    let second = world.add(origin.url("/b.bin?size=1M&seed=8")).await;
+    let wanted = Some("0 of 1 connections allowed by this host");
+    let view = world
+        .until(second, |view| view.reason.as_deref() == wanted)
+        .await;
+    assert_eq!((view.status, view.threads_active), (Status::Probing, 0));
+    origin.open_gate("go");
+    for (id, seed) in [(first, 7), (second, 8)] {
+        let view = world.ended(id).await;
+        assert_right(&view, seed, MIB);
+        assert_eq!(view.reason, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lowered_caps_on_connections_hold_for_what_runs() {
     let origin = Origin::start().await;
     let world = World::with(|c| {

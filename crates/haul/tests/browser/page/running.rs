@@ -88,7 +88,6 @@ pub(crate) async fn a_wait_a_cause_and_a_failure_are_told_in_the_language_of_the
         visit.url("asked.bin", "status=503&retry_after=600"),
         visit.url("busy.bin", "status=503"),
         visit.url("gone.bin", "status=404"),
-        visit.url("long.bin", ENDLESS),
     ];
     visit.add(&urls, "false").await;
     visit.row_says("asked.bin", "Сервер просит подождать").await;
@@ -101,6 +100,9 @@ pub(crate) async fn a_wait_a_cause_and_a_failure_are_told_in_the_language_of_the
     // The daemon's own words are at hand.
     let own = "document.querySelector('[data-status=failed] .place').title";
     visit.tab.wait(&format!("{own}.includes('404')")).await;
+    // Not before: the overloaded server is given one connection at a time, and this one keeps it.
+    let long = [visit.url("long.bin", ENDLESS)];
+    visit.add(&long, "false").await;
     visit.row_says("long.bin", "/с").await;
     visit.tab.click("[data-status=downloading] .name").await;
     let causes = "document.querySelector('.causes').innerText";

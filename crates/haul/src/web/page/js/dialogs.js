@@ -40,7 +40,11 @@ export function askToRemove(words) {
     form.onsubmit = () => {
       isSaid = true;
     };
-    dialog.onclose = () => answer(isSaid ? { files: files.checked } : null);
+    dialog.onclose = () => {
+      // The browser tells late of a closing: by then it may be open for the next question, and the one
+      // before stays without an answer.
+      if (!dialog.open) answer(isSaid ? { files: files.checked } : null);
+    };
     dialog.showModal();
     // Enter by habit must not remove anything.
     /** @type {HTMLElement | null} */ (dialog.querySelector("[data-close]"))?.focus();
