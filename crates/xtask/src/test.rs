@@ -16,6 +16,9 @@ const CRASH_POINTS: &str = "haul/crash-points";
 /// Everything that is not built by default.
 const ALL_FEATURES: &str = "haul/crash-points,xtask/trials";
 
+/// So many tests run at once for each core: most of what they do is to wait, for a slow origin above all.
+const TESTS_PER_CORE: usize = 3;
+
 /// How much of it runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -70,6 +73,7 @@ pub(crate) fn run(scope: Scope) -> Result<()> {
         tests
             .args(["test", "--workspace", "--no-fail-fast"])
             .args(["--features", "xtask/trials"])
+            .env("RUST_TEST_THREADS", tests_at_once())
             .env("HAUL_TEST_PYTHON", python)
             .env("HAUL_TEST_NODE_MODULES", tools::node_modules()?);
         let chromium = tools::chromium();
@@ -84,6 +88,12 @@ pub(crate) fn run(scope: Scope) -> Result<()> {
         }
     });
     report.finish()
+}
+
+/// What `RUST_TEST_THREADS` is set to.
+fn tests_at_once() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (cores * TESTS_PER_CORE).to_string()
 }
 
 /// Licences, bans and sources always; known vulnerabilities when their database can be reached.

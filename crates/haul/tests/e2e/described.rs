@@ -398,11 +398,12 @@ async fn a_download_is_as_described_from_its_beginning_to_each_of_its_ends() {
         json!({"checksum": checksum, "name": "half, said.bin"}),
     )
     .await;
-    let running = look(&half, "downloading").await;
-    assert!(
-        !running["blocks"].as_array().expect("blocks").is_empty(),
-        "{running}"
-    );
+    world::until("blocks to be shown", async || {
+        let running = look(&half, "downloading").await;
+        let blocks = running["blocks"].as_array().expect("blocks");
+        (!blocks.is_empty()).then_some(())
+    })
+    .await;
     let lost = add(
         &daemon,
         origin.url("/lost.bin?status=404").as_str(),
