@@ -77,7 +77,8 @@ impl Limits {
         self.permits.waits(owner)
     }
 
-    /// Connections to `host` that `owner` has to give back, because the cap was lowered.
+    /// Connections to `host` that `owner` has to give back, because the cap was lowered or another one has
+    /// none.
     pub(crate) fn surplus_to(&self, host: &Host, owner: Owner) -> usize {
         self.permits.surplus_to(host, owner)
     }

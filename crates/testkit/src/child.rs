@@ -81,6 +81,15 @@ impl Child {
         }
     }
 
+    /// How it has ended, if it has.
+    ///
+    /// # Panics
+    /// When the system cannot tell.
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
+        let status = self.process.try_wait();
+        status.unwrap_or_else(|why| panic!("cannot ask how {} is: {why}", self.name))
+    }
+
     /// Waits until it has ended of itself.
     ///
     /// # Panics

@@ -42,9 +42,9 @@ impl Daemon {
     ) -> Daemon {
         match Daemon::start_with(command, dir, arguments, &[]).await {
             Ok(daemon) => daemon,
-            Err(fallen) => panic!(
-                "haul serve does not listen; it said:
-{}",
+            Err(mut fallen) => panic!(
+                "haul serve does not listen ({}); it said:\n{}",
+                fallen.standing(),
                 fallen.said()
             ),
         }
@@ -158,6 +158,14 @@ impl Fallen {
     /// What it said on standard error.
     pub fn said(&self) -> String {
         self.child.stderr.text()
+    }
+
+    /// Whether it has ended, and how.
+    fn standing(&mut self) -> String {
+        match self.child.exit_status() {
+            Some(status) => format!("it has ended: {status}"),
+            None => format!("it still runs after {PATIENCE:?}"),
+        }
     }
 
     /// How it ended.

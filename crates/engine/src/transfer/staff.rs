@@ -76,8 +76,9 @@ impl Transfer<'_> {
         above.for_each(|worker| worker.stop.cancel());
     }
 
-    /// Stops the threads whose connections are above a lowered cap; what they have written stays. Without
-    /// ranges all of it would be lost, and the one connection is let go on.
+    /// Stops the threads whose connections are above a lowered cap, or are to be another download's first;
+    /// what they have written stays. Without ranges all of it would be lost, and the one connection is let
+    /// go on.
     pub(super) fn give_back(&self) {
         if !self.resource.ranges {
             return;

@@ -173,7 +173,8 @@ async fn lowered_caps_on_connections_hold_for_what_runs() {
         let is_held = || open_sockets_to(origin.address()) <= usize::from(each) * 2;
         world.until_true("connections are closed", is_held).await;
         for id in [first, other] {
-            world.until(id, |view| view.threads_active == each).await;
+            let view = world.until(id, |view| view.threads_active == each).await;
+            assert_eq!((view.wasted, view.attempts), (0, 0), "bytes are kept");
         }
     }
     let at_once = SettingsChange {
@@ -189,7 +190,6 @@ async fn lowered_caps_on_connections_hold_for_what_runs() {
     for (seed, id) in [(1, first), (2, other)] {
         let view = world.ended(id).await;
         assert_right(&view, seed, 16 * MIB);
-        assert_eq!((view.wasted, view.attempts), (0, 0), "bytes are kept");
     }
 }
 
@@ -305,6 +305,27 @@ async fn a_late_download_gets_its_share_of_a_hosts_connections() {
     let view = world.engine.live().get(early).expect("there");
     assert!(view.done < 8 * MIB, "{} of the early one", view.done);
     assert_right(&*world.ended(early).await, 13, 16 * MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_download_does_not_wait_for_the_block_of_one_with_many_connections() {
+    let origin = Origin::start().await;
+    let world = World::with(|c| {
+        c.settings.threads = 4;
+        c.settings.max_connections_per_host = 4;
+    })
+    .await;
+    // No block of the early one ends before the late one has its file.
+    let early = world
+        .add(origin.url("/a.bin?size=16M&seed=13&etag=%22x%22&gate=go&gate_after=64K"))
+        .await;
+    origin.wait_gate("go", 4).await;
+    let late = world.add(origin.url("/b.bin?size=1M&seed=14")).await;
+    assert_right(&*world.ended(late).await, 14, MIB);
+    origin.open_gate("go");
+    let view = world.ended(early).await;
+    assert_right(&view, 13, 16 * MIB);
+    assert_eq!(view.attempts, 0);
 }
 
 /// How many sockets are connected or connecting to `peer`, as the kernel sees it from the client's
