@@ -72,7 +72,10 @@ thread-retrying = will retry
 
 reason-asked-to-wait = The server asks to wait { $time }
 reason-no-network = This machine has no network; next try in { $time }
-reason-connections = { $active } of { $most } connections allowed by this host
+reason-connections = { $active ->
+    [0] Waits for a connection: all { $most } to this server are in use
+   *[other] { $active } of { $most } connections allowed to this server
+}
 reason-disk-space = Waits for disk space
 reason-sources = Some of its sources are not used
 reason-checking = Checks what is on the disk

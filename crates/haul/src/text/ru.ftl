@@ -72,7 +72,10 @@ thread-retrying = повторит
 
 reason-asked-to-wait = Сервер просит подождать { $time }
 reason-no-network = Нет сети; новая попытка через { $time }
-reason-connections = Соединений с этим сервером: { $active } из { $most } разрешённых
+reason-connections = { $active ->
+    [0] Ждёт соединения: с этим сервером их не больше { $most }, и все заняты
+   *[other] Соединений с этим сервером: { $active } из { $most } разрешённых
+}
 reason-disk-space = Ждёт места на диске
 reason-sources = Часть источников не используется
 reason-checking = Проверяет то, что уже есть на диске

@@ -111,6 +111,20 @@ test("a range is chosen in the order that is shown, in both directions", () => {
   assert.equal(selection.ids.size, 0);
 });
 
+test("a range that is taken back lets go of what it has chosen, and of nothing else", () => {
+  const order = ["a", "b", "c", "d", "e"];
+  const selection = new Selection(() => {});
+  selection.toggle("e");
+  selection.toggle("a");
+  selection.reach("d", order);
+  assert.equal(selection.ids.size, 5);
+  selection.reach("b", order);
+  assert.deepEqual([...selection.ids].sort(), ["a", "b", "e"]);
+  selection.begin("c");
+  selection.reach("d", order);
+  assert.equal(selection.ids.size, 5);
+});
+
 test("a range begins at nothing that was forgotten", () => {
   const order = ["a", "b", "c", "d", "e"];
   const cleared = new Selection(() => {});
@@ -235,6 +249,13 @@ test("those that are moved together keep their order, at the edges of the queue,
     assert.equal(ids.join(""), expected, `${wanted} ${direction}`);
     assert.deepEqual(outcome.failed, []);
   }
+});
+
+test("steps that come faster than the daemon's word all count", async () => {
+  const { ids, live, chosen } = queue(5);
+  const one = chosen("b");
+  for (const direction of ["down", "down", "down", "up"]) await move(live, one, direction, 4);
+  assert.equal(ids.join(""), "acdbe");
 });
 
 test("the last one whose place is known still goes down, for there may be more behind it", async () => {

@@ -129,6 +129,7 @@ test("why it waits is said by the name of the cause, with its figures", () => {
   for (const [waits, expected] of [
     [{ code: "no_network", seconds: 75 }, "Нет сети; новая попытка через 1 мин 15 с"],
     [{ code: "connections", active: 2, most: 4 }, "Соединений с этим сервером: 2 из 4 разрешённых"],
+    [{ code: "connections", active: 0, most: 4 }, "Ждёт соединения: с этим сервером их не больше 4, и все заняты"],
     [{ code: "disk_space" }, "Ждёт места на диске"],
     [{ code: "checking" }, "Проверяет то, что уже есть на диске"],
     [{ code: "timeout", seconds: 4 }, "Сервер не ответил вовремя; новая попытка через 4 с"],

@@ -1,6 +1,6 @@
 //! What keys and the bar of actions act on: what is chosen, and always something that is seen.
 
-use super::{ENDLESS, Visit};
+use super::{ENDLESS, Visit, row};
 use crate::chromium::Tab;
 
 pub(crate) async fn what_has_left_the_list_is_not_resumed_unseen(tab: Tab) {
@@ -115,4 +115,64 @@ impl Visit {
         let says = format!("document.querySelector('#many-count').textContent == '{said}'");
         self.tab.wait(&says).await;
     }
+}
+
+pub(crate) async fn where_the_details_cover_the_list_keys_mean_what_they_show(tab: Tab) {
+    let mut visit = Visit::new(tab).await;
+    visit.tab.resize(1024, 600).await;
+    let urls = ["a.bin", "b.bin", "c.bin"].map(|name| visit.url(name, ENDLESS));
+    visit.add(&urls, "false").await;
+    for name in ["a.bin", "b.bin", "c.bin"] {
+        visit.row_says(name, "/s").await;
+    }
+    let b = format!("{}.querySelector('.name').click()", row("b.bin"));
+    visit.tab.value(&b).await;
+    visit
+        .tab
+        .wait("!document.querySelector('#details').hidden")
+        .await;
+    for key in ["ArrowDown", "ArrowDown", " ", "p"] {
+        visit.tab.press(key).await;
+    }
+    visit.row_says("b.bin", "Paused").await;
+    let list = visit.list().await;
+    let downloads = list["downloads"].as_array().expect("a list");
+    let paused = downloads.iter().filter(|one| one["status"] == "paused");
+    assert_eq!(paused.count(), 1, "{list}");
+    visit.tab.press("Escape").await;
+    assert_eq!(
+        visit
+            .tab
+            .value("document.querySelector('#many').hidden")
+            .await,
+        true
+    );
+    visit.is_quiet().await;
+}
+
+pub(crate) async fn a_press_that_ends_on_another_row_than_it_began_does_nothing(tab: Tab) {
+    let mut visit = Visit::new(tab).await;
+    let urls = ["a.bin", "b.bin"].map(|name| visit.url(name, ENDLESS));
+    visit.add(&urls, "false").await;
+    for name in ["a.bin", "b.bin"] {
+        visit.row_says(name, "/s").await;
+    }
+    // As when a new row shifts the others while the button of the mouse is down.
+    let press = |began: &str, ended: &str| {
+        let (began, ended) = (row(began), row(ended));
+        format!(
+            "{began}.querySelector('.act').dispatchEvent(new PointerEvent('pointerdown', \
+             {{bubbles: true, pointerType: 'mouse'}})); \
+             {ended}.querySelector('.act').dispatchEvent(new MouseEvent('click', \
+             {{bubbles: true, detail: 1}}))"
+        )
+    };
+    visit.tab.value(&press("a.bin", "b.bin")).await;
+    visit.tab.value(&press("a.bin", "a.bin")).await;
+    visit.row_says("a.bin", "Paused").await;
+    let list = visit.list().await;
+    let b = list["downloads"].as_array().expect("a list");
+    let b = b.iter().find(|one| one["name"] == "b.bin").expect("there");
+    assert_eq!(b["status"], "downloading", "{list}");
+    visit.is_quiet().await;
 }

@@ -61,6 +61,26 @@ pub(crate) async fn on_a_phone_a_finger_chooses_rows_and_orders_the_queue(tab: T
     visit.is_quiet().await;
 }
 
+pub(crate) async fn a_tap_beside_a_question_presses_nothing_below_it(tab: Tab) {
+    let mut visit = Visit::new(tab).await;
+    visit.tab.resize(PHONE.0, PHONE.1).await;
+    visit.add(&[visit.url("a.bin", ENDLESS)], "false").await;
+    visit.row_says("a.bin", "/s").await;
+    visit.tab.press("ArrowDown").await;
+    let pause = visit
+        .middle("document.querySelector('.row .act[data-command=pause]')")
+        .await;
+    visit.asks_to_remove().await;
+    visit.tab.finger("touchStart", &[pause]).await;
+    visit.tab.finger("touchEnd", &[]).await;
+    let is_closed = "!document.querySelector('#remove').open";
+    visit.tab.wait(is_closed).await;
+    // A command would be under way before this question.
+    visit.asks_to_remove().await;
+    assert_eq!(visit.list().await["downloads"][0]["status"], "downloading");
+    visit.is_quiet().await;
+}
+
 pub(crate) async fn a_row_is_chosen_by_a_checkbox_that_says_its_name(tab: Tab) {
     let mut visit = Visit::new(tab).await;
     visit.add(&[visit.url("a.bin", ENDLESS)], "false").await;

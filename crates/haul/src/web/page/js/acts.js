@@ -1,7 +1,7 @@
 // What a person has done with downloads: asks where something would be lost, gives the command, and says what
 // did not work.
 
-import { forEach, move, suits } from "./commands.js";
+import { forEach, isThere, move, suits } from "./commands.js";
 import { askToRemove } from "./dialogs.js";
 import { el } from "./dom.js";
 import { errorText } from "./words.js";
@@ -10,6 +10,7 @@ import { errorText } from "./words.js";
 /** @typedef {import("./commands.js").Command} Command */
 /** @typedef {import("./commands.js").Direction} Direction */
 /** @typedef {import("./commands.js").Outcome} Outcome */
+/** @typedef {import("./live.js").CallError} CallError */
 /** @typedef {import("../types.d.ts").Download} Download */
 
 const DIRECTIONS = ["top", "up", "down", "bottom"];
@@ -24,13 +25,16 @@ export async function act(context, action, ids) {
   const { downloads, live, text } = context;
   const known = /** @type {Download[]} */ (ids.map((id) => downloads.byId.get(id)).filter(Boolean));
   if (known.length === 0) return;
-  if (action === "save") return known.forEach(save);
+  if (action === "save") return void known.forEach((download) => save(context, download));
   if (action === "copy") return copy(context, known.map(({ file_url }) => file_url ?? "").join("\n"));
   if (DIRECTIONS.includes(action)) {
-    const queued = known.filter(({ status }) => status === "queued")
-      .sort((a, b) => (a.position ?? 1e9) - (b.position ?? 1e9));
-    const last = [...downloads.byId.values()].reduce((most, { position }) => Math.max(most, position ?? -1), -1);
-    return tell(context, await move(live, queued, /** @type {Direction} */ (action), last));
+    return inTurn(async () => {
+      const queued = /** @type {Download[]} */ (ids.map((id) => downloads.byId.get(id)))
+        .filter((download) => download?.status === "queued")
+        .sort((a, b) => (a.position ?? 1e9) - (b.position ?? 1e9));
+      const last = [...downloads.byId.values()].reduce((most, { position }) => Math.max(most, position ?? -1), -1);
+      tell(context, await move(live, queued, /** @type {Direction} */ (action), last));
+    });
   }
   const command = /** @type {Command} */ (action);
   const suited = known.filter(({ status }) => suits(command, status));
@@ -50,7 +54,19 @@ export async function act(context, action, ids) {
  * @param {number} position
  */
 export async function put(context, id, position) {
-  tell(context, await forEach(context.live, "downloads.move", [id], { position }));
+  await inTurn(async () => tell(context, await forEach(context.live, "downloads.move", [id], { position })));
+}
+
+/** The move under way, and those behind it. */
+let moves = Promise.resolve();
+
+/**
+ * One move after the other: each counts from where the one before has led.
+ * @param {() => Promise<void>} work
+ */
+function inTurn(work) {
+  moves = moves.then(work, work);
+  return moves;
 }
 
 /**
@@ -108,9 +124,19 @@ function tell(context, outcome) {
     : text.say("page-failed-many", { count: outcome.failed.length, why }));
 }
 
-/** @param {Download} download */
-function save(download) {
-  const link = el("a", { href: `/api/v1/downloads/${download.id}/content`, download: download.name });
+/**
+ * Saves a finished file through the browser, or says why it cannot be had.
+ * @param {Context} context
+ * @param {Download} download
+ */
+async function save(context, download) {
+  const href = `/api/v1/downloads/${download.id}/content`;
+  try {
+    await isThere(href);
+  } catch (error) {
+    return tell(context, { done: 0, failed: [{ id: download.id, error: /** @type {CallError} */ (error) }] });
+  }
+  const link = el("a", { href, download: download.name });
   document.body.append(link);
   link.click();
   link.remove();

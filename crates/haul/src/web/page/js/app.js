@@ -118,15 +118,23 @@ class Page {
     if (view.update(touched)) {
       list.move();
       selection.within(view.keys);
-      // The keyboard goes on with what comes into the place of what has left.
       const at = list.current === null || view.keys.has(list.current) ? -1 : before.indexOf(list.current);
-      if (at >= 0) list.current = view.ids[Math.min(at, view.ids.length - 1)] ?? null;
-      if (at >= 0) list.touchAll();
+      if (at >= 0) list.place = at;
+      // While its details are shown keys mean what has left, and nothing that nobody has looked at.
+      if (at >= 0 && list.current !== list.shown) this.#goOn();
     }
     list.touch(touched.changed);
     if (touched.moved.size > 0 && selection.ids.size > 0) this.many.paint();
     if (touched.added.size + touched.removed.size + touched.moved.size > 0 || !this.frame.isPainted) this.#count();
     this.frame.paintTotals();
+  }
+
+  /** The keyboard goes on with what comes into the place of what has left. */
+  #goOn() {
+    const { view } = this.context;
+    const { list } = this;
+    list.current = view.ids[Math.min(list.place, view.ids.length - 1)] ?? null;
+    list.touchAll();
   }
 
   /**
@@ -213,12 +221,17 @@ class Page {
     const before = this.list.shown;
     this.list.shown = id;
     this.list.touch([before, id].filter((one) => one !== null));
-    if (id !== null) this.details.open(id);
+    if (id !== null) return this.details.open(id);
+    if (this.list.current !== null && !this.context.view.keys.has(this.list.current)) this.#goOn();
   }
 
   async #speakOther() {
     const lang = this.context.text.lang === "en" ? "ru" : "en";
-    this.context.text = await speak(lang);
+    try {
+      this.context.text = await speak(lang);
+    } catch {
+      return toast(this.context.text.say("page-lost"));
+    }
     keep("language", lang);
     this.#again();
   }

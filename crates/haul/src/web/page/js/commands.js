@@ -107,10 +107,25 @@ export async function move(live, downloads, direction, last) {
     before = Math.min(position, last);
     if (isStep && position === at) continue;
     const one = await forEach(live, "downloads.move", [download.id], { position }, 1);
+    // The next step comes before this is told.
+    if (one.done > 0 && isStep) download.position = before;
     total.done += one.done;
     total.failed.push(...one.failed);
   }
   return total;
+}
+
+/**
+ * Fails with the daemon's own error when something cannot be had.
+ * @param {string} href
+ */
+export async function isThere(href) {
+  const { ok, status } = await fetch(href, { method: "HEAD" }).catch(() => ({ ok: false, status: 0 }));
+  if (ok) return;
+  // Only the answer to this has words.
+  const said = status === 0 ? null : await fetch(href).then((answer) => answer.json()).catch(() => null);
+  if (status === 0) throw new CallError("no_connection", "there is no connection to haul");
+  throw new CallError(said?.code ?? "http_status", said?.detail ?? `the server answered ${status}`);
 }
 
 /**

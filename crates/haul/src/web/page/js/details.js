@@ -3,7 +3,7 @@
 import { mainCommand, suits } from "./commands.js";
 import { Causes, eventItems, failureParts } from "./causes.js";
 import { changeForm } from "./change.js";
-import { el, mark, write } from "./dom.js";
+import { byId, el, mark, write } from "./dom.js";
 import { Facts } from "./facts.js";
 import { Graph } from "./graph.js";
 import { icon } from "./icons.js";
@@ -72,7 +72,8 @@ export class Details {
     this.panel.hidden = true;
     this.panel.replaceChildren();
     this.#cover();
-    if (this.back instanceof HTMLElement) this.back.focus();
+    const back = this.back instanceof HTMLElement && this.back.isConnected && this.back !== document.body ? this.back : byId("grid");
+    back.focus({ preventScroll: true });
     this.on.closed();
   }
 
@@ -223,12 +224,15 @@ export class Details {
     const drawn = commands.join();
     if (drawn === this.drawnActions) return;
     this.drawnActions = drawn;
+    const hadFocus = this.actions?.contains(document.activeElement);
     this.actions?.replaceChildren(...commands.map((command, at) => {
       const label = text.say(command === "copy" ? "page-copy-file" : `page-${command}`);
       const button = el("button", { type: "button", class: at === 0 && isDone ? "primary" : "" }, icon(command), label);
       button.addEventListener("click", () => this.on.act(command, id));
       return button;
     }));
+    // Not on one of the new buttons: nobody has chosen what it does.
+    if (hadFocus) this.name?.focus();
   }
 }
 

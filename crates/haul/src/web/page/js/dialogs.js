@@ -10,9 +10,15 @@ export function isOver() {
 /** Lets every dialog be closed by its buttons and by a click beside it. */
 export function closable() {
   for (const dialog of document.querySelectorAll("dialog")) {
-    // Only a click that begins beside it: one that ends there may have begun by choosing text.
+    // Only a click that begins beside it: one that ends there may have begun by choosing text. And not before
+    // it has ended: what a finger has closed would be gone by then, and the click be for what lies below.
+    /** @type {EventTarget | null} */
+    let began = null;
     dialog.addEventListener("pointerdown", (event) => {
-      if (event.target === dialog) dialog.close();
+      began = event.target;
+    });
+    dialog.addEventListener("click", (event) => {
+      if (event.target === dialog && began === dialog) dialog.close();
     });
     for (const button of dialog.querySelectorAll("[data-close]")) {
       button.addEventListener("click", () => dialog.close());

@@ -93,6 +93,7 @@ export class Frame {
     this.#paintKeys();
     byId("menu-sort").replaceChildren(...SORTS.map((key) =>
       el("option", { value: key }, text.say(`page-column-${key}`))));
+    /** @type {HTMLSelectElement} */ (byId("menu-sort")).value = this.context.view.sorting.key;
     this.#paintTheme();
     this.paintTotals();
   }
@@ -152,7 +153,9 @@ export class Frame {
     const sized = active.filter(({ size }) => size !== null);
     const size = sized.reduce((sum, download) => sum + (download.size ?? 0), 0);
     const done = sized.reduce((sum, download) => sum + download.done, 0);
-    const parts = active.length === 0 ? [] : [
+    // What was last heard is no news.
+    const isLost = document.body.classList.contains("offline");
+    const parts = active.length === 0 || isLost ? [] : [
       size > 0 ? text.percent(done / size * 100) : text.number(active.length),
       text.speed(downloads.stats?.speed ?? 0),
     ];

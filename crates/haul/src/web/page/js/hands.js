@@ -14,6 +14,11 @@ const RESTS = 500;
 /** Pixels that a resting finger may move. */
 const TREMBLES = 8;
 
+/** What only says something to who sees the list. @type {Set<Wish>} */
+const OF_THE_LIST = new Set([
+  "search", "up", "down", "page-up", "page-down", "first", "last", "reach-up", "reach-down", "select-all", "select", "details",
+]);
+
 export class Hands {
   /**
    * @param {Context} context
@@ -26,7 +31,13 @@ export class Hands {
     this.on = on;
     this.beside = matchMedia("(min-width: 1100px)");
     /** The finger or mouse that is down, or was last. */
-    this.down = { kind: "mouse", x: 0, y: 0, id: /** @type {string | null} */ (null), resting: 0, hasChosen: false };
+    this.down = {
+      kind: "mouse", x: 0, y: 0, resting: 0, hasChosen: false,
+      /** The row that it went down on. */
+      over: /** @type {string | null} */ (null),
+      /** The row that a finger may choose by resting there. */
+      id: /** @type {string | null} */ (null),
+    };
     const { rows } = list;
     rows.addEventListener("pointerdown", (event) => this.#press(event));
     rows.addEventListener("pointermove", (event) => {
@@ -57,8 +68,10 @@ export class Hands {
   /** @param {PointerEvent} event */
   #press(event) {
     this.#lift();
-    this.down = { kind: event.pointerType, x: event.clientX, y: event.clientY, id: null, resting: 0, hasChosen: false };
     const id = idOf(event);
+    this.down = {
+      kind: event.pointerType, x: event.clientX, y: event.clientY, resting: 0, hasChosen: false, over: id, id: null,
+    };
     // A tap on these is enough, and by its grip a row is carried.
     if (event.pointerType !== "touch" || id === null || closest(event, ".act, .lead")) return;
     this.down.id = id;
@@ -90,13 +103,15 @@ export class Hands {
     const isAnswered = down.hasChosen;
     down.hasChosen = false;
     if (id === null || isAnswered) return;
+    // Another row has come under the pointer while it was down; a key's click has none.
+    if (event.detail > 0 && down.over !== id) return;
     const command = closest(event, ".act")?.dataset.command;
     if (command) return void act(context, command, [id]);
     list.setCurrent(id);
     if (event.shiftKey) return selection.reach(id, view.ids);
     const choosesOn = down.kind === "touch" && selection.ids.size > 0;
     if (choosesOn || closest(event, ".lead") || event.ctrlKey || event.metaKey) return selection.toggle(id);
-    selection.anchor = id;
+    selection.begin(id);
     this.on.show(id);
   }
 
@@ -108,7 +123,11 @@ export class Hands {
     const { context, list, on } = this;
     const { selection, view } = context;
     const { current } = list;
-    const meant = selection.ids.size > 0 ? [...selection.ids] : current !== null ? [current] : [];
+    const isReading = this.#isReading();
+    // There arrows scroll, and nobody sees the rows.
+    if (isReading && OF_THE_LIST.has(wish)) return false;
+    const one = isReading ? list.shown : current;
+    const meant = !isReading && selection.ids.size > 0 ? [...selection.ids] : one !== null ? [one] : [];
     const direction = /^order-(.*)$/.exec(wish)?.[1];
     if (direction) return void act(context, direction, meant), true;
     switch (wish) {
@@ -133,6 +152,12 @@ export class Hands {
     return true;
   }
 
+  /** Whether the details cover the list, or have the focus: then they are what is meant. */
+  #isReading() {
+    if (this.list.shown === null) return false;
+    return !this.beside.matches || byId("details").contains(document.activeElement);
+  }
+
   /** @param {number} by */
   #go(by) {
     const { list } = this;
@@ -146,7 +171,7 @@ export class Hands {
   #reach(by) {
     const { list } = this;
     const { selection, view } = this.context;
-    if (selection.ids.size === 0 || selection.anchor === null) selection.anchor = list.current;
+    if (selection.ids.size === 0 || selection.anchor === null) selection.begin(list.current);
     this.#go(by);
     if (list.current !== null) selection.reach(list.current, view.ids);
   }

@@ -27,6 +27,8 @@ export class List {
     this.seen = 0;
     /** The download that the keyboard is at. @type {string | null} */
     this.current = null;
+    /** Which row that was, for when it has left. */
+    this.place = 0;
     /** The one whose details are shown. @type {string | null} */
     this.shown = null;
     /** What has to be painted in the next frame; null is everything. @type {Set<string> | null} */
@@ -82,7 +84,8 @@ export class List {
     const { ids } = this.context.view;
     if (ids.length === 0) return;
     const at = this.current === null ? -1 : ids.indexOf(this.current);
-    const next = at < 0 ? (by > 0 ? 0 : ids.length - 1) : at + by;
+    const hasLeft = this.current !== null && at < 0;
+    const next = hasLeft ? this.place : at < 0 ? (by > 0 ? 0 : ids.length - 1) : at + by;
     this.setCurrent(ids[Math.max(0, Math.min(ids.length - 1, next))]);
   }
 

@@ -56,15 +56,21 @@ export class Many {
     const { selection, downloads, text } = this.context;
     const count = selection.ids.size;
     const chosen = /** @type {Download[]} */ ([...selection.ids].map((id) => downloads.byId.get(id)).filter(Boolean));
+    const hadFocus = this.bar.contains(document.activeElement);
     this.bar.hidden = count === 0;
     this.tools.classList.toggle("covered", count > 0);
     document.body.classList.toggle("selecting", count > 0);
-    if (count === 0) return;
+    if (count === 0) {
+      if (hadFocus) byId("grid").focus({ preventScroll: true });
+      return;
+    }
     write(byId("many-count"), text.say("page-selected", { count }));
     for (const [action, button] of this.buttons) {
       button.disabled = WORDLESS.includes(action)
         ? !chosen.some(({ status }) => status === "queued")
         : !chosen.some(({ status }) => suits(/** @type {import("./commands.js").Command} */ (action), status));
     }
+    // A button that no longer does anything loses the focus to nobody.
+    if (hadFocus && document.activeElement?.matches(":disabled, body")) byId("grid").focus({ preventScroll: true });
   }
 }

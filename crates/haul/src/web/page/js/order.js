@@ -45,6 +45,13 @@ export class Order {
       this.isJustDropped = false;
     }, { capture: true });
     this.isJustDropped = false;
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !this.carried) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      this.isJustDropped = this.carried.isMeant;
+      this.#end();
+    }, { capture: true });
   }
 
   /** Whether the list stands in the order of the queue, so that places mean something. */

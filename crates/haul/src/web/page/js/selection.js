@@ -7,18 +7,29 @@ export class Selection {
     this.ids = new Set();
     /** Where a range begins. @type {string | null} */
     this.anchor = null;
+    /** What the range from there has chosen. @type {string[]} */
+    this.range = [];
     this.changed = changed;
+  }
+
+  /**
+   * The next range begins here.
+   * @param {string | null} id
+   */
+  begin(id) {
+    this.anchor = id;
+    this.range = [];
   }
 
   /** @param {string} id */
   toggle(id) {
     if (!this.ids.delete(id)) this.ids.add(id);
-    this.anchor = id;
+    this.begin(id);
     this.changed();
   }
 
   /**
-   * Chooses everything from the last one that was chosen to this one.
+   * Chooses everything from the last one that was chosen to this one, in place of such a range before.
    * @param {string} id
    * @param {string[]} order of what is shown
    */
@@ -26,7 +37,10 @@ export class Selection {
     const from = this.anchor === null ? -1 : order.indexOf(this.anchor);
     const to = order.indexOf(id);
     if (from < 0) return this.toggle(id);
-    for (let at = Math.min(from, to); at <= Math.max(from, to); at++) this.ids.add(order[at]);
+    for (const one of this.range) this.ids.delete(one);
+    const reached = order.slice(Math.min(from, to), Math.max(from, to) + 1);
+    this.range = reached.filter((one) => !this.ids.has(one));
+    for (const one of reached) this.ids.add(one);
     this.changed();
   }
 
@@ -34,11 +48,12 @@ export class Selection {
   all(order) {
     const isAll = order.length > 0 && order.every((id) => this.ids.has(id));
     this.ids = new Set(isAll ? [] : order);
+    this.range = [];
     this.changed();
   }
 
   clear() {
-    this.anchor = null;
+    this.begin(null);
     if (this.ids.size === 0) return;
     this.ids.clear();
     this.changed();
@@ -49,7 +64,7 @@ export class Selection {
    * @param {{ has: (id: string) => boolean }} shown
    */
   within(shown) {
-    if (this.anchor !== null && !shown.has(this.anchor)) this.anchor = null;
+    if (this.anchor !== null && !shown.has(this.anchor)) this.begin(null);
     const hidden = [...this.ids].filter((id) => !shown.has(id));
     if (hidden.length === 0) return;
     for (const id of hidden) this.ids.delete(id);

@@ -37,7 +37,7 @@ export class View {
    */
   set(wish) {
     if (wish.group) this.group = wish.group;
-    if (wish.search !== undefined) this.search = wish.search.trim().toLowerCase();
+    if (wish.search !== undefined) this.search = folded(wish.search.trim());
     if (wish.sorting) this.sorting = wish.sorting;
     this.rebuild();
   }
@@ -108,8 +108,7 @@ export class View {
   #shows(download) {
     if (this.group !== "all" && groupOf(download.status) !== this.group) return false;
     if (!this.search) return true;
-    return download.name.toLowerCase().includes(this.search)
-      || download.url.toLowerCase().includes(this.search);
+    return folded(download.name).includes(this.search) || folded(download.url).includes(this.search);
   }
 
   /**
@@ -147,4 +146,12 @@ export class View {
     const arrival = this.downloads.arrival;
     return (arrival.get(a) ?? 0) - (arrival.get(b) ?? 0);
   };
+}
+
+/**
+ * A text as it is searched: in small letters, and ё as it is mostly typed.
+ * @param {string} text
+ */
+function folded(text) {
+  return text.normalize().toLowerCase().replaceAll("ё", "е");
 }
