@@ -218,16 +218,23 @@ fn typed(state: &State) -> Option<&str> {
 }
 
 #[test]
-fn urls_stay_typed_while_there_is_no_connection() {
+fn without_a_connection_the_line_is_closed_and_the_urls_are_kept() {
     let mut state = screen(&[]);
     press(&mut state, "ahttp://h/a");
     state.down("gone".to_owned(), Instant::now());
     press(&mut state, "\n");
-    assert_eq!(typed(&state), Some("http://h/a"));
+    assert_eq!(state.mode, Mode::List, "the next keys are no text");
     assert!(state.note.is_some() && sent(&mut state).is_empty());
+    press(&mut state, "l2M\n");
+    assert_eq!(state.mode, Mode::List);
+    press(&mut state, "a");
+    assert_eq!(typed(&state), Some("http://h/a"));
+    press(&mut state, "\n");
     state.up(Instant::now());
     state.talk.take(usize::MAX);
-    assert_eq!(only(&mut state, "\n").1["urls"], json!(["http://h/a"]));
+    assert_eq!(only(&mut state, "a\n").1["urls"], json!(["http://h/a"]));
+    press(&mut state, "a");
+    assert_eq!(typed(&state), Some(""), "they are sent once");
 }
 
 #[test]

@@ -327,7 +327,10 @@ impl State {
         if purpose == Purpose::Add {
             let urls: Vec<&str> = text.split_whitespace().collect();
             let params = json!({"urls": urls});
-            return self.ask(Asked::Add(text.to_owned()), "downloads.add", &params, now);
+            if !self.ask(Asked::Add(text.to_owned()), "downloads.add", &params, now) {
+                self.not_taken(text);
+            }
+            return true;
         }
         let limit = match config::parse_size(text) {
             Ok(limit) => limit,
@@ -341,11 +344,10 @@ impl State {
             limit => format!("speed limit {}", human::speed(limit)),
         };
         let params = json!({"speed_limit": limit});
-        let asked = self.ask(Asked::Done(told), "settings.set", &params, now);
-        if asked {
+        if self.ask(Asked::Done(told), "settings.set", &params, now) {
             self.talk.ask(Asked::Settings, "settings.get", &json!({}));
         }
-        asked
+        true
     }
 }
 

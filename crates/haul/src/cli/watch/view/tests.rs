@@ -208,12 +208,9 @@ fn why_a_text_is_not_taken_and_that_it_is_kept_is_always_seen() {
         foot.trim_end_matches('|').to_owned()
     };
     let mut state = state((80, 24), &samples());
-    state.say(Tone::Refused, "no connection to the daemon", Instant::now());
+    state.say(Tone::Refused, "pasted text is over 1 MiB", Instant::now());
     state.mode = Mode::Input(Purpose::Add, Entry::with("http://h/a"));
-    assert_eq!(
-        foot(&state, 80),
-        " ! no connection to the daemon: http://h/a"
-    );
+    assert_eq!(foot(&state, 80), " ! pasted text is over 1 MiB: http://h/a");
     assert!(
         foot(&state, 30).ends_with(": http://h/a"),
         "{}",
