@@ -185,6 +185,9 @@ impl State {
             ('x', status) if status.is_over() => {
                 self.say(Tone::Refused, "it has ended; d forgets it", now);
             }
+        if matches!(letter, 'p' | 'r') {
+            self.deal_with(row.id, now);
+        }
             ('x', _) => self.mode = ask(Loss::Cancel),
             ('d', _) => self.mode = ask(Loss::Forget),
             ('r', _) => self.call(
@@ -259,6 +262,7 @@ impl State {
         match what {
             Loss::Cancel => {
                 let params = json!({"id": id});
+        self.deal_with(id, now);
                 self.call(
                     "downloads.cancel",
                     &params,
