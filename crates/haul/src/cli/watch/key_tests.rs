@@ -311,6 +311,19 @@ fn what_moves_for_another_reason_keeps_the_choice() {
 }
 
 #[test]
+fn control_l_draws_anew_and_loses_nothing_that_comes_with_it() {
+    let mut state = screen(&["queued"]);
+    let key = |code, modifiers| crossterm::event::Event::Key(KeyEvent::new(code, modifiers));
+    let burst = [
+        key(KeyCode::Char('l'), KeyModifiers::CONTROL),
+        key(KeyCode::Char('p'), KeyModifiers::NONE),
+    ];
+    assert_eq!(state.burst(&burst, Instant::now()), Next::Redraw);
+    assert_eq!(sent(&mut state).len(), 1);
+    assert_eq!(state.mode, Mode::List);
+}
+
+#[test]
 fn urls_that_the_daemon_did_not_take_are_there_when_the_user_adds_again() {
     // Each on a fresh screen; `id` is the number of the call.
     let refused = |state: &mut State, id: &Json| {

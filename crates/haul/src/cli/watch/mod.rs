@@ -193,6 +193,7 @@ impl Watching {
                     match self.state.burst(&burst, Instant::now()) {
                         Next::Stay => {}
                         Next::Quit => return Ok(exit::DONE),
+                        Next::Redraw => self.screen.redraw()?,
                         // All of the shell's job, as a terminal does; this process is told by the signal.
                         Next::Suspend => process::kill_current_process_group(process::Signal::TSTP)?,
                     }
