@@ -232,6 +232,20 @@ fn why_a_text_is_not_taken_and_that_it_is_kept_is_always_seen() {
 }
 
 #[test]
+fn the_cursor_stands_behind_what_is_shown_of_a_text_that_the_terminal_cannot_show() {
+    let mut state = state((80, 24), &samples());
+    let typed = "夏\u{2764}\u{fe0f}x";
+    for (glyphs, column) in [(Glyphs::Blocks, 13), (Glyphs::Ascii, 12)] {
+        state.mode = Mode::Input(Purpose::Search, Entry::with(typed));
+        let terminal = Terminal { glyphs, ..PLAIN };
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
+        let cursor = draw(&state, terminal, &mut buffer);
+        assert_eq!(cursor, Some((column, 23)), "{glyphs:?}");
+        assert_eq!(buffer[(column - 1, 23)].symbol(), "x", "{glyphs:?}");
+    }
+}
+
+#[test]
 fn the_help_fits_where_the_screen_works() {
     let mut state = state((60, 15), &samples());
     state.mode = Mode::Help;
