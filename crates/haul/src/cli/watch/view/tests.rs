@@ -246,6 +246,24 @@ fn the_cursor_stands_behind_what_is_shown_of_a_text_that_the_terminal_cannot_sho
 }
 
 #[test]
+fn the_help_explains_the_marks_of_the_list() {
+    for (size, glyphs) in [
+        ((80, 24), Glyphs::Blocks),
+        ((80, 24), Glyphs::Ascii),
+        ((40, 14), Glyphs::Blocks),
+    ] {
+        let mut state = state(size, &samples());
+        state.mode = Mode::Help;
+        let seen = seen(&state, Terminal { glyphs, ..PLAIN }, size);
+        for status in haul_engine::Status::ALL {
+            let told = format!("{} {}", glyphs.sign(status), status.name());
+            assert!(seen.contains(&told), "{told} is missing or cut:\n{seen}");
+        }
+        assert!(seen.contains("THR"), "{seen}");
+    }
+}
+
+#[test]
 fn the_help_fits_where_the_screen_works() {
     let mut state = state((60, 15), &samples());
     state.mode = Mode::Help;
