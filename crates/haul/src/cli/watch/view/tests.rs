@@ -88,7 +88,7 @@ fn seen(state: &State, terminal: Terminal, (width, height): (u16, u16)) -> Strin
         while x < width {
             let symbol = buffer[(x, y)].symbol();
             line.push_str(symbol);
-            x += u16::try_from(crate::cli::clip::width(symbol).max(1)).expect("a cell");
+            x += u16::try_from(clip::width(symbol).max(1)).expect("a cell");
         }
         format!("{}|", line.trim_end())
     };
@@ -243,6 +243,25 @@ fn the_cursor_stands_behind_what_is_shown_of_a_text_that_the_terminal_cannot_sho
         assert_eq!(cursor, Some((column, 23)), "{glyphs:?}");
         assert_eq!(buffer[(column - 1, 23)].symbol(), "x", "{glyphs:?}");
     }
+}
+
+#[test]
+fn names_have_the_room_of_a_wide_screen_and_a_download_its_line_on_a_small_one() {
+    let name = format!("{}.iso", "long-".repeat(20));
+    let downloads = json!([{"id": "00000000000000a1", "name": name, "status": "downloading",
+        "size": 1024, "done": 512, "progress": 50.0, "speed": 9, "threads": {"active": 2}}]);
+    let wide = seen(&state((200, 24), &downloads), PLAIN, (200, 24));
+    assert!(
+        wide.lines().nth(3).is_some_and(|row| row.contains(&name)),
+        "{wide}"
+    );
+    let downloads = json!([{"id": "00000000000000a1", "name": "s1.iso", "status": "downloading",
+        "size": 1024, "done": 512, "progress": 50.0, "speed": 9, "threads": {"active": 2}}]);
+    let small = seen(&state((60, 15), &downloads), PLAIN, (60, 15));
+    assert!(
+        small.contains("  s1.iso: downloading, 512 B of 1.0 KiB · 2 threads|"),
+        "{small}"
+    );
 }
 
 #[test]
