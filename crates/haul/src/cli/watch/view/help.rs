@@ -16,10 +16,7 @@ const KEYS: usize = 16;
 /// What else in the list does not explain itself.
 const FIGURES: [(&str, &str); 2] = [
     ("THR", "threads: its connections at work"),
-    (
-        "+ after a size",
-        "so much has come; nobody knows of how much",
-    ),
+    ("+ after a size", "what has come of a file of unknown size"),
 ];
 
 pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) {
