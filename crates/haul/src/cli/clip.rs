@@ -2,11 +2,36 @@
 //! emoji fill two. Knows nothing of what the text says.
 
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Joins letters and emoji. Some terminals put into its cell whatever comes next.
+const JOINER: char = '\u{200d}';
 
 /// How many cells a text fills.
 pub(crate) fn width(text: &str) -> usize {
     text.graphemes(true).map(UnicodeWidthStr::width).sum()
+}
+
+/// A text whose width all terminals agree on: `mark` stands for flags, and for emoji of several characters,
+/// which some terminals count as one and others one by one.
+pub(crate) fn undisputed(text: &str, mark: char) -> String {
+    let mut agreed = String::with_capacity(text.len());
+    for letter in text.graphemes(true) {
+        if is_disputed(letter) {
+            agreed.push(mark);
+        } else {
+            // Letters of languages are read without it, too.
+            agreed.extend(letter.chars().filter(|c| *c != JOINER));
+        }
+    }
+    agreed
+}
+
+fn is_disputed(letter: &str) -> bool {
+    let one_by_one: usize = letter.chars().filter_map(UnicodeWidthChar::width).sum();
+    // The letters and the tags that flags are made of.
+    let is_flag = |c| matches!(c, '\u{1f1e6}'..='\u{1f1ff}' | '\u{e0020}'..='\u{e007f}');
+    letter.width() != one_by_one || letter.contains(is_flag)
 }
 
 /// A text in exactly `cells`: cut at its end, or followed by spaces. `mark` stands where it was cut.
@@ -106,6 +131,38 @@ mod tests {
         assert_eq!(middle("夏日の思い出.mp4", 11, '…'), "夏日の….mp4");
         assert_eq!(width(&name("夏日の思い出.mp4", 12, '…')), 12);
         assert_eq!(end("夏日", 3, '…'), "夏…");
+    }
+
+    #[test]
+    fn what_terminals_count_differently_is_a_mark_and_all_else_stays() {
+        for disputed in [
+            "\u{1f1e9}\u{1f1ea}",
+            "\u{1f1e9}",
+            "\u{1f3f4}\u{e0067}\u{e0062}\u{e007f}",
+            "\u{1f469}\u{200d}\u{1f4bb}",
+            "\u{2764}\u{fe0f}",
+            "\u{1f44d}\u{1f3fd}",
+            "1\u{fe0f}\u{20e3}",
+        ] {
+            let name = format!("a{disputed}b");
+            assert_eq!(undisputed(&name, '□'), "a□b", "{disputed:?}");
+        }
+        for agreed in [
+            "夏日.mp4",
+            "😀.png",
+            "e\u{301}",
+            "한글",
+            "नमस्ते",
+            "\u{2764}",
+            "a-b.iso",
+        ] {
+            assert_eq!(undisputed(agreed, '□'), agreed);
+        }
+        // Some terminals would put the last letter into the cell of the one before.
+        assert_eq!(
+            undisputed("ක\u{dca}\u{200d}ර😀\u{200d}a", '□'),
+            "ක\u{dca}ර😀a"
+        );
     }
 
     proptest! {

@@ -58,7 +58,7 @@ const SHORTEST_NAME: usize = 14;
 /// On a screen that has room for everything; on others it is shorter.
 const LEAST_BAR: usize = 10;
 const WIDEST_BAR: usize = 24;
-/// The eye does not find from the end of a wider one to its figures.
+/// The eye does not find from the end of a wider column to the figures: it is so only for names that need it.
 const LONGEST_NAME: usize = 64;
 
 impl Columns {
@@ -98,6 +98,14 @@ impl Columns {
         columns.name = free.min(LONGEST_NAME);
         columns.rest = free - columns.name;
         columns
+    }
+
+    /// The same with room for a longer name, as far as the screen has room that nothing else needs.
+    pub(crate) fn for_names(mut self, longest: usize) -> Columns {
+        let more = longest.saturating_sub(self.name).min(self.rest);
+        self.name += more;
+        self.rest -= more;
+        self
     }
 
     /// All columns but the name, and the spaces between.
@@ -373,6 +381,24 @@ mod tests {
         assert!(line.trim_end().ends_with(failed.why), "{line}");
         let figures = text(200, &MOVING, Glyphs::Blocks).find("17%");
         assert!(figures.is_some_and(|at| at < 72), "{figures:?}");
+        let long = format!("{}.mp4", "x".repeat(96));
+        let line = Line {
+            name: &long,
+            ..MOVING
+        };
+        let columns = Columns::of(200).for_names(100);
+        let pieces = columns.line(&line, Glyphs::Blocks);
+        let shown: String = pieces.into_iter().map(|(_, text)| text).collect();
+        assert!(
+            shown.contains(&long) && shown.contains("1.0 MiB/s"),
+            "{shown}"
+        );
+        let narrow = Columns::of(80);
+        assert_eq!(
+            narrow.for_names(100),
+            narrow,
+            "figures are not given up for it"
+        );
     }
 
     proptest! {

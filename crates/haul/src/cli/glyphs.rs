@@ -5,6 +5,7 @@ use std::ffi::OsString;
 
 use haul_engine::Status;
 
+use super::clip;
 use super::paint::plain;
 
 /// Which characters a terminal can show.
@@ -53,9 +54,11 @@ impl Glyphs {
         match self {
             Glyphs::Ascii if !text.is_ascii() => {
                 let ascii = |c: char| if c.is_ascii() { c } else { '?' };
+                let text = clip::undisputed(&text, '?');
                 text.chars().map(ascii).collect()
             }
-            _ => text,
+            _ if text.is_ascii() => text,
+            _ => clip::undisputed(&text, self.or_ascii('□', '?')),
         }
     }
 
@@ -129,7 +132,7 @@ impl Glyphs {
             self.high(usize::try_from(height).unwrap_or(8))
         });
         let curve: String = heights.collect();
-        super::clip::right(&curve, cells)
+        clip::right(&curve, cells)
     }
 
     /// The map of filled slices, as the daemon tells it: a digit from 0 to 9 for each.
@@ -204,6 +207,14 @@ mod tests {
         }
         assert_eq!(Glyphs::Ascii.text("caf\u{e9}\u{9b}2J"), "caf??2J");
         assert_eq!(Glyphs::Letters.text("夏\x1b"), "夏\u{fffd}");
+        let heart = "\u{2764}\u{fe0f}";
+        for (glyphs, mark) in [
+            (Glyphs::Blocks, "□"),
+            (Glyphs::Letters, "?"),
+            (Glyphs::Ascii, "?"),
+        ] {
+            assert_eq!(glyphs.text(heart), mark, "{glyphs:?}");
+        }
     }
 
     #[test]

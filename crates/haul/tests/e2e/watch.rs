@@ -312,7 +312,7 @@ async fn watch_survives_its_daemon_and_a_signal_gives_the_terminal_back() {
     })
     .await;
 
-    for name in ["TERM", "INT", "HUP"] {
+    for name in ["TERM", "INT", "QUIT", "HUP"] {
         world::signal(name, pid(&world));
         tmux.until("the shell", |screen| screen.trim_end().ends_with(PROMPT))
             .await;
@@ -320,6 +320,7 @@ async fn watch_survives_its_daemon_and_a_signal_gives_the_terminal_back() {
         let code = match name {
             "TERM" => 143,
             "INT" => 130,
+            "QUIT" => 131,
             _ => 129,
         };
         tmux.until("its end", |screen| {

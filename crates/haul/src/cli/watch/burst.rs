@@ -12,6 +12,7 @@ use super::state::{Mode, Purpose, State};
 impl State {
     /// Does what the keys and pastes ask for, one after the other.
     pub(crate) fn burst(&mut self, events: &[Event], now: Instant) -> Next {
+        let mut then = Next::Stay;
         for (place, event) in events.iter().enumerate() {
             let next = match event {
                 Event::Key(key) => self.pasted_or_typed(*key, &events[place..], now),
@@ -22,16 +23,18 @@ impl State {
                 // The size is looked at before each drawing.
                 _ => Next::Stay,
             };
-            // What comes after it is for whoever has the terminal then.
-            if next != Next::Stay {
-                return next;
+            match next {
+                Next::Stay => {}
+                Next::Redraw => then = next,
+                // What comes after it is for whoever has the terminal then.
+                Next::Quit | Next::Suspend => return next,
             }
             // Nothing that is typed moves the choice before it is done.
             if !matches!(self.mode, Mode::Input(..)) {
                 self.settle();
             }
         }
-        Next::Stay
+        then
     }
 
     /// `burst` begins with `key`.

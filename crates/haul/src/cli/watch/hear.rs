@@ -181,7 +181,7 @@ impl State {
     }
 
     /// Keeps URLs for the user to try again.
-    fn not_taken(&mut self, urls: &str) {
+    pub(super) fn not_taken(&mut self, urls: &str) {
         if !self.untaken.is_empty() {
             self.untaken.push(' ');
         }

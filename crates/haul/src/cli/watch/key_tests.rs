@@ -218,16 +218,109 @@ fn typed(state: &State) -> Option<&str> {
 }
 
 #[test]
-fn urls_stay_typed_while_there_is_no_connection() {
+fn without_a_connection_the_line_is_closed_and_the_urls_are_kept() {
     let mut state = screen(&[]);
     press(&mut state, "ahttp://h/a");
     state.down("gone".to_owned(), Instant::now());
     press(&mut state, "\n");
-    assert_eq!(typed(&state), Some("http://h/a"));
+    assert_eq!(state.mode, Mode::List, "the next keys are no text");
     assert!(state.note.is_some() && sent(&mut state).is_empty());
+    press(&mut state, "l2M\n");
+    assert_eq!(state.mode, Mode::List);
+    press(&mut state, "a");
+    assert_eq!(typed(&state), Some("http://h/a"));
+    press(&mut state, "\n");
     state.up(Instant::now());
     state.talk.take(usize::MAX);
-    assert_eq!(only(&mut state, "\n").1["urls"], json!(["http://h/a"]));
+    assert_eq!(only(&mut state, "a\n").1["urls"], json!(["http://h/a"]));
+    press(&mut state, "a");
+    assert_eq!(typed(&state), Some(""), "they are sent once");
+}
+
+/// Tells that this download now has another status.
+fn becomes(state: &mut State, id: u64, status: &str) {
+    let changes = json!({"subscription": "s", "from": state.revision, "revision": state.revision + 1,
+        "downloads": [{"id": format!("{id:016x}"), "status": status}]});
+    state.hear(
+        json!({"method": "changed", "params": changes}),
+        Instant::now(),
+    );
+    state.settle();
+}
+
+#[test]
+fn what_a_key_moves_away_leaves_the_choice_to_the_next_one() {
+    let chosen = |state: &State| state.chosen.map(|id| id.0);
+    for (before, keys, after) in [
+        ("queued", "p", "paused"),
+        ("downloading", "p", "paused"),
+        ("queued", "xy", "cancelled"),
+    ] {
+        let mut state = screen(&[before; 4]);
+        press(&mut state, "j");
+        for id in 2..4 {
+            let (_, params) = only(&mut state, keys);
+            assert_eq!(params["id"], format!("{id:016x}"), "{keys}");
+            becomes(&mut state, id, after);
+            assert_eq!((chosen(&state), state.place()), (Some(id + 1), 1), "{keys}");
+        }
+    }
+    // Up as well as down, and at once or only when it begins.
+    for (before, key) in [("paused", "p"), ("failed", "r")] {
+        let mut state = screen(&["downloading", before, before, before]);
+        press(&mut state, "j");
+        press(&mut state, key);
+        becomes(&mut state, 2, "queued");
+        assert_eq!(chosen(&state), Some(2), "{key}: it has not moved");
+        press(&mut state, "j");
+        press(&mut state, key);
+        becomes(&mut state, 3, "downloading");
+        assert_eq!(chosen(&state), Some(4), "{key}: not what stood before it");
+    }
+    let mut state = screen(&["queued", "paused"]);
+    press(&mut state, "G");
+    press(&mut state, "p");
+    becomes(&mut state, 2, "downloading");
+    assert_eq!(
+        chosen(&state),
+        Some(1),
+        "the last one has nothing behind it"
+    );
+}
+
+#[test]
+fn what_moves_for_another_reason_keeps_the_choice() {
+    let chosen = |state: &State| state.chosen.map(|id| id.0);
+    let mut state = screen(&["queued", "queued", "queued"]);
+    press(&mut state, "jp");
+    // Another one goes before the answer comes: the choice stays until its own status changes.
+    becomes(&mut state, 1, "completed");
+    assert_eq!((chosen(&state), state.place()), (Some(2), 0));
+    becomes(&mut state, 2, "paused");
+    assert_eq!((chosen(&state), state.place()), (Some(3), 0));
+    // Long after the key, and after another choice.
+    let mut state = screen(&["queued", "queued"]);
+    press(&mut state, "p");
+    state.tick(Instant::now() + std::time::Duration::from_secs(6));
+    becomes(&mut state, 1, "completed");
+    assert_eq!((chosen(&state), state.place()), (Some(1), 1));
+    let mut state = screen(&["queued", "queued"]);
+    press(&mut state, "pjk");
+    becomes(&mut state, 1, "completed");
+    assert_eq!((chosen(&state), state.place()), (Some(1), 1));
+}
+
+#[test]
+fn control_l_draws_anew_and_loses_nothing_that_comes_with_it() {
+    let mut state = screen(&["queued"]);
+    let key = |code, modifiers| crossterm::event::Event::Key(KeyEvent::new(code, modifiers));
+    let burst = [
+        key(KeyCode::Char('l'), KeyModifiers::CONTROL),
+        key(KeyCode::Char('p'), KeyModifiers::NONE),
+    ];
+    assert_eq!(state.burst(&burst, Instant::now()), Next::Redraw);
+    assert_eq!(sent(&mut state).len(), 1);
+    assert_eq!(state.mode, Mode::List);
 }
 
 #[test]

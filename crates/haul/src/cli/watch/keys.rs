@@ -28,12 +28,12 @@ pub(crate) const HELP: [(&str, &str); 14] = [
     ("Tab 1-6", "all, active, queued, paused, failed, done"),
     ("/", "show those whose name contains a text"),
     ("s", "sort by status, newest, name, size, progress"),
-    ("Esc", "back; show everything again"),
+    ("Esc  Ctrl-L", "back, show everything; draw the screen anew"),
     ("q  Ctrl-Z", "quit, or leave until fg; the downloads go on"),
 ];
 
 /// The same where there is no room for sentences.
-pub(crate) const SHORT: [&str; 16] = [
+pub(crate) const SHORT: [&str; 17] = [
     "j k choose",
     "PgUp PgDn page",
     "g first",
@@ -49,6 +49,7 @@ pub(crate) const SHORT: [&str; 16] = [
     "/ search",
     "s sort",
     "Esc back",
+    "Ctrl-L redraw",
     "q quit",
 ];
 
@@ -62,6 +63,8 @@ pub(crate) enum Next {
     Quit,
     /// Stop the process, as Ctrl-Z does.
     Suspend,
+    /// Draw everything anew, whatever the terminal shows.
+    Redraw,
 }
 
 impl State {
@@ -74,6 +77,7 @@ impl State {
             match key.code {
                 KeyCode::Char('c') => return Next::Quit,
                 KeyCode::Char('z') => return Next::Suspend,
+                KeyCode::Char('l') => return Next::Redraw,
                 _ => {}
             }
         }
@@ -181,6 +185,9 @@ impl State {
         };
         let name = &row.name;
         let params = json!({"id": row.id.to_string()});
+        if matches!(letter, 'p' | 'r') {
+            self.deal_with(row.id, now);
+        }
         match (letter, row.status) {
             ('x', status) if status.is_over() => {
                 self.say(Tone::Refused, "it has ended; d forgets it", now);
@@ -255,6 +262,7 @@ impl State {
             return;
         }
         let Question { what, id, name } = question;
+        self.deal_with(id, now);
         let id = id.to_string();
         match what {
             Loss::Cancel => {
@@ -319,7 +327,8 @@ impl State {
         }
     }
 
-    /// Does what a typed text asks for. Returns whether that is so; if not, the user goes on typing.
+    /// Does what a typed text asks for, or says why it cannot be done now. Returns whether the line is
+    /// done with; if not, it is the text that is wrong, and the user goes on typing.
     fn done(&mut self, purpose: Purpose, text: &str, now: Instant) -> bool {
         if purpose == Purpose::Search || text.is_empty() {
             return true;
@@ -327,7 +336,10 @@ impl State {
         if purpose == Purpose::Add {
             let urls: Vec<&str> = text.split_whitespace().collect();
             let params = json!({"urls": urls});
-            return self.ask(Asked::Add(text.to_owned()), "downloads.add", &params, now);
+            if !self.ask(Asked::Add(text.to_owned()), "downloads.add", &params, now) {
+                self.not_taken(text);
+            }
+            return true;
         }
         let limit = match config::parse_size(text) {
             Ok(limit) => limit,
@@ -341,11 +353,10 @@ impl State {
             limit => format!("speed limit {}", human::speed(limit)),
         };
         let params = json!({"speed_limit": limit});
-        let asked = self.ask(Asked::Done(told), "settings.set", &params, now);
-        if asked {
+        if self.ask(Asked::Done(told), "settings.set", &params, now) {
             self.talk.ask(Asked::Settings, "settings.get", &json!({}));
         }
-        asked
+        true
     }
 }
 

@@ -84,6 +84,7 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    quit: Signal,
     stop: Signal,
     go_on: Signal,
 }
@@ -104,6 +105,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            quit: signal(SignalKind::quit())?,
             stop: signal(SignalKind::from_raw(process::Signal::TSTP.as_raw()))?,
             go_on: signal(SignalKind::from_raw(process::Signal::CONT.as_raw()))?,
         })
@@ -114,6 +116,7 @@ impl Signals {
             _ = self.terminate.recv() => Asks::End(143),
             _ = self.interrupt.recv() => Asks::End(130),
             _ = self.hang_up.recv() => Asks::End(129),
+            _ = self.quit.recv() => Asks::End(131),
             _ = self.stop.recv() => Asks::Stop,
             _ = self.go_on.recv() => Asks::GoOn,
         }
@@ -190,6 +193,7 @@ impl Watching {
                     match self.state.burst(&burst, Instant::now()) {
                         Next::Stay => {}
                         Next::Quit => return Ok(exit::DONE),
+                        Next::Redraw => self.screen.redraw()?,
                         // All of the shell's job, as a terminal does; this process is told by the signal.
                         Next::Suspend => process::kill_current_process_group(process::Signal::TSTP)?,
                     }

@@ -70,7 +70,12 @@ impl Screen {
         TAKEN.store(true, Ordering::SeqCst);
         enable_raw_mode()?;
         execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, Hide)?;
-        // Everything is drawn anew. `clear` would ask the terminal for its cursor, and that answer is
+        self.redraw()
+    }
+
+    /// Everything is drawn anew, whatever the terminal shows.
+    pub(super) fn redraw(&mut self) -> io::Result<()> {
+        // `clear` would ask the terminal for its cursor, and that answer is
         // among the keys, where nobody waits for it.
         let size = self.terminal.size()?;
         self.terminal.resize(Rect::from((Position::ORIGIN, size)))

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use haul_engine::Id;
+use haul_engine::{Id, Status};
 use serde_json::{Value as Json, json};
 
 use super::entry::Entry;
@@ -95,6 +95,17 @@ pub(crate) struct Details {
     pub(crate) facts: Json,
 }
 
+/// What is known of the chosen download since the user did something to it: when that moves it, the keys
+/// are about the next one, so that several can be dealt with in turn.
+#[derive(Debug)]
+struct Dealt {
+    status: Status,
+    /// The one behind it.
+    next: Option<Id>,
+    /// What moves it from then on is not what the user did.
+    until: Instant,
+}
+
 /// What the screen shows.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -114,6 +125,7 @@ pub(crate) struct State {
     pub(crate) chosen: Option<Id>,
     /// Its place, for when it is gone.
     place: usize,
+    dealt: Option<Dealt>,
     /// The place of the first one that is seen.
     pub(crate) top: usize,
     pub(crate) details: Option<Details>,
@@ -143,6 +155,7 @@ impl State {
             history: VecDeque::from([0; HISTORY]),
             chosen: None,
             place: 0,
+            dealt: None,
             top: 0,
             details: None,
             mode: Mode::List,
@@ -172,6 +185,7 @@ impl State {
         let moving = self.speed > 0 || self.history.iter().any(|speed| *speed > 0);
         self.history.pop_front();
         self.history.push_back(self.speed);
+        self.dealt.take_if(|dealt| dealt.until <= now);
         let over = self.note.take_if(|note| note.until <= now).is_some();
         if self
             .settings_asked
@@ -197,6 +211,35 @@ impl State {
         self.list.settle();
         self.place = place.min(self.list.len().saturating_sub(1));
         self.chosen = self.list.at(self.place).map(|row| row.id);
+        self.dealt = None;
+    }
+
+    /// The user has done something to this one that may move it.
+    pub(super) fn deal_with(&mut self, id: Id, now: Instant) {
+        let Some(row) = self.chosen().filter(|row| row.id == id) else {
+            return;
+        };
+        self.dealt = Some(Dealt {
+            status: row.status,
+            next: self.list.at(self.place + 1).map(|next| next.id),
+            until: now + NOTE,
+        });
+    }
+
+    /// Where the keys go, when the chosen one now stands at `place`: with it, unless the user has moved it.
+    fn goes_to(&mut self, place: usize) -> usize {
+        let status = self.chosen().map(|row| row.status);
+        let Some(dealt) = &mut self.dealt else {
+            return place;
+        };
+        let is_changed = status != Some(dealt.status);
+        if is_changed && place != self.place {
+            let next = dealt.next.and_then(|next| self.list.place(next));
+            return next.unwrap_or(self.place);
+        }
+        dealt.status = status.unwrap_or(dealt.status);
+        dealt.next = self.list.at(place + 1).map(|next| next.id);
+        place
     }
 
     /// Where the chosen one stands.
@@ -214,7 +257,10 @@ impl State {
     pub(crate) fn settle(&mut self) {
         self.list.settle();
         match self.chosen.and_then(|id| self.list.place(id)) {
-            Some(place) => self.place = place,
+            Some(place) => match self.goes_to(place) {
+                goes_to if goes_to == place => self.place = place,
+                next => self.choose(next),
+            },
             // It is gone or hidden: the one that has taken its place is next.
             None => self.choose(self.place),
         }

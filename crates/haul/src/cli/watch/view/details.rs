@@ -12,6 +12,8 @@ use crate::human;
 
 /// The names of facts stand in a column of their own.
 const NAMES: usize = 9;
+/// Less of how far it is tells nothing.
+const SHORTEST_STANDING: usize = 12;
 
 pub(super) fn draw(state: &State, y: u16, rows: u16, canvas: &mut Canvas<'_>) {
     if rows == 0 {
@@ -68,16 +70,19 @@ pub(super) fn draw(state: &State, y: u16, rows: u16, canvas: &mut Canvas<'_>) {
     }
 }
 
-/// The name as a whole, and why it waits or has failed: what lines above have cut.
+/// The name as a whole, which lines above have cut, and why it waits or has failed, or else how far it is.
 fn shortest(row: &Row, canvas: &Canvas<'_>) -> Vec<Piece> {
     let glyphs = canvas.glyphs();
     let why = glyphs.text(&row.why);
     let (name, width) = (glyphs.text(&row.name), canvas.width().saturating_sub(2));
     if why.is_empty() {
-        return vec![(
-            Some(Look::Dim),
-            format!("  {}", clip::middle(&name, width, glyphs.cut())),
-        )];
+        let name = clip::middle(&name, width, glyphs.cut());
+        let room = width.saturating_sub(clip::width(&name) + 2);
+        if room < SHORTEST_STANDING {
+            return vec![(Some(Look::Dim), format!("  {name}"))];
+        }
+        let told = clip::end(&standing(row, &Json::Null, canvas), room, glyphs.cut());
+        return vec![(Some(Look::Dim), format!("  {name}: ")), (None, told)];
     }
     let why = clip::end(&why, width.saturating_sub(10), glyphs.cut());
     let room = width.saturating_sub(clip::width(&why) + 2);
@@ -122,9 +127,11 @@ fn standing(row: &Row, facts: &Json, canvas: &Canvas<'_>) -> String {
         row.status.name(),
         human::size(row.done)
     )];
-    let most = facts["threads"]["limit"].as_u64();
-    if let Some(most) = most.filter(|_| row.status.is_active()) {
-        told.push(format!("{} of {most} threads", row.threads));
+    if row.status.is_active() {
+        told.push(match facts["threads"]["limit"].as_u64() {
+            Some(most) => format!("{} of {most} threads", row.threads),
+            None => human::count(row.threads, "thread"),
+        });
     }
     if let Some(place) = row.position {
         told.push(format!("place {} in the queue", place + 1));

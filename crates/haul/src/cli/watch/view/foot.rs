@@ -119,7 +119,7 @@ fn input(
         Purpose::Limit => " limit, like 2M, 0 for none: ".to_owned(),
     };
     let refusal = note.filter(|note| note.tone == Tone::Refused);
-    let (look, before) = match refusal {
+    let (look, told) = match refusal {
         None => (Look::Bold, purpose),
         Some(note) => {
             let text = format!(" ! {}", canvas.glyphs().text(&note.text));
@@ -129,11 +129,15 @@ fn input(
             (Look::Red, format!("{text}: "))
         }
     };
-    let taken = clip::width(&before);
+    let taken = clip::width(&told);
     let room = canvas.width().saturating_sub(taken + 1);
-    let (seen, cursor) = entry.seen(room);
-    let text = clip::left(&canvas.glyphs().text(&seen), room + 1, ' ');
-    canvas.line(y, vec![(Some(look), before), (None, text)]);
+    let (before, behind) = entry.seen(room);
+    let glyphs = canvas.glyphs();
+    // As wide as it is shown, which need not be as wide as it was typed.
+    let (typed, behind) = (glyphs.text(before), glyphs.text(behind));
+    let cursor = clip::width(&typed);
+    let text = clip::left(&(typed + &behind), room + 1, ' ');
+    canvas.line(y, vec![(Some(look), told), (None, text)]);
     let column = u16::try_from(taken + cursor).unwrap_or(u16::MAX);
     column.min(canvas.buffer.area.width.saturating_sub(1))
 }

@@ -11,6 +11,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::state::State;
+use crate::cli::clip;
 use crate::cli::columns::{self, Columns, Piece};
 use crate::cli::glyphs::Glyphs;
 use crate::cli::paint::{Look, Paint};
@@ -95,13 +96,17 @@ pub(crate) fn draw(state: &State, terminal: Terminal, buffer: &mut Buffer) -> Op
 /// The list and what stands over it.
 fn rows(state: &State, layout: Layout, mut y: u16, canvas: &mut Canvas<'_>) {
     // The mark of the chosen one stands before its line.
-    let columns = Columns::of(usize::from(layout.width.saturating_sub(2)));
+    let glyphs = canvas.terminal.glyphs;
+    let seen = (state.top..state.list.len()).take(layout.rows());
+    let names = seen.clone().filter_map(|place| state.list.at(place));
+    let longest = names.map(|row| clip::width(&glyphs.text(&row.name))).max();
+    let columns =
+        Columns::of(usize::from(layout.width.saturating_sub(2))).for_names(longest.unwrap_or(0));
     if layout.heading() > 0 {
         let heading = format!("  {}", columns.heading());
         canvas.line(y, vec![(Some(Look::Dim), heading)]);
         y += 1;
     }
-    let seen = (state.top..state.list.len()).take(layout.rows());
     for place in seen {
         let Some(row) = state.list.at(place) else {
             break;
@@ -121,7 +126,7 @@ fn rows(state: &State, layout: Layout, mut y: u16, canvas: &mut Canvas<'_>) {
         let is_chosen = state.chosen == Some(row.id);
         let mark = if is_chosen { "> " } else { "  " };
         let mut pieces = vec![(Some(Look::Bold), mark.to_owned())];
-        pieces.extend(columns.line(&line, canvas.terminal.glyphs));
+        pieces.extend(columns.line(&line, glyphs));
         canvas.line(y, pieces);
         if is_chosen {
             canvas.strengthen(y);

@@ -88,7 +88,7 @@ fn seen(state: &State, terminal: Terminal, (width, height): (u16, u16)) -> Strin
         while x < width {
             let symbol = buffer[(x, y)].symbol();
             line.push_str(symbol);
-            x += u16::try_from(crate::cli::clip::width(symbol).max(1)).expect("a cell");
+            x += u16::try_from(clip::width(symbol).max(1)).expect("a cell");
         }
         format!("{}|", line.trim_end())
     };
@@ -208,12 +208,9 @@ fn why_a_text_is_not_taken_and_that_it_is_kept_is_always_seen() {
         foot.trim_end_matches('|').to_owned()
     };
     let mut state = state((80, 24), &samples());
-    state.say(Tone::Refused, "no connection to the daemon", Instant::now());
+    state.say(Tone::Refused, "pasted text is over 1 MiB", Instant::now());
     state.mode = Mode::Input(Purpose::Add, Entry::with("http://h/a"));
-    assert_eq!(
-        foot(&state, 80),
-        " ! no connection to the daemon: http://h/a"
-    );
+    assert_eq!(foot(&state, 80), " ! pasted text is over 1 MiB: http://h/a");
     assert!(
         foot(&state, 30).ends_with(": http://h/a"),
         "{}",
@@ -232,6 +229,57 @@ fn why_a_text_is_not_taken_and_that_it_is_kept_is_always_seen() {
     }
     state.say(Tone::Done, "paused: x", Instant::now());
     assert_eq!(foot(&state, 80), " paused: x");
+}
+
+#[test]
+fn the_cursor_stands_behind_what_is_shown_of_a_text_that_the_terminal_cannot_show() {
+    let mut state = state((80, 24), &samples());
+    let typed = "夏\u{2764}\u{fe0f}x";
+    for (glyphs, column) in [(Glyphs::Blocks, 13), (Glyphs::Ascii, 12)] {
+        state.mode = Mode::Input(Purpose::Search, Entry::with(typed));
+        let terminal = Terminal { glyphs, ..PLAIN };
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
+        let cursor = draw(&state, terminal, &mut buffer);
+        assert_eq!(cursor, Some((column, 23)), "{glyphs:?}");
+        assert_eq!(buffer[(column - 1, 23)].symbol(), "x", "{glyphs:?}");
+    }
+}
+
+#[test]
+fn names_have_the_room_of_a_wide_screen_and_a_download_its_line_on_a_small_one() {
+    let name = format!("{}.iso", "long-".repeat(20));
+    let downloads = json!([{"id": "00000000000000a1", "name": name, "status": "downloading",
+        "size": 1024, "done": 512, "progress": 50.0, "speed": 9, "threads": {"active": 2}}]);
+    let wide = seen(&state((200, 24), &downloads), PLAIN, (200, 24));
+    assert!(
+        wide.lines().nth(3).is_some_and(|row| row.contains(&name)),
+        "{wide}"
+    );
+    let downloads = json!([{"id": "00000000000000a1", "name": "s1.iso", "status": "downloading",
+        "size": 1024, "done": 512, "progress": 50.0, "speed": 9, "threads": {"active": 2}}]);
+    let small = seen(&state((60, 15), &downloads), PLAIN, (60, 15));
+    assert!(
+        small.contains("  s1.iso: downloading, 512 B of 1.0 KiB · 2 threads|"),
+        "{small}"
+    );
+}
+
+#[test]
+fn the_help_explains_the_marks_of_the_list() {
+    for (size, glyphs) in [
+        ((80, 24), Glyphs::Blocks),
+        ((80, 24), Glyphs::Ascii),
+        ((40, 14), Glyphs::Blocks),
+    ] {
+        let mut state = state(size, &samples());
+        state.mode = Mode::Help;
+        let seen = seen(&state, Terminal { glyphs, ..PLAIN }, size);
+        for status in haul_engine::Status::ALL {
+            let told = format!("{} {}", glyphs.sign(status), status.name());
+            assert!(seen.contains(&told), "{told} is missing or cut:\n{seen}");
+        }
+        assert!(seen.contains("THR"), "{seen}");
+    }
 }
 
 #[test]
