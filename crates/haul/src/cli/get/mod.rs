@@ -8,6 +8,9 @@ mod pace;
 mod progress;
 mod resume;
 
+use std::convert::Infallible;
+use std::future::pending;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,16 +18,20 @@ use anyhow::Context;
 use clap::Args;
 use haul_engine::store::Store;
 use haul_engine::{Engine, Id, New, Spec};
+use rustix::process;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::outcome::{Outcome, Steps};
 use self::progress::Progress;
+use super::block::Block;
 use super::exit::{self, Failure};
 use super::output::{self, JsonOutput, LogDefault, Verbosity};
 use super::wanted::Wanted;
 use crate::assemble::{self, State};
 use crate::config::{self, Config, Flags};
 use crate::shutdown::{INTERRUPTED, Signals};
+use crate::sys;
 
 /// How many downloads are recorded with one commit.
 const ADDED_AT_ONCE: usize = 256;
@@ -172,9 +179,11 @@ async fn run(
     let mut watcher = engine.live().watch();
     ids.extend(add(&engine, missing).await?);
     progress.expect(&ids);
+    let standing = stand_when_asked(progress.bars());
     let all = tokio::select! {
         all = progress.until_over(&mut watcher, &ids, &mut outcome) => all.map(Some),
         () = signals.next() => Ok(None),
+        Err(refused) = standing => Err(refused),
     };
     progress.clear();
     signals.unless_repeated(engine.shutdown()).await;
@@ -194,6 +203,19 @@ async fn run(
         code: exit::code_of_all(outcome.codes()),
         leave: outcome.leave(),
     })
+}
+
+/// Whenever the terminal stops this process (`Ctrl-Z`), takes the bars away before, so that the shell
+/// finds a line of its own, and draws them below what stands there when it goes on.
+async fn stand_when_asked(bars: Option<Block>) -> io::Result<Infallible> {
+    let Some(bars) = bars else {
+        return pending().await;
+    };
+    let mut asked = signal(SignalKind::from_raw(process::Signal::TSTP.as_raw()))?;
+    while asked.recv().await.is_some() {
+        bars.suspend(sys::stop)?;
+    }
+    pending().await
 }
 
 /// Adds downloads a few at a time: the first ones run while the others are recorded. What is cut off in
