@@ -5,6 +5,7 @@ mod bars;
 mod events;
 mod outcome;
 mod pace;
+mod places;
 mod progress;
 mod resume;
 
@@ -23,6 +24,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::outcome::{Outcome, Steps};
+use self::places::Places;
 use self::progress::Progress;
 use super::block::Block;
 use super::exit::{self, Failure};
@@ -75,6 +77,7 @@ pub(crate) fn get(asked: &Get, verbosity: Verbosity) -> anyhow::Result<u8> {
     let dir = std::path::absolute(&asked.dir).context("the current directory cannot be told")?;
     let mut specs = asked.wanted.specs(verbosity)?;
     set_going(&mut specs, verbosity);
+    let places = Places::of(&specs);
     let specs = resume::settle(specs, &dir);
     assemble::create_dir(&dir)?;
     let state = State::take(&dir.join(".haul").join(resume::name(&specs))).map_err(taken)?;
@@ -85,7 +88,7 @@ pub(crate) fn get(asked: &Get, verbosity: Verbosity) -> anyhow::Result<u8> {
         Some(_) if specs.len() > 1 => Steps::AtTheEnd,
         _ => Steps::AtOnce,
     };
-    let outcome = Outcome::new(verbosity, asked.json, steps);
+    let outcome = Outcome::new(verbosity, asked.json, steps, places);
     let ended = api.block_on(run(
         &loaded.config,
         Work {
