@@ -75,6 +75,21 @@ pub(crate) fn middle(text: &str, cells: usize, mark: char) -> String {
     format!("{front}{mark}{back}")
 }
 
+/// A text in exactly `cells`, as [`left`]; one of two parts (`…; next try in 5 s`) is cut in the first,
+/// as long as some of that remains.
+pub(crate) fn parts(text: &str, cells: usize, mark: char) -> String {
+    let last = text.rfind("; ").map_or("", |at| &text[at..]);
+    let room = cells.saturating_sub(width(last));
+    if last.is_empty() || room < SHORTEST_PART {
+        return left(text, cells, mark);
+    }
+    let first = middle(&text[..text.len() - last.len()], room, mark);
+    filled(first + last, cells)
+}
+
+/// Less of a part tells nothing.
+const SHORTEST_PART: usize = 8;
+
 /// As much of a text's start as fits.
 fn start(text: &str, cells: usize) -> &str {
     let mut room = cells;
@@ -126,6 +141,18 @@ mod tests {
     }
 
     #[test]
+    fn of_two_parts_the_first_is_cut_as_long_as_some_of_it_remains() {
+        let text = "the server answers 503 (Service Unavailable); next try in 12 s";
+        assert_eq!(parts(text, 70, '…'), format!("{text:70}"));
+        assert_eq!(
+            parts(text, 40, '…'),
+            "the server …available); next try in 12 s"
+        );
+        assert_eq!(parts(text, 20, '…'), "the server answers …");
+        assert_eq!(parts("no second part at all", 12, '…'), "no second p…");
+    }
+
+    #[test]
     fn wide_letters_are_counted_as_two_cells_and_never_cut() {
         assert_eq!(width("夏日の思い出.mp4"), 16);
         assert_eq!(middle("夏日の思い出.mp4", 11, '…'), "夏日の….mp4");
@@ -172,6 +199,8 @@ mod tests {
             let text = crate::cli::paint::plain(&text);
             prop_assert_eq!(width(&left(&text, cells, '…')), cells);
             prop_assert_eq!(width(&name(&text, cells, '…')), cells);
+            let parts = parts(&format!("{text}; {text}"), cells, '…');
+            prop_assert_eq!(width(&parts), cells);
         }
     }
 }

@@ -249,7 +249,7 @@ fn words(line: &Line<'_>, room: usize, space: &str, glyphs: Glyphs) -> String {
         (Status::Paused, why) => format!("paused: {}", glyphs.text(why)),
         (_, why) => glyphs.text(why),
     };
-    format!("{space}{}", clip::left(&words, room, glyphs.cut()))
+    format!("{space}{}", clip::parts(&words, room, glyphs.cut()))
 }
 
 /// A column with the space before it.

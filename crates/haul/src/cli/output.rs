@@ -42,7 +42,13 @@ pub(crate) struct JsonOutput {
 
 /// Prints a line of data.
 pub(crate) fn data(line: impl std::fmt::Display) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{line}")
+    writeln!(io::stdout().lock(), "{line}").map_err(|cause| unwritten(&cause))
+}
+
+/// The same failure, and where.
+fn unwritten(cause: &io::Error) -> io::Error {
+    let told = format!("cannot write to standard output: {cause}");
+    io::Error::new(cause.kind(), told)
 }
 
 /// Prints a line of data for whoever reads it: when he has gone, the work that it is about goes on.
@@ -61,8 +67,8 @@ pub(crate) fn text(text: &str) -> io::Result<()> {
 /// Prints data as it is.
 pub(crate) fn bytes(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(bytes)?;
-    out.flush()
+    let written = out.write_all(bytes).and_then(|()| out.flush());
+    written.map_err(|cause| unwritten(&cause))
 }
 
 /// Tells the user something that is no data. A stderr that cannot be written to is nobody's to mend.

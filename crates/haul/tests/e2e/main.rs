@@ -6,6 +6,7 @@ mod aria2_npm;
 mod aria2_sockets;
 mod aria2p;
 mod attacks;
+mod bars;
 mod commands;
 mod console;
 mod content;

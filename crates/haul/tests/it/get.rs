@@ -265,3 +265,65 @@ async fn a_reader_that_leaves_early_stops_no_download() {
     });
     assert_eq!(files.count(), 59, "everything that is there was fetched");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_can_be_told_apart_and_shows_no_query() {
+    let (origin, dir) = (
+        Origin::start().await,
+        tempfile::tempdir().expect("a directory"),
+    );
+    let url = |n| {
+        origin
+            .url(&format!("/download?status=404&seed={n}"))
+            .to_string()
+    };
+    let ended = get(dir.path(), &[&url(424_241), &url(424_242)]).await;
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    for place in 1..=2 {
+        let told = format!("/download?… (URL {place} of 2)\n");
+        assert!(ended.stderr.contains(&told), "{}", ended.stderr);
+    }
+    assert!(!ended.stderr.contains("42424"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_says_why_also_where_no_bars_are_seen() {
+    let (origin, dir) = (
+        Origin::start().await,
+        tempfile::tempdir().expect("a directory"),
+    );
+    let busy = origin.url("/busy.bin?size=20K&status=503&status_times=1&retry_after=8");
+    let mut command = haul(dir.path(), &["get", busy.as_str()]);
+    let ended = tokio::task::spawn_blocking(move || end(&mut command));
+    let ended = ended.await.expect("it ends");
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let first = ended.stderr.lines().next();
+    assert!(
+        first.is_some_and(|line| line.starts_with("0 of 1 file done, 0 B")
+            && line.ends_with("; server asked to wait 8 s")),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_standard_output_is_said_to_be_that() {
+    let (origin, dir) = (
+        Origin::start().await,
+        tempfile::tempdir().expect("a directory"),
+    );
+    let url = origin.url("/a.bin?size=20K&seed=1");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full");
+    let mut command = haul(dir.path(), &["get", url.as_str()]);
+    command.stdout(full.expect("a device that is always full"));
+    let ended = tokio::task::spawn_blocking(move || end(&mut command));
+    let ended = ended.await.expect("it ends");
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .contains("cannot write to standard output: No space left"),
+        "{}",
+        ended.stderr
+    );
+}

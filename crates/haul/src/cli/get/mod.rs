@@ -5,9 +5,13 @@ mod bars;
 mod events;
 mod outcome;
 mod pace;
+mod places;
 mod progress;
 mod resume;
 
+use std::convert::Infallible;
+use std::future::pending;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,16 +19,21 @@ use anyhow::Context;
 use clap::Args;
 use haul_engine::store::Store;
 use haul_engine::{Engine, Id, New, Spec};
+use rustix::process;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::outcome::{Outcome, Steps};
+use self::places::Places;
 use self::progress::Progress;
+use super::block::Block;
 use super::exit::{self, Failure};
 use super::output::{self, JsonOutput, LogDefault, Verbosity};
 use super::wanted::Wanted;
 use crate::assemble::{self, State};
 use crate::config::{self, Config, Flags};
 use crate::shutdown::{INTERRUPTED, Signals};
+use crate::sys;
 
 /// How many downloads are recorded with one commit.
 const ADDED_AT_ONCE: usize = 256;
@@ -68,6 +77,7 @@ pub(crate) fn get(asked: &Get, verbosity: Verbosity) -> anyhow::Result<u8> {
     let dir = std::path::absolute(&asked.dir).context("the current directory cannot be told")?;
     let mut specs = asked.wanted.specs(verbosity)?;
     set_going(&mut specs, verbosity);
+    let places = Places::of(&specs);
     let specs = resume::settle(specs, &dir);
     assemble::create_dir(&dir)?;
     let state = State::take(&dir.join(".haul").join(resume::name(&specs))).map_err(taken)?;
@@ -78,7 +88,7 @@ pub(crate) fn get(asked: &Get, verbosity: Verbosity) -> anyhow::Result<u8> {
         Some(_) if specs.len() > 1 => Steps::AtTheEnd,
         _ => Steps::AtOnce,
     };
-    let outcome = Outcome::new(verbosity, asked.json, steps);
+    let outcome = Outcome::new(verbosity, asked.json, steps, places);
     let ended = api.block_on(run(
         &loaded.config,
         Work {
@@ -172,9 +182,11 @@ async fn run(
     let mut watcher = engine.live().watch();
     ids.extend(add(&engine, missing).await?);
     progress.expect(&ids);
+    let standing = stand_when_asked(progress.bars());
     let all = tokio::select! {
         all = progress.until_over(&mut watcher, &ids, &mut outcome) => all.map(Some),
         () = signals.next() => Ok(None),
+        Err(refused) = standing => Err(refused),
     };
     progress.clear();
     signals.unless_repeated(engine.shutdown()).await;
@@ -194,6 +206,19 @@ async fn run(
         code: exit::code_of_all(outcome.codes()),
         leave: outcome.leave(),
     })
+}
+
+/// Whenever the terminal stops this process (`Ctrl-Z`), takes the bars away before, so that the shell
+/// finds a line of its own, and draws them below what stands there when it goes on.
+async fn stand_when_asked(bars: Option<Block>) -> io::Result<Infallible> {
+    let Some(bars) = bars else {
+        return pending().await;
+    };
+    let mut asked = signal(SignalKind::from_raw(process::Signal::TSTP.as_raw()))?;
+    while asked.recv().await.is_some() {
+        bars.suspend(sys::stop)?;
+    }
+    pending().await
 }
 
 /// Adds downloads a few at a time: the first ones run while the others are recorded. What is cut off in

@@ -1,16 +1,16 @@
 //! What became of each download: told once, on stdout when it was delivered, on stderr when not; and
 //! what became of all of them, told at the end.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use haul_engine::error::redacted;
 use haul_engine::{Id, Live, Status, View};
-use url::Url;
 
 use super::Leave;
 use super::events::{self, Summary};
+use super::places::Places;
 use crate::cli::exit;
 use crate::cli::output::{self, JsonOutput, Verbosity};
 use crate::cli::paint::plain;
@@ -47,6 +47,7 @@ struct Failed {
 pub(super) struct Outcome {
     tell: Tell,
     steps: Steps,
+    places: Places,
     told: HashSet<Id>,
     delivered: usize,
     failed: Vec<u8>,
@@ -57,17 +58,22 @@ pub(super) struct Outcome {
     /// Those that failed with an error, to be told again.
     failures: Vec<Failed>,
     begun: Instant,
-    /// Bytes that were there before.
-    before: u64,
-    /// Bytes that are there now.
-    now: u64,
+    /// Bytes that came, kept or not.
+    fetched: u64,
+    /// Bytes that there were of each when it was last seen.
+    seen: HashMap<Id, u64>,
 }
 
 /// More failures than that are not told a second time.
 const TOLD_AGAIN: usize = 20;
 
 impl Outcome {
-    pub(super) fn new(verbosity: Verbosity, json: JsonOutput, steps: Steps) -> Outcome {
+    pub(super) fn new(
+        verbosity: Verbosity,
+        json: JsonOutput,
+        steps: Steps,
+        places: Places,
+    ) -> Outcome {
         let tell = match (json.json, verbosity.quiet) {
             (true, _) => Tell::Events,
             (false, true) => Tell::Errors,
@@ -76,6 +82,7 @@ impl Outcome {
         Outcome {
             tell,
             steps,
+            places,
             told: HashSet::new(),
             delivered: 0,
             failed: Vec::new(),
@@ -83,14 +90,22 @@ impl Outcome {
             held: 0,
             failures: Vec::new(),
             begun: Instant::now(),
-            before: 0,
-            now: 0,
+            fetched: 0,
+            seen: HashMap::new(),
         }
     }
 
-    /// The downloads begin now; so many bytes of them are there from an earlier run.
-    pub(super) fn begin(&mut self, before: u64) {
-        (self.begun, self.before) = (Instant::now(), before);
+    /// The downloads begin now; what there is of them is there from an earlier run.
+    pub(super) fn begin(&mut self, views: &[Arc<View>]) {
+        self.begun = Instant::now();
+        self.seen = views.iter().map(|view| (view.id, view.done)).collect();
+    }
+
+    /// Counts what has come of a download since it was last seen. What it had to throw away since has
+    /// come nevertheless.
+    pub(super) fn count(&mut self, view: &View) {
+        let before = self.seen.insert(view.id, view.done).unwrap_or(0);
+        self.fetched += view.done.saturating_sub(before);
     }
 
     /// How many have ended.
@@ -118,7 +133,7 @@ impl Outcome {
         }
         if let Some(error) = &view.error {
             let failed = Failed {
-                url: shown(&view.url),
+                url: self.places.shown(&view.url),
                 reason: plain(&error.detail),
                 next: exit::next_step(error.kind, error.status),
             };
@@ -144,7 +159,7 @@ impl Outcome {
         for id in ids {
             let Some(view) = live.get(*id) else { continue };
             self.see(&view)?;
-            self.now += view.done;
+            self.count(&view);
             if view.status != Status::Completed {
                 self.held += view.done;
             }
@@ -162,14 +177,13 @@ impl Outcome {
     /// Tells what became of all of them, once stock was taken; `seen` is whether a person has watched.
     pub(super) fn sum_up(&self, seen: bool) -> io::Result<()> {
         let took = self.begun.elapsed();
-        let fetched = self.now.saturating_sub(self.before);
         let summary = Summary {
             files: self.told.len() + self.open,
             completed: self.delivered,
             failed: self.failed.len(),
-            fetched,
+            fetched: self.fetched,
             took,
-            speed: mean(fetched, took),
+            speed: mean(self.fetched, took),
             interrupted: self.open > 0,
         };
         if self.tell == Tell::Events {
@@ -216,11 +230,13 @@ fn left((open, all): (usize, usize), held: u64, open_size: Option<(u64, u64)>) -
         Some((done, size)) => format!("{} of {} are kept", human::size(done), human::size(size)),
         None => format!("{} are kept", human::size(held)),
     };
+    let are = if open == 1 { "is" } else { "are" };
     match (all, held) {
+        (1, 0) => "nothing could be kept".to_owned(),
         (1, _) => kept,
-        (_, 0) => format!("{open} of {all} files are left"),
+        (_, 0) => format!("{open} of {all} files {are} left"),
         (_, held) => format!(
-            "{open} of {all} files are left, {} of them are kept",
+            "{open} of {all} files {are} left, {} of them are kept",
             human::size(held)
         ),
     }
@@ -288,14 +304,6 @@ fn again(failures: &[Failed]) -> Vec<String> {
     lines
 }
 
-/// A URL without what is secret in it.
-fn shown(url: &str) -> String {
-    match Url::parse(url) {
-        Ok(url) => redacted(&url),
-        Err(_) => String::new(),
-    }
-}
-
 fn code(view: &View) -> u8 {
     view.error
         .as_ref()
@@ -305,6 +313,7 @@ fn code(view: &View) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::sample;
 
     #[test]
     fn what_failed_alike_is_told_together_and_not_without_end() {
@@ -348,18 +357,46 @@ mod tests {
         let told = [
             left((1, 1), 3 << 20, Some((3 << 20, 64 << 20))),
             left((1, 1), 3 << 20, None),
+            left((1, 1), 0, Some((0, 64 << 20))),
             left((364, 500), 0, None),
             left((364, 500), 117 << 10, None),
+            left((1, 2), 0, None),
         ];
         assert_eq!(
             told,
             [
                 "3.0 MiB of 64.0 MiB are kept",
                 "3.0 MiB are kept",
+                "nothing could be kept",
                 "364 of 500 files are left",
                 "364 of 500 files are left, 117.0 KiB of them are kept",
+                "1 of 2 files is left",
             ]
         );
+    }
+
+    #[test]
+    fn what_came_and_could_not_be_kept_has_come() {
+        let view = |id, done| View {
+            id: Id(id),
+            done,
+            ..sample()
+        };
+        let verbosity = Verbosity {
+            quiet: false,
+            verbose: 0,
+        };
+        let mut outcome = Outcome::new(
+            verbosity,
+            JsonOutput { json: false },
+            Steps::AtOnce,
+            Places::of(&[]),
+        );
+        outcome.begin(&[Arc::new(view(1, 500)), Arc::new(view(2, 0))]);
+        for (id, done) in [(1, 500), (2, 100), (2, 300), (2, 0), (2, 40), (1, 600)] {
+            outcome.count(&view(id, done));
+        }
+        assert_eq!(outcome.fetched, 300 + 40 + 100);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use haul_engine::event::Watcher;
 use haul_engine::{Id, View};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::bars::{Bars, Seen};
 use super::events::Events;
@@ -41,6 +41,8 @@ pub(super) struct Progress {
 }
 
 const LINE_EVERY: Duration = Duration::from_secs(5);
+/// It is looked again after that, also when nothing has changed: what does not move is told, too.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 const SHORTEST_LOOK: Duration = Duration::from_millis(2);
 const LONGEST_LOOK: Duration = Duration::from_millis(20);
 
@@ -103,12 +105,12 @@ impl Progress {
     ) -> io::Result<()> {
         let wanted: HashSet<Id> = ids.iter().copied().collect();
         let (_, views, _) = watcher.snapshot_of(ids.iter().copied(), |_| true);
+        outcome.begin(&views);
         let before = views.iter().map(|view| view.done).sum();
-        outcome.begin(before);
         self.pace.speed(Instant::now(), before);
         self.look(views, outcome)?;
         while outcome.ended() < self.expected {
-            watcher.changed().await;
+            let _ = timeout(LONGEST_REST, watcher.changed()).await;
             let views = watcher.take().changed.into_iter().map(|(view, _)| view);
             self.look(views.filter(|view| wanted.contains(&view.id)), outcome)?;
             // Short runs are looked at often, so that looking adds no more than a fiftieth.
@@ -124,6 +126,7 @@ impl Progress {
         outcome: &mut Outcome,
     ) -> io::Result<()> {
         for view in views {
+            outcome.count(&view);
             if let Show::Events(events) = &mut self.show {
                 events.see(&view)?;
             }
@@ -167,12 +170,10 @@ impl Progress {
                 }
                 *next = now + LINE_EVERY;
                 let total = total(&self.open);
-                output::note(format_args!("{}, {total}", counted(outcome, self.expected)));
-                // Why something waits is worth a line of its own: nobody sees bars here.
-                let reason = self.open.values().find_map(|view| view.reason.as_deref());
-                if let Some(reason) = reason.filter(|_| total.speed == 0) {
-                    output::note(format_args!("  {}", plain(reason)));
-                }
+                let open = self.open.values().map(AsRef::as_ref);
+                let waiting = waiting(open, self.expected);
+                let counted = counted(outcome, self.expected);
+                output::note(format_args!("{counted}, {total}{waiting}"));
             }
         }
     }
@@ -191,6 +192,8 @@ struct Total {
     /// `None` while the size of one is unknown.
     size: Option<u64>,
     speed: u64,
+    /// Seconds left of the one that has the most.
+    longest: u64,
 }
 
 impl Total {
@@ -199,11 +202,13 @@ impl Total {
             done: ended,
             size: Some(ended),
             speed: 0,
+            longest: 0,
         };
         open.fold(none, |sum, view| Total {
             done: sum.done + view.done,
             size: sum.size.zip(view.size).map(|(sum, size)| sum + size),
             speed: 0,
+            longest: sum.longest.max(view.eta.unwrap_or(0)),
         })
     }
 }
@@ -216,11 +221,28 @@ impl fmt::Display for Total {
         }
         write!(f, ", {}", human::speed(self.speed))?;
         match self.size.map(|size| size.saturating_sub(self.done)) {
+            // One that is slow takes its time, however fast the others are.
             Some(left) if self.speed > 0 => {
-                write!(f, ", {} left", human::time(left.div_ceil(self.speed)))
+                let left = left.div_ceil(self.speed).max(self.longest);
+                write!(f, ", {} left", human::time(left))
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Why something waits, behind the sum: nobody sees bars there. Of several, how many, and why one of them.
+fn waiting<'a>(open: impl Iterator<Item = &'a View>, expected: usize) -> String {
+    // While bytes come in, a reason that holds back some threads is not what matters.
+    let waiting = open.filter(|view| view.speed == 0);
+    let waiting = waiting.filter_map(|view| Some((view.id, view.reason.as_deref()?)));
+    let mut waiting: Vec<(Id, &str)> = waiting.collect();
+    // The same one each time.
+    waiting.sort_unstable();
+    match (waiting.first(), expected) {
+        (None, _) => String::new(),
+        (Some((_, reason)), 1) => format!("; {}", plain(reason)),
+        (Some((_, reason)), _) => format!("; {} waiting: {}", waiting.len(), plain(reason)),
     }
 }
 
@@ -236,6 +258,7 @@ fn counted(outcome: &Outcome, expected: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::sample;
 
     #[test]
     fn the_total_says_what_is_left_only_when_it_is_known() {
@@ -243,13 +266,55 @@ mod tests {
             done: 1 << 20,
             size: Some(3 << 20),
             speed: 1 << 20,
+            longest: 1,
         };
         assert_eq!(total.to_string(), "1.0 MiB of 3.0 MiB, 1.0 MiB/s, 2s left");
         let total = Total {
             done: 1 << 20,
             size: None,
             speed: 0,
+            longest: 0,
         };
         assert_eq!(total.to_string(), "1.0 MiB, 0 B/s");
+    }
+
+    #[test]
+    fn all_are_left_at_least_as_long_as_the_slowest() {
+        let open = [(Some(3), 1_u64), (Some(40), 2), (None, 3)].map(|(eta, id)| {
+            Arc::new(View {
+                id: Id(id),
+                size: Some(2 << 20),
+                done: 1 << 20,
+                eta,
+                ..sample()
+            })
+        });
+        let total = Total {
+            speed: 3 << 20,
+            ..Total::of(open.iter(), 0)
+        };
+        assert_eq!(total.to_string(), "3.0 MiB of 6.0 MiB, 3.0 MiB/s, 40s left");
+    }
+
+    #[test]
+    fn a_line_says_how_many_wait_and_why_one_of_them_does() {
+        let view = |id, speed, reason: Option<&str>| View {
+            id: Id(id),
+            speed,
+            reason: reason.map(Into::into),
+            ..sample()
+        };
+        let views = [
+            view(3, 0, Some("waiting for disk space")),
+            view(2, 0, Some("server asked to wait 30 s")),
+            view(1, 1 << 20, Some("2 of 16 connections allowed by this host")),
+            view(4, 0, None),
+        ];
+        assert_eq!(
+            waiting(views.iter(), 4),
+            "; 2 waiting: server asked to wait 30 s"
+        );
+        assert_eq!(waiting(views[..1].iter(), 1), "; waiting for disk space");
+        assert_eq!(waiting(views[2..].iter(), 2), "");
     }
 }
