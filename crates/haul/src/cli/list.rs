@@ -81,12 +81,12 @@ pub(crate) async fn ls(asked: Ls, verbosity: Verbosity) -> anyhow::Result<u8> {
             if shown == 0 {
                 output::data(match &lines {
                     Some(lines) => lines.heading(),
-                    None => heading(Paint::Plain),
+                    None => heading(),
                 })?;
             }
             output::data(match &lines {
                 Some(lines) => lines.line(download),
-                None => row(download, Paint::Plain),
+                None => row(download),
             })?;
             shown += 1;
         }
