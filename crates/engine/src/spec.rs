@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use url::Url;
+use url::{ParseError, Url};
 
 use crate::error::{Error, Kind, Result};
 
@@ -114,7 +114,10 @@ impl Spec {
                 ),
             )
         };
-        let url = Url::parse(text).map_err(|cause| refuse(&format!("is not a URL ({cause})")))?;
+        let url = Url::parse(text).map_err(|cause| match cause {
+            ParseError::RelativeUrlWithoutBase => refuse("has no scheme"),
+            cause => refuse(&format!("is not a URL ({cause})")),
+        })?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(refuse("has a scheme that haul does not speak"));
         }

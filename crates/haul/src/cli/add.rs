@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use super::client::{Client, Server};
 use super::downloads::text;
 use super::exit;
+use super::number;
 use super::output::{self, JsonOutput, Verbosity};
 use super::wanted::Wanted;
 use crate::config;
@@ -27,22 +28,23 @@ pub(crate) struct Add {
     #[arg(short, long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Most threads for each of them, 1–256
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", value_parser = config::parse_threads)]
     threads: Option<u16>,
     /// Most bytes in one request of each
-    #[arg(long, value_name = "SIZE", value_parser = config::parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = config::parse_block_size)]
     block_size: Option<u64>,
     /// A request header for each of them
     #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = config::free_header)]
     header: Vec<(String, String)>,
     /// Most bytes per second for each of them; 0 is no limit
-    #[arg(long, visible_alias = "speed-limit", value_name = "SIZE", value_parser = config::parse_size)]
+    #[arg(long, visible_alias = "speed-limit", value_name = "SIZE", value_parser = config::parse_speed_limit)]
     limit: Option<u64>,
     /// Higher starts first
     #[arg(
         long,
         value_name = "N",
         default_value_t = 0,
+        value_parser = |text: &str| number::between(text, i32::MIN, i32::MAX),
         allow_negative_numbers = true
     )]
     priority: i32,

@@ -1,5 +1,6 @@
 //! Talks to a daemon over its live WebSocket: one JSON-RPC call at a time. Knows no commands.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use url::Url;
 
 use super::exit::{self, Failure};
 use super::trust;
+use crate::config;
 
 /// Which daemon, and how to be let in.
 #[derive(Debug, Clone, Args)]
@@ -78,7 +80,7 @@ impl Server {
             Failure::new(exit::USAGE, format!("--server \"{}\": {why}", self.server))
                 .next("write it like http://localhost:8765")
         };
-        let mut url = Url::parse(&self.server).map_err(|cause| refuse(&cause.to_string()))?;
+        let mut url = Url::parse(&self.server).map_err(|cause| refuse(&config::no_url(cause)))?;
         let scheme = match url.scheme() {
             "http" | "ws" => "ws",
             "https" | "wss" => "wss",
@@ -163,8 +165,11 @@ impl Server {
                 Failure::new(exit::NETWORK, format!("{server} closed the connection"))
                     .next("if the daemon was stopped, start it and run the command again")
             }
-            cause => Failure::new(exit::NETWORK, format!("no daemon at {server}: {cause}"))
-                .next("is `haul serve` running? If it is elsewhere, give --server URL"),
+            cause => Failure::new(
+                exit::NETWORK,
+                format!("no daemon at {server}: {}", in_words(&cause)),
+            )
+            .next("is `haul serve` running? If it is elsewhere, give --server URL"),
         }
     }
 
@@ -245,6 +250,21 @@ impl Client {
     }
 }
 
+/// Why nobody could be reached, without the names and numbers that only developers know.
+fn in_words(cause: &SocketError) -> String {
+    let SocketError::Io(cause) = cause else {
+        return cause.to_string();
+    };
+    if cause.kind() == io::ErrorKind::ConnectionRefused {
+        return "nothing listens there".to_owned();
+    }
+    let told = cause.to_string();
+    match told.split_once(" (os error") {
+        Some((words, _)) => words.to_owned(),
+        None => told,
+    }
+}
+
 /// A JSON-RPC error as the command's own failure.
 fn refusal(error: &Json) -> Failure {
     let name = error["data"]["code"].as_str().unwrap_or_default();
@@ -301,6 +321,21 @@ mod tests {
             address("localhost:8765").expect_err("a scheme").code,
             exit::USAGE
         );
+    }
+
+    #[test]
+    fn why_nobody_is_there_is_told_in_words() {
+        for (server, why) in [
+            ("box", "the scheme is missing"),
+            ("http://", "empty host"),
+            ("ftp://box", "none of http, https, ws, wss"),
+        ] {
+            let message = address(server).expect_err(server).message;
+            assert!(message.contains(why), "{message}");
+        }
+        let told = |code| in_words(&SocketError::Io(io::Error::from_raw_os_error(code)));
+        assert_eq!(told(111), "nothing listens there");
+        assert_eq!(told(113), "No route to host");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `haul pause`, `resume`, `cancel`, `retry`, `rm`, `move` and `limit`: telling the daemon what to do.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use haul_engine::Kind;
 use serde_json::{Value as Json, json};
 
@@ -8,25 +8,23 @@ use super::client::{Client, Server};
 use super::downloads::{complete, ids, text};
 use super::exit::{self, Failure};
 use super::list::statuses;
+use super::number;
 use super::output::{self, JsonOutput, Verbosity};
 use crate::config;
 use crate::human;
 
 /// Which downloads.
 #[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("which").args(["ids", "all"]).required(true))]
 pub(crate) struct Which {
     /// Ids, or their starts
-    #[arg(
-        value_name = "ID",
-        required_unless_present = "all",
-        conflicts_with = "all"
-    )]
+    #[arg(value_name = "ID")]
     ids: Vec<String>,
     /// Every download that this can be done to
     #[arg(long)]
     all: bool,
     /// With --all: only these statuses, separated by commas
-    #[arg(long, value_name = "STATUS", requires = "all", conflicts_with = "ids", value_parser = statuses)]
+    #[arg(long, value_name = "STATUS", requires = "all", conflicts_with = "ids", value_parser = statuses())]
     status: Option<String>,
     #[command(flatten)]
     json: JsonOutput,
@@ -168,12 +166,16 @@ pub(crate) struct Move {
     #[arg(value_name = "ID")]
     id: String,
     /// Its new place among the queued: 0 starts next
-    #[arg(value_name = "POS")]
+    #[arg(value_name = "POS", value_parser = place)]
     position: u64,
     #[command(flatten)]
     json: JsonOutput,
     #[command(flatten)]
     server: Server,
+}
+
+fn place(text: &str) -> Result<u64, String> {
+    number::whole(text).ok_or_else(|| "give a whole number: 0 starts next".to_owned())
 }
 
 /// Moves a queued download.
@@ -201,7 +203,7 @@ pub(crate) async fn relocate(asked: Move, verbosity: Verbosity) -> anyhow::Resul
   haul limit --id 9f1c 500K")]
 pub(crate) struct Limit {
     /// Most bytes per second; 0 is no limit; without it the limit is shown
-    #[arg(value_name = "SIZE", value_parser = config::parse_size)]
+    #[arg(value_name = "SIZE", value_parser = config::parse_speed_limit)]
     limit: Option<u64>,
     /// Of this download only
     #[arg(long, value_name = "ID")]

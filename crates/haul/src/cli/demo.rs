@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 use super::daemon::{Daemon, reachable};
+use super::number;
 use super::output::{self, LogDefault, Verbosity};
 use crate::assemble::{self, State};
 use crate::config::{self, Config};
@@ -34,7 +35,7 @@ pub(crate) struct Demo {
     #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = length)]
     length: Duration,
     /// Listening port; 0 takes any free one [default: 8765, or any when that is taken]
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = |text: &str| number::between(text, 0, u16::MAX))]
     port: Option<u16>,
 }
 
@@ -140,7 +141,7 @@ Files are coming in from a slow server on this machine. Look at them
   in a browser     http://localhost:{port}/
   in a terminal    haul watch{server}
                    haul ls{server}
-  by the console   python3 -m websockets ws://localhost:{port}/     then: loading
+  on the console   haul console{server}     then: loading
   as files         {dir}
 It ends by itself in {length}; Ctrl-C ends it now.
 ",

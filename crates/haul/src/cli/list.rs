@@ -1,15 +1,18 @@
 //! `haul ls` and `haul show`: what the daemon has.
 
 use clap::Args;
+use clap::builder::TypedValueParser;
 use serde_json::{Value as Json, json};
 
 use super::client::{Client, Server};
 use super::downloads::{Pages, complete, text};
 use super::exit::{self, Failure};
 use super::glyphs::Glyphs;
+use super::lines::Lines;
 use super::output::{self, JsonOutput, Verbosity};
 use super::paint::Paint;
 use super::rows::{facts, heading, row};
+use crate::config::Offering;
 use haul_engine::Status;
 
 /// `haul ls`.
@@ -20,7 +23,7 @@ use haul_engine::Status;
   haul ls --json | jq -r 'select(.status == \"completed\").path'")]
 pub(crate) struct Ls {
     /// Only these statuses, separated by commas
-    #[arg(long, value_name = "STATUS", value_parser = statuses)]
+    #[arg(long, value_name = "STATUS", value_parser = statuses())]
     status: Option<String>,
     #[command(flatten)]
     json: JsonOutput,
@@ -47,8 +50,13 @@ pub(crate) struct Show {
     server: Server,
 }
 
-/// Checks a list of statuses on the command line.
-pub(crate) fn statuses(text: &str) -> Result<String, String> {
+/// Reads a list of statuses on the command line; shells complete the first of them.
+pub(crate) fn statuses() -> impl TypedValueParser<Value = String> {
+    let names = Status::ALL.into_iter().map(Status::name);
+    Offering::new(checked, names)
+}
+
+fn checked(text: &str) -> Result<String, String> {
     for name in text.split(',') {
         if Status::from_name(name.trim()).is_none() {
             let names: Vec<&str> = Status::ALL.into_iter().map(Status::name).collect();
@@ -61,7 +69,7 @@ pub(crate) fn statuses(text: &str) -> Result<String, String> {
 /// Lists downloads, a line each; with `--json` an object each.
 pub(crate) async fn ls(asked: Ls, verbosity: Verbosity) -> anyhow::Result<u8> {
     let mut client = Client::connect(&asked.server).await?;
-    let paint = Paint::stdout();
+    let lines = Lines::for_stdout();
     let mut pages = Pages::of(asked.status.as_deref());
     let mut shown = 0;
     while let Some(page) = pages.next(&mut client).await? {
@@ -71,9 +79,15 @@ pub(crate) async fn ls(asked: Ls, verbosity: Verbosity) -> anyhow::Result<u8> {
                 continue;
             }
             if shown == 0 {
-                output::data(heading(paint))?;
+                output::data(match &lines {
+                    Some(lines) => lines.heading(),
+                    None => heading(),
+                })?;
             }
-            output::data(row(download, paint))?;
+            output::data(match &lines {
+                Some(lines) => lines.line(download),
+                None => row(download),
+            })?;
             shown += 1;
         }
     }

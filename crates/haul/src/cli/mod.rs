@@ -15,9 +15,11 @@ mod exit;
 mod get;
 mod glyphs;
 mod input;
+mod lines;
 mod list;
 mod listed;
 mod manual;
+mod number;
 mod output;
 mod paint;
 mod rows;
@@ -70,10 +72,14 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Download here and now, without a daemon
+    #[command(override_usage = "haul get [OPTIONS] <URL>...
+       haul get [OPTIONS] --input <FILE>")]
     Get(Box<get::Get>),
     /// Run the daemon: text console, REST and live WebSocket on one port
     Serve(Box<serve::Serve>),
     /// Hand downloads to the daemon
+    #[command(override_usage = "haul add [OPTIONS] <URL>...
+       haul add [OPTIONS] --input <FILE>")]
     Add(Box<add::Add>),
     /// List the daemon's downloads
     Ls(list::Ls),

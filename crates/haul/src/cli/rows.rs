@@ -1,4 +1,5 @@
-//! The daemon's downloads as people read them: a row each, or every fact of one.
+//! The daemon's downloads as people read them: a row each with whole ids and names, as in a pipe, or
+//! every fact of one.
 
 use serde_json::Value as Json;
 
@@ -11,16 +12,15 @@ use crate::human;
 const MAP_WIDTH: usize = 64;
 
 /// The heading over [`row`].
-pub(crate) fn heading(paint: Paint) -> String {
-    let heading = format!(
+pub(crate) fn heading() -> String {
+    format!(
         "{:<16}  {:<11}  {:>6}  {:>10}  {:>12}  {:>7}  NAME",
         "ID", "STATUS", "DONE", "SIZE", "SPEED", "LEFT"
-    );
-    paint.text(Look::Bold, heading)
+    )
 }
 
 /// A download in one line.
-pub(crate) fn row(download: &Json, paint: Paint) -> String {
+pub(crate) fn row(download: &Json) -> String {
     let status = text(download, "status");
     let number = |field: &str| download[field].as_u64();
     let progress = download["progress"].as_f64();
@@ -34,14 +34,13 @@ pub(crate) fn row(download: &Json, paint: Paint) -> String {
         _ => text(download, "reason"),
     };
     let mut row = format!(
-        "{:<16}  {}  {progress:>6}  {size:>10}  {speed:>12}  {left:>7}  {}",
+        "{:<16}  {status:<11}  {progress:>6}  {size:>10}  {speed:>12}  {left:>7}  {}",
         text(download, "id"),
-        paint.text(Look::of(&status), format_args!("{status:<11}")),
         text(download, "name"),
     );
     if !why.is_empty() {
         row.push_str("  ");
-        row.push_str(&paint.text(Look::Dim, why));
+        row.push_str(&why);
     }
     row
 }
@@ -175,7 +174,7 @@ mod tests {
             "id": "9f1c2a7be04d5566", "status": "downloading", "progress": 17.0, "size": 21_657_943,
             "speed": 1_048_576, "eta": 17, "name": "sample\u{1b}.mp4", "error": null, "reason": null,
         });
-        insta::assert_snapshot!(format!("{}\n{}", heading(Paint::Plain), row(&download, Paint::Plain)), @r"
+        insta::assert_snapshot!(format!("{}\n{}", heading(), row(&download)), @r"
         ID                STATUS         DONE        SIZE         SPEED     LEFT  NAME
         9f1c2a7be04d5566  downloading   17.0%    20.7 MiB     1.0 MiB/s      17s  sample�.mp4
         ");

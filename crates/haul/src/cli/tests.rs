@@ -136,6 +136,8 @@ fn every_command_has_a_manual_page_with_its_flags_and_its_examples() {
             env!("CARGO_PKG_VERSION")
         );
         assert!(page.contains(&fields), "{fields} is not in {page}");
+        let uses = format!("\\fBhaul {}\\fR", command.get_name());
+        assert!(page.contains(&uses), "{uses} is not in {page}");
         for flag in command.get_arguments().filter_map(Arg::get_long) {
             assert!(
                 page.contains(&format!("--{flag}")),
@@ -143,11 +145,77 @@ fn every_command_has_a_manual_page_with_its_flags_and_its_examples() {
                 command.get_name()
             );
         }
-        if command.get_name() != "ls" && command.get_name() != "help" {
-            assert!(page.contains("Examples:"), "{}", command.get_name());
-        }
     }
     assert!(super::manual::page(Some("nosuch")).is_err());
+}
+
+#[test]
+fn every_example_stands_in_its_manual_page_letter_by_letter_on_a_line_of_its_own() {
+    let whole = Cli::command();
+    let mut commands: Vec<&clap::Command> = whole.get_subcommands().collect();
+    commands.push(&whole);
+    for command in commands {
+        let name = Some(command.get_name()).filter(|name| *name != "haul");
+        let page = super::manual::page(name).expect("a page");
+        let page = String::from_utf8(page).expect("text");
+        let kept = page
+            .split_once(".SH EXAMPLES\n.nf\n")
+            .and_then(|(_, rest)| rest.split_once("\n.fi\n"))
+            .map(|(kept, _)| kept.lines().collect::<Vec<_>>())
+            .unwrap_or_else(|| panic!("{name:?} has no examples"));
+        let help = command.get_after_help().expect("examples").to_string();
+        let examples = help.lines().filter(|line| line.starts_with("  "));
+        let examples: Vec<String> = examples
+            .map(|line| super::manual::literal(line.trim_start()))
+            .collect();
+        assert_eq!(kept, examples, "{name:?}");
+    }
+    let odd = r".x 'y' ~/z-1 `a\n`";
+    assert_eq!(
+        super::manual::literal(odd),
+        r"\&.x \(aqy\(aq \(ti/z\-1 \(gaa\(rsn\(ga"
+    );
+}
+
+#[test]
+fn shells_complete_the_words_that_are_known() {
+    let script = super::manual::script(Shell::Bash);
+    let script = String::from_utf8(script).expect("text");
+    for words in [
+        "queued probing downloading paused verifying delivering completed failed cancelled",
+        "text json",
+        "any public",
+        "any one",
+        "ru en",
+    ] {
+        let offered = format!("compgen -W \"{words}\"");
+        assert!(script.contains(&offered), "{offered}");
+    }
+    let man = script
+        .split_once("haul__subcmd__man)")
+        .expect("it is there")
+        .1;
+    let man = man.split_once(";;").expect("it ends").0;
+    assert!(man.contains(" get serve add ls "), "{man}");
+}
+
+#[test]
+fn what_is_wrong_is_told_with_what_is_allowed() {
+    for (line, told) in [
+        ("haul add --threads 999 http://h/a", "allowed: 1–256"),
+        ("haul add --block-size 1 http://h/a", "allowed: 16K–16G"),
+        ("haul add --limit 99999T http://h/a", "allowed: 0–1T"),
+        ("haul limit 99999T", "allowed: 0–1T"),
+        ("haul add --priority x http://h/a", "give a whole number"),
+        ("haul move 9f1c x", "0 starts next"),
+        ("haul demo --port x", "from 0 to 65535"),
+        ("haul pause", "<ID|--all>"),
+        ("haul add", "<URL|--input <FILE>>"),
+    ] {
+        let error = Cli::try_parse_from(line.split(' ')).err();
+        let error = error.unwrap_or_else(|| panic!("{line} is taken"));
+        assert!(error.to_string().contains(told), "{line}: {error}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use haul_engine::Spec;
 use haul_engine::spec::{Checksum, OnConflict};
 
@@ -15,9 +15,10 @@ use crate::api::aria2::options::{self, Refused, save_as};
 
 /// What to download, and under which name.
 #[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("what").args(["urls", "input"]).multiple(true).required(true))]
 pub(crate) struct Wanted {
     /// Absolute http:// or https:// URLs, one download each
-    #[arg(value_name = "URL", required_unless_present = "input")]
+    #[arg(value_name = "URL")]
     urls: Vec<String>,
     /// Save under this name (one URL only)
     #[arg(short, long, value_name = "NAME", conflicts_with = "input")]
@@ -78,8 +79,16 @@ impl Wanted {
                 .next("give each URL its mirrors, out= and checksum= in a file read with -i"));
         }
         for mirror in &self.mirrors {
-            let mirror = self.spec(mirror)?.url;
+            let mirror = self
+                .spec(mirror)
+                .map_err(|failure| Failure::new(USAGE, format!("--mirror: {}", failure.message)))?;
+            let mirror = mirror.url;
             specs[0].mirrors.push(mirror);
+        }
+        if self.output.as_deref() == Some("-") {
+            let message = "haul does not write to standard output; -o names a file";
+            return Err(Failure::new(USAGE, message)
+                .next("give it a name, like -o file.bin, and read that file when haul has ended"));
         }
         if let Some(name) = &self.output {
             save_as(&mut specs[0], name).map_err(|why| {
@@ -183,6 +192,36 @@ mod tests {
         };
         let ignored = apply(&mut spec, &entry)?;
         Ok((spec, ignored))
+    }
+
+    fn wanted(line: &str) -> Result<Vec<Spec>, Failure> {
+        #[derive(clap::Parser)]
+        struct Asked {
+            #[command(flatten)]
+            wanted: Wanted,
+        }
+        let asked: Asked = clap::Parser::parse_from(line.split(' '));
+        let verbosity = Verbosity {
+            quiet: true,
+            verbose: 0,
+        };
+        asked.wanted.specs(verbosity)
+    }
+
+    #[test]
+    fn a_refusal_names_the_flag_and_what_is_wrong() {
+        for (line, told) in [
+            ("get h/a", "has no scheme"),
+            (
+                "get --mirror zz http://h/a",
+                "--mirror: \"zz\" has no scheme",
+            ),
+            ("get -o - http://h/a", "does not write to standard output"),
+        ] {
+            let failure = wanted(line).expect_err(line);
+            assert_eq!(failure.code, USAGE);
+            assert!(failure.message.contains(told), "{}", failure.message);
+        }
     }
 
     #[test]

@@ -3,10 +3,12 @@
 use std::marker::PhantomData;
 use std::path::PathBuf;
 
+use clap::builder::StringValueParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::keys::{Group, KEYS, Key};
+use super::offering::Offering;
 
 /// Which keys a command reads.
 pub(crate) trait Audience {
@@ -74,6 +76,13 @@ fn flag(key: &'static Key) -> Arg {
         .allow_hyphen_values(true)
         .help_heading(key.about.group.heading())
         .help(help(key));
+    let words = (key.words)();
+    if !words.is_empty() {
+        // What is wrong is told by whoever reads all layers; the help tells the words already.
+        flag = flag
+            .value_parser(Offering::new(StringValueParser::new(), words))
+            .hide_possible_values(true);
+    }
     if let Some(short) = key.about.short {
         flag = flag.short(short);
     }

@@ -18,6 +18,11 @@ pub(crate) trait Form {
     /// Whether `--help` says what is allowed: ranges and words, but not "a path".
     const NARROW: bool = false;
 
+    /// The words that it can be, where there are only a few.
+    fn words(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// Reads the value from its text; only lists are given other than one.
     fn read(&self, texts: &[String]) -> Result<Self::Value, String>;
 
@@ -174,9 +179,12 @@ impl<T: Copy + PartialEq> Form for Choice<T> {
         found.map_or("", |(word, _)| word).to_owned()
     }
 
+    fn words(&self) -> Vec<&'static str> {
+        self.0.iter().map(|(word, _)| *word).collect()
+    }
+
     fn allowed(&self) -> String {
-        let words: Vec<&str> = self.0.iter().map(|(word, _)| *word).collect();
-        words.join(", ")
+        self.words().join(", ")
     }
 }
 
@@ -264,6 +272,10 @@ impl<F: Form> Form for Maybe<F> {
 
     const SEPARATOR: Option<char> = F::SEPARATOR;
     const NARROW: bool = F::NARROW;
+
+    fn words(&self) -> Vec<&'static str> {
+        self.0.words()
+    }
 
     fn read(&self, texts: &[String]) -> Result<Self::Value, String> {
         if texts.iter().all(|text| text.trim().is_empty()) {

@@ -85,6 +85,8 @@ pub(crate) struct Key {
     help: &'static str,
     default: &'static str,
     allowed: fn() -> String,
+    /// The words that it can be, where there are only a few.
+    pub(crate) words: fn() -> Vec<&'static str>,
     /// A given text as errors repeat it.
     pub(crate) masked: fn(&str) -> String,
     /// Reads a value into the configuration, or says why it cannot.
@@ -139,6 +141,7 @@ macro_rules! keys {
             help: concat!($($help),+),
             default: $default,
             allowed: || Form::allowed(&$form),
+            words: || Form::words(&$form),
             masked: |text| Form::masked(&$form, text),
             read: |config, texts| {
                 config.$name = Form::read(&$form, texts)?;
@@ -186,6 +189,42 @@ const fn millis(from: u64, to: u64) -> Time {
     }
 }
 
+const THREADS: Whole<u16> = Whole::new(1, 256);
+const BLOCK_SIZE: Bytes = Bytes {
+    min: 16 * KIB,
+    max: 16 * GIB,
+};
+const SPEED_LIMIT: Bytes = Bytes { min: 0, max: TIB };
+
+/// Reads the threads of one download.
+///
+/// # Errors
+/// What is wrong, and what is allowed.
+pub(crate) fn parse_threads(text: &str) -> Result<u16, String> {
+    read_as(&THREADS, text)
+}
+
+/// Reads the bytes in one request of one download.
+///
+/// # Errors
+/// What is wrong, and what is allowed.
+pub(crate) fn parse_block_size(text: &str) -> Result<u64, String> {
+    read_as(&BLOCK_SIZE, text)
+}
+
+/// Reads the bytes per second of one download, or of all.
+///
+/// # Errors
+/// What is wrong, and what is allowed.
+pub(crate) fn parse_speed_limit(text: &str) -> Result<u64, String> {
+    read_as(&SPEED_LIMIT, text)
+}
+
+fn read_as<F: Form>(form: &F, text: &str) -> Result<F::Value, String> {
+    let read = form.read(&[text.to_owned()]);
+    read.map_err(|why| format!("{why}; allowed: {}", form.allowed()))
+}
+
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 
@@ -193,10 +232,10 @@ use Group::{Files, Log, Server, Transfers};
 
 keys! {
     /// Most threads (parallel range requests) per download
-    threads: u16 = Whole::<u16>::new(1, 256), "8",
+    threads: u16 = THREADS, "8",
         About { seed: Some("THREADS_SIZE"), ..about(Transfers, "threads", "N") };
     /// Most bytes that a thread asks for in one request; no range request is ever longer
-    block_size: u64 = Bytes { min: 16 * KIB, max: 16 * GIB }, "16M",
+    block_size: u64 = BLOCK_SIZE, "16M",
         About { seed: Some("BLOCK_SIZE"), ..about(Transfers, "block-size", "SIZE") };
     /// Listening address; localhost is 127.0.0.1 and ::1
     host: String = Text { allowed: "localhost, a host name or an IP address", check: check_host }, "localhost",
@@ -219,7 +258,7 @@ keys! {
     max_connections_per_host: usize = Whole::<usize>::new(1, 65_535), "16",
         about(Transfers, "max-connections-per-host", "N");
     /// Most bytes per second over all downloads; 0 is no limit
-    speed_limit: u64 = Bytes { min: 0, max: TIB }, "0",
+    speed_limit: u64 = SPEED_LIMIT, "0",
         About { alias: Some("limit"), ..about(Transfers, "speed-limit", "SIZE") };
     /// Longest wait for a connection, TLS included
     connect_timeout: Duration = millis(100, 10 * MINUTE), "15s",

@@ -10,6 +10,7 @@ mod form;
 mod fuzz;
 mod keys;
 mod load;
+mod offering;
 mod settle;
 mod show;
 mod units;
@@ -20,12 +21,13 @@ mod tests;
 
 pub(crate) use error::Error;
 pub(crate) use flags::{Audience, Flags, Get, Serve};
-pub(crate) use keys::{Config, LogFormat};
+pub(crate) use keys::{Config, LogFormat, parse_block_size, parse_speed_limit, parse_threads};
 pub(crate) use load::{Loaded, Source};
+pub(crate) use offering::Offering;
 pub(crate) use settle::is_loopback;
 pub(crate) use show::{json, table, table_markdown};
 pub(crate) use units::{parse_duration, parse_size, print_duration};
-pub(crate) use web::{free_header, header};
+pub(crate) use web::{free_header, header, no_url};
 
 use std::path::{Path, PathBuf};
 

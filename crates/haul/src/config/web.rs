@@ -1,10 +1,18 @@
 //! The forms of values that speak of the web: a proxy, request headers, origins. Knows no keys.
 
 use serde_json::{Value as Json, json};
-use url::Url;
+use url::{ParseError, Url};
 
 use super::form::{Form, MASK, only};
 use crate::api::is_own_header;
+
+/// Why a text is no URL, for those who do not know that URLs can be relative.
+pub(crate) fn no_url(cause: ParseError) -> String {
+    match cause {
+        ParseError::RelativeUrlWithoutBase => "the scheme is missing".to_owned(),
+        other => other.to_string(),
+    }
+}
 
 /// The address of a proxy.
 pub(crate) struct Proxy;
@@ -13,7 +21,7 @@ impl Form for Proxy {
     type Value = Url;
 
     fn read(&self, texts: &[String]) -> Result<Url, String> {
-        let url = Url::parse(only(texts)).map_err(|cause| cause.to_string())?;
+        let url = Url::parse(only(texts)).map_err(no_url)?;
         if !matches!(url.scheme(), "http" | "socks5") {
             return Err(format!(
                 "haul does not speak \"{}\" to proxies",
@@ -147,7 +155,7 @@ impl Form for Origins {
 
 /// An origin as browsers send it (RFC 6454 §6.2).
 fn origin(text: &str) -> Result<String, String> {
-    let url = Url::parse(text).map_err(|cause| format!("\"{text}\": {cause}"))?;
+    let url = Url::parse(text).map_err(|cause| format!("\"{text}\": {}", no_url(cause)))?;
     let bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
     if !bare || url.host_str().is_none() {
         return Err(format!("\"{text}\" is more or less than an origin"));

@@ -263,9 +263,9 @@ pub(super) fn block_size(params: &mut Params) -> Result<Option<u64>, Error> {
 pub(super) fn speed_limit(params: &mut Params) -> Result<Option<u64>, Error> {
     params.size(
         "speed_limit",
-        "Most bytes per second, as a number or with a unit; 0 is no limit.",
-        0..=u64::MAX,
-        "bytes per second like 1048576 or \"1M\", 0 for no limit",
+        "Most bytes per second, at most 1T, as a number or with a unit; 0 is no limit.",
+        0..=1 << 40,
+        "bytes per second like 1048576 or \"1M\", at most 1T, 0 for no limit",
     )
 }
 
