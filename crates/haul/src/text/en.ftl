@@ -274,6 +274,8 @@ page-told-many-completed = { $count } downloads finished
 page-told-many-failed = { $count } downloads failed
 page-copied = Copied
 page-changed = Changed
+page-unchanged = Nothing is different, so nothing was changed
+page-no-name = A file needs a name
 
 page-remove-one = Remove “{ $name }”?
 page-remove-many = { $count ->
@@ -291,8 +293,8 @@ page-cancel-yes = { $count ->
    *[other] Cancel { $count } downloads
   }
 page-lose-begun = { $count ->
-    [one] It is not finished: the { $size } that are here will be deleted.
-   *[other] { $count } are not finished: the { $size } that are here will be deleted.
+    [one] What is here of an unfinished download, { $size }, will be deleted.
+   *[other] What is here of { $count } unfinished downloads, { $size }, will be deleted.
   }
 page-lose-nothing = Nothing that was downloaded is lost.
 page-files-stay = { $count ->
@@ -343,6 +345,7 @@ page-conflict-fail = Fail
 page-option-paused = Add paused
 page-option-accept-html = Allow web pages
 page-not-a-size = This is not a size. Write it like 512K, 2M or 1G.
+page-not-a-header = A header has a colon after its name, as in “Referer: https://…”.
 
 page-limits = Limits
 page-limit-speed = Speed of all downloads, per second
@@ -428,7 +431,7 @@ page-change-name = File name
 page-change-url = New address, in place of an expired one
 
 page-door-title = This haul asks for its token
-page-door-missing = It is listening beyond this machine, so it answers only to those who know its token.
+page-door-missing = It answers only to those who know its token: one was set for it, or it listens beyond this machine.
 page-door-wrong = That was not the token. Try again.
 page-door-where = The token was shown when haul was first started, and is in its configuration or its state directory.
 page-door-label = Token

@@ -4,13 +4,14 @@ import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 import { test } from "node:test";
 
+import { wanted as changes } from "../../src/web/page/js/change.js";
 import { add, move, requests, suits } from "../../src/web/page/js/commands.js";
 import { corners, roof } from "../../src/web/page/js/graph.js";
 import { History, SECONDS } from "../../src/web/page/js/history.js";
 import { placeAt } from "../../src/web/page/js/order.js";
 import { Selection } from "../../src/web/page/js/selection.js";
 import { Downloads, groupOf } from "../../src/web/page/js/state.js";
-import { bytesOf, halves, hasUrl, hostOf, sizeOf, wanted } from "../../src/web/page/js/urls.js";
+import { bytesOf, halves, hasUrl, hostOf, isUrl, sizeOf, wanted } from "../../src/web/page/js/urls.js";
 import { View } from "../../src/web/page/js/view.js";
 
 // Browsers and later Nodes have it; the Node 18 that Debian 12 has does not.
@@ -169,6 +170,37 @@ test("URLs are found however they are pasted", () => {
   assert.equal(hostOf("http://user:pw@host:81/x@y"), "host:81");
 });
 
+test("what stands between and around pasted URLs is no part of them", () => {
+  const urls = (text) => wanted(text).map(({ url, mirrors }) => [url, ...mirrors].join(" | "));
+  assert.deepEqual(urls("http://h/a.bin, http://h/b.bin"), ["http://h/a.bin", "http://h/b.bin"]);
+  assert.deepEqual(urls("http://h/a.bin , http://h/b.bin,"), ["http://h/a.bin", "http://h/b.bin"]);
+  assert.deepEqual(urls('"http://h/a"\n\'http://h/b\'\n<http://h/c>'), ["http://h/a", "http://h/b", "http://h/c"]);
+  assert.deepEqual(urls('"http://h/a", <http://h/b>,\n"http://h/c",'), ["http://h/a", "http://h/b", "http://h/c"]);
+  assert.deepEqual(urls('<http://h/a>\t"http://m/a"'), ["http://h/a | http://m/a"]);
+  // A mirror stays one, whatever blanks stand beside its TAB.
+  assert.deepEqual(urls("http://h/a \t http://m/a"), ["http://h/a | http://m/a"]);
+  // A comma and a quote can be part of a URL that stands alone.
+  assert.deepEqual(urls("http://h/a,b,\nhttp://h/it's'"), ["http://h/a,b,", "http://h/it's'"]);
+  assert.equal(hasUrl('see "http://h/a"'), true);
+  assert.deepEqual(["http://h/a", "HTTPS://h", "not-a-url", "ftp://h/a", "http://"].map(isUrl), [true, true, false, false, false]);
+});
+
+test("a name that is written from right to left stays whole", () => {
+  for (const name of ["קובץ ארוך מאוד 2024 final version.tar.gz", "report-تقرير-of-the-year-2024.pdf", `${"𞤀".repeat(20)}.bin`]) {
+    assert.deepEqual(halves(name), [name, ""]);
+  }
+});
+
+test("a download is changed only where it differs from what it has now", () => {
+  const now = { speed_limit: 2 << 20, threads: { limit: 4 }, priority: 0, name: "a.iso", url: "http://h/a" };
+  const form = (more) => new Map(Object.entries({ speed_limit: "2M", threads: "4", priority: "0", name: "a.iso", url: "", ...more }));
+  assert.deepEqual(changes(form({}), now), {});
+  assert.deepEqual(changes(form({ speed_limit: "2 MiB/s", threads: "", url: " http://h/a " }), now), {});
+  // Eight was there when the form was opened, and somebody else has made it four.
+  assert.deepEqual(changes(form({ threads: "8", speed_limit: "" }), now), { threads: 8, speed_limit: 0 });
+  assert.equal(changes(form({ speed_limit: "0.4" }), now), null);
+});
+
 test("a name is cut in the middle of no character, and keeps its extension", () => {
   assert.deepEqual(halves("short.iso"), ["short.iso", ""]);
   assert.equal(halves("a-very-long-name-of-a-file.tar.gz")[1], "ile.tar.gz".slice(-9));
@@ -183,6 +215,9 @@ test("a name is cut in the middle of no character, and keeps its extension", () 
 test("sizes are read as the daemon reads them", () => {
   assert.deepEqual(["2M", "512k", "1,5 MiB/s", "100", "1G"].map(bytesOf), [2 << 20, 512 << 10, 1.5 * 2 ** 20, 100, 2 ** 30]);
   assert.deepEqual(["", "fast", "-1", "1X"].map(bytesOf), [null, null, null, null]);
+  assert.deepEqual(["5 МиБ/с", "5\u00a0МБ", "5 М", "512к", "100 Б"].map(bytesOf), [5 << 20, 5 << 20, 5 << 20, 512 << 10, 100]);
+  // What is next to nothing is not "no limit", and `1,023 B` is not one byte.
+  assert.deepEqual(["0.4", "0.0001K", "1,023 B", "0"].map(bytesOf), [null, null, null, 0]);
 });
 
 test("a limit is shown so that it can be read again", () => {

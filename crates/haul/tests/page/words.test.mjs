@@ -9,6 +9,7 @@ import { causeText } from "../../src/web/page/js/causes.js";
 import { read, write } from "../../src/web/page/js/fluent.js";
 import { CallError } from "../../src/web/page/js/live.js";
 import { Text } from "../../src/web/page/js/text.js";
+import { bytesOf } from "../../src/web/page/js/urls.js";
 import { about, errorText, reason, share } from "../../src/web/page/js/words.js";
 
 const source = (lang) => readFileSync(new URL(`../../src/text/${lang}.ftl`, import.meta.url), "utf8");
@@ -95,6 +96,24 @@ test("the button that cancels downloads says so, unlike the one that closes a di
   assert.deepEqual([1, 2].map((count) => en.say("page-cancel-yes", { count })), ["Cancel download", "Cancel 2 downloads"]);
   const html = readFileSync(new URL("index.html", page), "utf8");
   assert.doesNotMatch(html, /data-close[^>]*data-text="page-cancel"/);
+});
+
+test("what the page shows as a limit can be written as one, in both languages", () => {
+  for (const text of [en, ru]) {
+    for (const bytes of [512, 300 << 10, 5 << 20, 1.5 * 2 ** 30]) assert.equal(bytesOf(text.speed(bytes)), bytes);
+  }
+});
+
+test("a name from right to left turns nothing around it", () => {
+  assert.equal(en.say("page-remove-one", { name: "א.iso" }), "Remove “\u2068א.iso\u2069”?");
+  assert.equal(en.say("page-remove-one", { name: "a.iso" }), "Remove “a.iso”?");
+});
+
+test("a question about many says how many of them it means", () => {
+  const size = "1 MiB";
+  assert.deepEqual([1, 21].map((count) => ru.say("page-files-stay", { count })), ["Готовый файл останется на месте.", "21 готовый файл останется на месте."]);
+  assert.equal(en.say("page-lose-begun", { count: 1, size }), "What is here of an unfinished download, 1 MiB, will be deleted.");
+  assert.equal(ru.say("page-lose-begun", { count: 21, size }), "Полученное от 21 незаконченной загрузки, 1 MiB, будет стёрто.");
 });
 
 test("sizes keep their width and never say 1024", () => {

@@ -1,6 +1,6 @@
 //! Adding: one URL, a paste of many, options, and what comes meanwhile.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Visit, WATCHED, row};
 use crate::chromium::Tab;
@@ -173,5 +173,93 @@ pub(crate) async fn what_comes_while_others_are_added_stays_and_gets_no_option_o
     visit.row_says("draft.bin", "Done").await;
     visit.row_says("dropped.bin", "Done").await;
     assert_eq!(visit.list().await["total"], 3);
+    visit.is_quiet().await;
+}
+
+pub(crate) async fn what_is_wrong_with_an_option_is_shown_and_nothing_is_added(tab: Tab) {
+    let mut visit = Visit::new(tab).await;
+    let url = json!(visit.url("a.bin", "size=1K"));
+    visit.tab.press("a").await;
+    visit.opens("add").await;
+    let set = |id: &str, value: &Value| {
+        format!(
+            "(() => {{ const field = document.querySelector('#add-{id}'); field.value = {value}; \
+             field.dispatchEvent(new Event('input')); }})()"
+        )
+    };
+    visit.tab.value(&set("urls", &url)).await;
+    // A number that the browser itself refuses, where it cannot be seen.
+    visit.tab.value(&set("threads", &json!("999"))).await;
+    visit.tab.click("#add-submit").await;
+    visit
+        .tab
+        .wait("document.querySelector('#add-options').open && document.activeElement.id == 'add-threads'")
+        .await;
+    visit.tab.value(&set("threads", &json!("3"))).await;
+    visit
+        .tab
+        .value(&set("headers", &json!("Referer: http://h\nno header")))
+        .await;
+    // By the keys as by the button.
+    visit.tab.click("#add-urls").await;
+    visit
+        .tab
+        .value(
+            "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', \
+             {key: 'Enter', ctrlKey: true, bubbles: true}))",
+        )
+        .await;
+    visit
+        .tab
+        .wait("document.querySelector('#add-refused b')?.textContent == 'no header'")
+        .await;
+    assert_eq!(visit.list().await["total"], 0);
+    // Of a line with a mirror that is none, the mirror is named, and the line stays.
+    let line = format!("{}\tmirror", url.as_str().expect("a URL"));
+    visit.tab.value(&set("headers", &json!(""))).await;
+    visit.tab.value(&set("urls", &json!(line))).await;
+    visit.tab.click("#add-submit").await;
+    visit
+        .tab
+        .wait("document.querySelector('#add-refused b')?.textContent == 'mirror'")
+        .await;
+    let left = visit
+        .tab
+        .value("document.querySelector('#add-urls').value")
+        .await;
+    assert_eq!(left, line);
+    assert_eq!(visit.list().await["total"], 0);
+    visit.is_quiet().await;
+}
+
+pub(crate) async fn words_dropped_into_a_field_stay_the_browsers_own(tab: Tab) {
+    let mut visit = Visit::new(tab).await;
+    visit.tab.press("a").await;
+    visit.opens("add").await;
+    let drop = |into: &str, kind: &str, words: &str| {
+        format!(
+            "(() => {{ const held = new DataTransfer(); held.setData('{kind}', '{words}'); \
+             return document.querySelector('{into}').dispatchEvent(new DragEvent('drop', \
+             {{dataTransfer: held, bubbles: true, cancelable: true}})); }})()"
+        )
+    };
+    // True means that nobody has kept the browser from it.
+    for (into, kind, words, own) in [
+        ("#add-checksum", "text/plain", "sha-256=00", true),
+        ("#add-headers", "text/uri-list", "http://h/a", true),
+        ("#add-urls", "text/plain", "words", true),
+        ("#add-urls", "text/plain", "http://h/a", false),
+        ("#add", "text/uri-list", "http://h/b", false),
+    ] {
+        let left = visit.tab.value(&drop(into, kind, words)).await;
+        assert_eq!(left, own, "{words} into {into}");
+    }
+    assert_eq!(
+        visit
+            .tab
+            .value("document.querySelector('#add-urls').value")
+            .await,
+        "http://h/a\nhttp://h/b"
+    );
     visit.is_quiet().await;
 }

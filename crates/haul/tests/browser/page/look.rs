@@ -169,3 +169,30 @@ pub(crate) async fn nothing_keeps_out_who_cannot_see_or_point(tab: Tab) {
     }
     visit.is_quiet().await;
 }
+
+pub(crate) async fn in_forced_colours_a_tick_and_a_bar_are_still_told(tab: Tab) {
+    let mut visit = Visit::new(tab).await;
+    let urls = ["a.bin", "b.bin"].map(|name| visit.url(name, ENDLESS));
+    visit.add(&urls, "false").await;
+    visit.row_says("a.bin", "/s").await;
+    let forced = json!({"features": [{"name": "forced-colors", "value": "active"}]});
+    visit.tab.call("Emulation.setEmulatedMedia", forced).await;
+    visit.tab.press("ArrowDown").await;
+    visit.tab.press(" ").await;
+    let seen = |row: &str| {
+        format!(
+            "getComputedStyle(document.querySelector('.row[aria-selected=\"{row}\"] .box .icon')).visibility"
+        )
+    };
+    visit
+        .tab
+        .wait("document.querySelector('.row[aria-selected=\"true\"]')")
+        .await;
+    assert_eq!(visit.tab.value(&seen("true")).await, "visible");
+    assert_eq!(visit.tab.value(&seen("false")).await, "hidden");
+    let differs = "(() => { const back = (found, part) => getComputedStyle(document.querySelector(found), part).backgroundColor; \
+         return new Set([back('body'), back('.row .track'), back('.row .fill')]).size == 3 \
+         && back('.tabs [aria-pressed=\"true\"]', '::after') == back('.row .fill'); })()";
+    assert_eq!(visit.tab.value(differs).await, true);
+    visit.is_quiet().await;
+}

@@ -1,5 +1,7 @@
 //! What runs: paused, resumed, failed, and looked into.
 
+use haul_testkit::http;
+
 use super::{ENDLESS, Visit};
 use crate::chromium::Tab;
 
@@ -113,5 +115,49 @@ pub(crate) async fn a_wait_a_cause_and_a_failure_are_told_in_the_language_of_the
         !said.contains(|one: char| one.is_ascii_lowercase()),
         "{said}"
     );
+    visit.is_quiet().await;
+}
+
+pub(crate) async fn a_change_counts_from_what_the_download_has_now(tab: Tab) {
+    let mut visit = Visit::new(tab).await;
+    let url = visit.url("long.bin", ENDLESS);
+    visit.add(&[url], "true").await;
+    visit.row_says("long.bin", "Paused").await;
+    visit.tab.press("ArrowDown").await;
+    visit.tab.press("Enter").await;
+    visit.tab.wait("document.querySelector('.change')").await;
+    let id = visit.list().await["downloads"][0]["id"].clone();
+    let path = format!("/api/v1/downloads/{}", id.as_str().expect("an id"));
+    let before = "document.querySelector('.change [name=threads]').value";
+    let threads = visit.tab.value(before).await;
+    assert_ne!(threads, "3");
+    // Another client changes it: the form follows, and keeps what is being written.
+    visit
+        .tab
+        .value("document.querySelector('.change [name=priority]').value = '7'")
+        .await;
+    let answer = http::request("PATCH", &visit.daemon.url(&path), br#"{"threads": 3}"#).await;
+    assert_eq!(answer.expect("an answer").status, 200);
+    visit.tab.wait(&format!("{before} == '3'")).await;
+    let apply = "document.querySelector('.change').requestSubmit()";
+    visit.tab.value(apply).await;
+    visit
+        .tab
+        .wait("document.querySelector('#toasts').textContent.includes('Changed')")
+        .await;
+    let download = visit.list().await["downloads"][0].clone();
+    assert_eq!(download["threads"]["limit"], 3);
+    assert_eq!(download["priority"], 7);
+    visit.tab.value(apply).await;
+    visit
+        .tab
+        .wait("document.querySelector('#toasts').textContent.includes('nothing was changed')")
+        .await;
+    let empty = format!("document.querySelector('.change [name=name]').value = ''; {apply}");
+    visit.tab.value(&empty).await;
+    visit
+        .tab
+        .wait("document.querySelector('.change .wrong').textContent == 'A file needs a name'")
+        .await;
     visit.is_quiet().await;
 }

@@ -3,7 +3,7 @@
 import { add } from "./commands.js";
 import { byId, dialogById, el, inputById } from "./dom.js";
 import { isOver } from "./dialogs.js";
-import { bytesOf, hasUrl, wanted } from "./urls.js";
+import { bytesOf, hasUrl, isUrl, wanted } from "./urls.js";
 import { errorText } from "./words.js";
 
 /** @typedef {import("./context.js").Context} Context */
@@ -17,6 +17,32 @@ const TEXTS = ["dir", "name", "checksum", "on_conflict"];
 const NUMBERS = ["threads", "priority"];
 const SIZES = ["block_size", "speed_limit"];
 const FLAGS = ["paused", "accept_html"];
+
+/**
+ * Those that can be sent, and what is wrong with the others: of a line with mirrors the daemon would blame the
+ * first part, whichever it is.
+ * @param {import("./urls.js").Wanted[]} lines
+ * @returns {[import("./urls.js").Wanted[], Rejected[]]}
+ */
+function sorted(lines) {
+  const good = [];
+  const bad = [];
+  for (const one of lines) {
+    const wrong = one.mirrors.length > 0 ? [one.url, ...one.mirrors].filter((part) => !isUrl(part)) : [];
+    if (wrong.length === 0) good.push(one);
+    for (const url of wrong) bad.push({ url, code: "invalid_url", detail: "" });
+  }
+  return [good, bad];
+}
+
+/**
+ * A header's name, empty when there is none, and its value.
+ * @param {string} line
+ */
+function header(line) {
+  const colon = line.indexOf(":");
+  return [line.slice(0, Math.max(0, colon)).trim(), line.slice(colon + 1).trim()];
+}
 
 /** @param {string[]} texts */
 function joined(texts) {
@@ -37,9 +63,11 @@ export class Add {
       event.preventDefault();
       this.#send();
     });
+    // What is wrong in closed options could not be shown.
+    this.form.addEventListener("invalid", () => byId("add-options").setAttribute("open", ""), true);
     this.field.addEventListener("input", () => this.#count());
     this.field.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#send();
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.form.requestSubmit();
     });
     this.dialog.addEventListener("close", () => this.#forget(this.field.value));
     const file = inputById("add-file-field");
@@ -107,18 +135,21 @@ export class Add {
     const { text } = this.context;
     const lines = wanted(this.field.value);
     if (lines.length === 0 || this.submit.dataset.busy) return;
-    const options = this.#options();
-    if (typeof options === "string") return this.#refuse([{ url: options, code: "", detail: text.say("page-not-a-size") }]);
+    const { options, wrong } = this.#options();
+    if (wrong.length > 0) return this.#refuse(wrong);
+    const [good, bad] = sorted(lines);
+    const sent = new Set(good);
     this.submit.dataset.busy = "yes";
     this.submit.disabled = true;
     this.field.readOnly = true;
     try {
-      const { added, rejected } = await add(lines, options);
+      const { added, rejected } = await add(good, options);
       const refused = new Set(rejected.map(({ url }) => url));
       // What was refused stays, to be corrected; what was taken must not be sent again.
-      const kept = lines.filter(({ url }) => refused.has(url)).map(({ line }) => line);
+      const kept = lines.filter((one) => refused.has(one.url) || !sent.has(one)).map(({ line }) => line);
       const left = joined([...kept, ...this.later.splice(0)]);
       if (added > 0) this.context.toast(text.say("page-added", { count: added }));
+      rejected.push(...bad);
       this.#refuse(rejected);
       if (rejected.length > 0) this.field.value = left;
       else this.#forget(left);
@@ -131,8 +162,11 @@ export class Add {
     }
   }
 
-  /** The options that were given, or the name of one that cannot be read. */
+  /** The options that were given, and those that cannot be read. */
   #options() {
+    const { text } = this.context;
+    /** @type {Rejected[]} */
+    const wrong = [];
     /** @type {Record<string, unknown>} */
     const options = {};
     const value = (/** @type {string} */ name) => inputById(`add-${name}`).value.trim();
@@ -142,17 +176,15 @@ export class Add {
     for (const name of SIZES) {
       if (!value(name)) continue;
       const bytes = bytesOf(value(name));
-      if (bytes === null) return value(name);
+      if (bytes === null) wrong.push({ url: value(name), code: "", detail: text.say("page-not-a-size") });
       options[name] = bytes;
     }
-    const headers = value("headers").split("\n").filter((line) => line.includes(":"));
-    if (headers.length > 0) {
-      options.headers = Object.fromEntries(headers.map((line) => {
-        const colon = line.indexOf(":");
-        return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
-      }));
+    const headers = value("headers").split("\n").map((line) => line.trim()).filter(Boolean);
+    if (headers.length > 0) options.headers = Object.fromEntries(headers.map(header));
+    for (const line of headers) {
+      if (!header(line)[0]) wrong.push({ url: line, code: "", detail: text.say("page-not-a-header") });
     }
-    return options;
+    return { options, wrong };
   }
 
   /** @param {Rejected[]} rejected */
@@ -172,6 +204,7 @@ export class Add {
       ...urls.slice(0, MOST_NAMED).map((url) => el("b", {}, url)),
       ...urls.length > MOST_NAMED ? [el("p", {}, text.say("page-add-more", { count: urls.length - MOST_NAMED }))] : [],
       el("span", {}, said))));
+    if (rejected.length > 0) list.scrollIntoView({ block: "nearest" });
   }
 
   /** @param {File} file */
@@ -192,6 +225,10 @@ export class Add {
     const veil = byId("drop");
     document.addEventListener("dragover", (event) => {
       const kinds = event.dataTransfer?.types ?? [];
+      if (this.#isElsewhere(event)) {
+        veil.hidden = true;
+        return;
+      }
       if (!kinds.includes("Files") && !kinds.includes("text/uri-list")) return;
       event.preventDefault();
       veil.hidden = false;
@@ -202,11 +239,22 @@ export class Add {
     document.addEventListener("drop", async (event) => {
       veil.hidden = true;
       const dropped = event.dataTransfer;
-      if (!dropped) return;
-      event.preventDefault();
+      if (!dropped || this.#isElsewhere(event)) return;
       const links = dropped.getData("text/uri-list") || dropped.getData("text/plain");
+      // Words that are dropped into the addresses are put where they are dropped.
+      if (event.target === this.field && dropped.files.length === 0 && !hasUrl(links)) return;
+      event.preventDefault();
       for (const file of dropped.files) await this.#read(file);
       if (dropped.files.length === 0 && hasUrl(links)) this.open(links);
     });
+  }
+
+  /**
+   * Whether something is dragged over a field that takes it as any field does.
+   * @param {DragEvent} event
+   */
+  #isElsewhere(event) {
+    const field = event.target instanceof Element ? event.target.closest("input, textarea") : null;
+    return field !== null && field !== this.field && !event.dataTransfer?.types.includes("Files");
   }
 }

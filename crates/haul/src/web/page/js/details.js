@@ -41,6 +41,8 @@ export class Details {
     this.back = null;
     /** @type {string} */
     this.drawnActions = "";
+    /** The last event that is shown. @type {import("./history.js").Event | undefined} */
+    this.newest = undefined;
     this.beside = matchMedia("(min-width: 1100px)");
     this.beside.addEventListener("change", () => this.#cover());
     setInterval(() => this.#ask(), ASK_AGAIN);
@@ -137,7 +139,7 @@ export class Details {
     const { text } = this.context;
     const close = el("button", { type: "button", class: "plain square", "aria-label": text.say("page-close"), title: text.say("page-close") }, icon("cancel"));
     close.addEventListener("click", () => this.close());
-    this.name = el("h2", { id: "details-name", tabindex: "-1" });
+    this.name = el("h2", { id: "details-name", tabindex: "-1", dir: "auto" });
     this.standing = el("div");
     this.actions = el("div", { class: "actions" });
     this.drawnActions = "";
@@ -148,6 +150,8 @@ export class Details {
     this.graph = new Graph();
     this.facts = new Facts(this.on.copy);
     this.events = el("ul", { class: "events" });
+    this.newest = undefined;
+    this.change = changeForm(this.context, download);
     const legend = el("p", { class: "legend" }, ...["full", "some", "missing", "here"].map((name) =>
       el("span", {}, el("i", { class: name }), text.say(`page-map-${name}`))));
     this.parts = {
@@ -156,7 +160,7 @@ export class Details {
       threads: section(text.say("page-threads"), this.threads.element),
       graph: section(text.say("page-graph"), this.graph.element),
       events: section(text.say("page-events"), this.events),
-      change: el("section", {}, el("details", {}, el("summary", {}, text.say("page-change")), changeForm(this.context, download))),
+      change: el("section", {}, el("details", {}, el("summary", {}, text.say("page-change")), this.change.element)),
     };
     this.large = el("dl", { class: "figures-large" }, ...[...this.figures].map(([name, value]) =>
       el("div", {}, el("dt", {}, text.say(`page-figure-${name}`)), value)));
@@ -194,7 +198,12 @@ export class Details {
     this.facts?.paint(download, text);
     const events = history.events.get(download.id) ?? [];
     this.parts.events.hidden = events.length === 0;
-    if (this.events.childElementCount !== events.length) this.events.replaceChildren(...eventItems(events, text));
+    // The oldest are forgotten: their number says nothing.
+    if (this.newest !== events.at(-1)) {
+      this.newest = events.at(-1);
+      this.events.replaceChildren(...eventItems(events, text));
+    }
+    this.change?.paint();
     this.parts.change.hidden = status === "completed";
   }
 

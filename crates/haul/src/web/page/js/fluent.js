@@ -1,6 +1,8 @@
 // Reads messages in the part of Fluent's syntax that our texts use: values, and choices by value or plural.
 // Knows no language and no message.
 
+import { isRightToLeft } from "./urls.js";
+
 /** @typedef {import("../types.d.ts").Values} Values */
 /** @typedef {{ value: string }} Placed */
 /** @typedef {{ choose: string, among: Map<string, Pattern>, otherwise: Pattern }} Choice */
@@ -110,7 +112,7 @@ export function write(pattern, values, language) {
     if (typeof part === "string") return part;
     if ("value" in part) {
       const value = values[part.value];
-      return typeof value === "number" ? language.number(value) : String(value);
+      return typeof value === "number" ? language.number(value) : isolated(String(value));
     }
     const value = values[part.choose];
     const chosen = part.among.get(String(value))
@@ -118,4 +120,12 @@ export function write(pattern, values, language) {
       ?? part.otherwise;
     return write(chosen, values, language);
   }).join("");
+}
+
+/**
+ * A value whose direction turns nothing around it.
+ * @param {string} value
+ */
+function isolated(value) {
+  return isRightToLeft(value) ? `\u2068${value}\u2069` : value;
 }

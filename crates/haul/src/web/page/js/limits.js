@@ -75,7 +75,11 @@ export class Limits {
     const speed = given === "" ? 0 : bytesOf(given);
     /** @type {Record<string, number | null>} */
     const wish = { speed_limit: speed };
-    for (const name of COUNTS) wish[name] = Number(inputById(`limit-${name}`).value);
+    for (const name of COUNTS) {
+      const count = inputById(`limit-${name}`).value;
+      // There is no count of nothing: an empty field changes nothing.
+      if (count !== "") wish[name] = Number(count);
+    }
     try {
       if (speed === null) throw { code: "", message: text.say("page-not-a-size") };
       const changed = Object.entries(wish).filter(([name, value]) =>

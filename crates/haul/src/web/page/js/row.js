@@ -23,7 +23,7 @@ export class Row {
     this.state.classList.add("state");
     this.grip = icon("grip");
     this.grip.classList.add("grip");
-    this.start = el("span", { class: "start" });
+    this.start = el("span", { class: "start", dir: "auto" });
     this.end = el("span", { class: "end" });
     this.place = el("span", { class: "place" });
     this.when = el("span", { class: "when number" });
