@@ -354,6 +354,7 @@ page-limit-downloads = Downloads at once
 page-limit-threads = Threads per download
 page-limit-connections = Connections
 page-limit-host = Connections per host
+page-limits-until = These hold until haul is started again; what it starts with stands in haul.toml.
 
 page-keys = Keys
 page-keys-characters = Use single-character keys, such as p and /

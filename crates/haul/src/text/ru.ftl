@@ -371,6 +371,7 @@ page-limit-downloads = Загрузок одновременно
 page-limit-threads = Потоков на загрузку
 page-limit-connections = Соединений
 page-limit-host = Соединений с одним сервером
+page-limits-until = Действует до перезапуска haul; то, с чем он запускается, записано в haul.toml.
 
 page-keys = Клавиши
 page-keys-characters = Одиночные клавиши: p, / и другие
